@@ -1,0 +1,1 @@
+"""Facts about what each upstream publishes, as YAML data with a source for each figure, and their typed form."""

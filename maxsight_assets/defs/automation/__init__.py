@@ -1,0 +1,1 @@
+"""Sensors, schedules and the condition that asks for a refresh."""

@@ -1,0 +1,1 @@
+"""Asset checks: the rules of verification, asked of what is published."""

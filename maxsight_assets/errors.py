@@ -1,0 +1,75 @@
+"""The errors that this project raises on purpose.
+
+An error's text says what happened, to which file or record, and what to do about it. It never holds a secret: text that
+comes from a client library goes through `landing.redact` first.
+"""
+
+
+class MaxSightAssetsError(Exception):
+    """Root of the errors that a caller may want to catch."""
+
+
+class SettingsError(MaxSightAssetsError):
+    """An environment variable, a profile or a catalog file is wrong; the text names it."""
+
+
+class FormatError(MaxSightAssetsError):
+    """An annotation file cannot be read as what it claims to be; the text names the file and the place in it."""
+
+
+class LandingError(MaxSightAssetsError):
+    """Bytes could not be brought from upstream to a published directory.
+
+    Attributes:
+        retryable: Whether the same attempt, made again later, may succeed. A Dagster step retries only these.
+    """
+
+    retryable: bool = False
+
+
+class TransientError(LandingError):
+    """Upstream or the line failed in a way that may pass; bounded retries inside `landing` have been used up."""
+
+    retryable = True
+
+
+class Cancelled(LandingError):
+    """The caller's cancel event was set; what was verified so far is kept for the next run."""
+
+
+class UpstreamChanged(LandingError):
+    """A pinned upstream file no longer is what the catalog states. A person must accept it."""
+
+
+class VerificationFailed(LandingError):
+    """Received bytes are not the expected ones (hash, CRC-32, length or magic bytes), also after one clean retry."""
+
+
+class UnsafeArchive(LandingError):
+    """An archive holds something that no dataset needs: a path that climbs out, a link, a bomb, overlapping entries."""
+
+
+class PreflightFailed(LandingError):
+    """Space, inodes, write access or names rule the landing out before a byte moves."""
+
+
+class Refused(LandingError):
+    """The target holds something that this run must not touch, for instance data of another source."""
+
+
+class Busy(LandingError):
+    """Another process is writing the same directory; the text names its process id."""
+
+    retryable = True
+
+
+class NotPublished(LandingError):
+    """Staged data failed a blocking rule; the last good version stays.
+
+    Attributes:
+        verdicts: The verdicts of all rules that were run on the staged tree.
+    """
+
+    def __init__(self, message: str, verdicts: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.verdicts = verdicts

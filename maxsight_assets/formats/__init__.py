@@ -1,0 +1,1 @@
+"""Publishers' annotation files, to and from the one table model."""

@@ -1,0 +1,1 @@
+"""How much of each upstream to take, as YAML data, and its typed form."""

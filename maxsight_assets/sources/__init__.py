@@ -1,0 +1,1 @@
+"""For each upstream: what to take from it and how its directory is laid out."""

@@ -1,0 +1,1 @@
+"""Duplicate groups, the leak guard, split strategies, and the split files."""

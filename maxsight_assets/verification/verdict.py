@@ -1,0 +1,92 @@
+"""What a rule is and what it says.
+
+A rule looks at one published or staged directory and returns a verdict. The same rules keep bad data from being published
+and, as asset checks, look at what is published. Nothing here knows Dagster.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+View = TypeVar("View")
+Severity = Literal["error", "warn"]
+Scalar = str | int | float | bool
+
+MAX_EXAMPLES = 10
+"""Offenders that a verdict lists; the rest is only counted, so that a verdict stays readable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of one rule.
+
+    Attributes:
+        rule: Name of the rule.
+        passed: False where at least one record offends.
+        checked: Number of records that the rule looked at.
+        offenders: Number of records that offend.
+        examples: The first offenders in the order of their names, at most `MAX_EXAMPLES`; plain text.
+        remedy: What a person can do about it; empty where the rule passed.
+        facts: Further numbers worth showing, by name.
+    """
+
+    rule: str
+    passed: bool
+    checked: int
+    offenders: int = 0
+    examples: tuple[str, ...] = ()
+    remedy: str = ""
+    facts: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[View]):
+    """One thing that must hold for a directory.
+
+    Attributes:
+        name: Snake-case name; it is the asset check's name too.
+        description: One sentence for a person: what holds, and why it matters.
+        severity: "error" where data that fails is unusable, "warn" where a person should look.
+        blocking: Whether a failure keeps the staged tree from being published and stops what is downstream.
+        judge: Looks at a view of the directory and returns the verdict.
+    """
+
+    name: str
+    description: str
+    severity: Severity
+    blocking: bool
+    judge: Callable[[View], Verdict]
+
+
+def verdict_of(
+    rule: str,
+    offenders: Iterable[str],
+    *,
+    checked: int,
+    remedy: str,
+    facts: Mapping[str, Scalar] | None = None,
+) -> Verdict:
+    """Make a verdict from the names of the records that offend.
+
+    Args:
+        rule: Name of the rule.
+        offenders: Names of offending records, in any order; all are counted, the first ten in sorted order are listed.
+        checked: Number of records that were looked at.
+        remedy: What to do where there are offenders.
+        facts: Further numbers to show.
+    """
+    names = sorted(offenders)
+    return Verdict(
+        rule=rule,
+        passed=not names,
+        checked=checked,
+        offenders=len(names),
+        examples=tuple(names[:MAX_EXAMPLES]),
+        remedy=remedy if names else "",
+        facts=dict(facts or {}),
+    )
+
+
+def run(rules: Sequence[Rule[View]], view: View) -> tuple[Verdict, ...]:
+    """Run all rules on one view, in their order."""
+    return tuple(rule.judge(view) for rule in rules)

@@ -1,0 +1,1 @@
+"""Tests of maxsight_assets.verification."""
