@@ -4,6 +4,8 @@ An error's text says what happened, to which file or record, and what to do abou
 comes from a client library goes through `landing.redact` first.
 """
 
+from maxsight_assets.verification.verdict import Verdict
+
 
 class MaxSightAssetsError(Exception):
     """Root of the errors that a caller may want to catch."""
@@ -70,6 +72,6 @@ class NotPublished(LandingError):
         verdicts: The verdicts of all rules that were run on the staged tree.
     """
 
-    def __init__(self, message: str, verdicts: tuple[object, ...] = ()) -> None:
+    def __init__(self, message: str, verdicts: tuple[Verdict, ...] = ()) -> None:
         super().__init__(message)
         self.verdicts = verdicts

@@ -57,4 +57,4 @@ LEDGER = pl.Schema(
         "after": pl.String,  # JSON object of the repaired values; null for a drop
     }
 )
-"""Schema of the ledger, one row a record that cleaning dropped, repaired or quarantined; sorted by all columns in order."""
+"""Schema of the ledger, one row a record that cleaning dropped, repaired or quarantined; sorted by all columns."""

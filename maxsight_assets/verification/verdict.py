@@ -1,7 +1,7 @@
 """What a rule is and what it says.
 
-A rule looks at one published or staged directory and returns a verdict. The same rules keep bad data from being published
-and, as asset checks, look at what is published. Nothing here knows Dagster.
+A rule looks at one published or staged directory and returns a verdict. The same rules keep bad data from being
+published and, as asset checks, look at what is published. Nothing here knows Dagster.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
