@@ -1,0 +1,89 @@
+"""The values that landing speaks in: an upstream object, what upstream says of it, and what was landed.
+
+Plain frozen data, safe to compare and to pass between threads. How bytes move lives in `landing.client`.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Level = Literal["sha256", "first-use", "crc32+size", "etag-md5", "size", "unverified", "made"]
+"""How a file's bytes were verified, strongest first; "made" is for files that this project wrote itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """One upstream object.
+
+    Attributes:
+        key: Its name in messages and manifests, for instance `zips/val2017.zip`; never an address.
+        url: Where it is: `https://`, `http://`, `s3://bucket/key`, `file://`, or `hf://datasets/<repo>@<rev>/<path>`.
+        bytes: Its length, where the catalog states it.
+        sha256: Lower-case hex digest, where the catalog or an earlier landing states it. The same for `md5`, `sha1`.
+        on_change: What other bytes than the pinned ones mean: `stop` until a person accepts them, or `follow`.
+    """
+
+    key: str
+    url: str
+    bytes: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    sha1: str | None = None
+    on_change: Literal["stop", "follow"] = "follow"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What upstream says of an object now.
+
+    Attributes:
+        bytes: Its length; None where the server does not say.
+        etag: Its ETag as sent, quotes and `W/` included.
+        last_modified: Its Last-Modified as sent.
+        ranges: Whether the server gives byte ranges of it.
+    """
+
+    bytes: int | None
+    etag: str | None
+    last_modified: str | None
+    ranges: bool
+
+    def fingerprint(self) -> str:
+        """Hex digest of (bytes, etag, last_modified): an equal one means that there is nothing to look at again."""
+        return hashlib.sha256(json.dumps([self.bytes, self.etag, self.last_modified]).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """One object that is whole on disk.
+
+    Attributes:
+        path: Where it is.
+        bytes: Its length.
+        sha256: Lower-case hex digest of its bytes.
+        md5: The same, where it was needed for the verification; else None.
+        level: How it was verified.
+        probe: What upstream said of it when it was fetched.
+    """
+
+    path: Path
+    bytes: int
+    sha256: str
+    md5: str | None
+    level: Level
+    probe: Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """One object of many that upstream does not give: an item to count, not an error.
+
+    Attributes:
+        file: The object.
+        reason: What upstream said, for instance `404 Not Found`.
+    """
+
+    file: RemoteFile
+    reason: str
