@@ -1,0 +1,58 @@
+# Needs Python 3.11 to 3.13, pip and make; everything else is installed into .venv, and nothing is written outside this
+# directory and DATA_DIR.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
+export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
+READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+PORT ?= 3000
+
+.PHONY: run ui test test-slow lint bench lock clean help
+
+help: ## Say what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+run: $(READY) $(DAGSTER_HOME)/dagster.yaml ## Materialize the whole graph from the embedded upstream
+	@$(BIN)/maxsight-assets materialize
+
+ui: $(READY) $(DAGSTER_HOME)/dagster.yaml ## Open Dagster on 127.0.0.1 (PORT=3000, READ_ONLY=1 for look-only)
+	@$(BIN)/maxsight-assets ui --port $(PORT) $(if $(READ_ONLY),--read-only)
+
+test: $(READY_DEV) ## Tests that take less than ten minutes
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test-slow: $(READY_DEV) ## Kill loops, full-size data, real daemon and browser
+	@$(BIN)/python -m pytest -m slow --timeout 1800
+
+lint: $(READY_DEV) ## Ruff, strict types, the layering rule
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: $(READY_DEV) ## Side-by-side measurements against the named baselines
+	@for b in benchmarks/bench_*.py; do echo "== $$b" && $(BIN)/python $$b || exit 1; done
+
+lock: $(READY) ## Pin the newest releases that pyproject.toml admits
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		--upgrade --group setup pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		--constraints requirements.lock --upgrade --group dev pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove what make made, but never a DATA_DIR of your own
+	@rm -rf $(VENV) .dagster_home datasets_sample .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; found: $$(python3 --version 2>&1)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@awk '/^uv==/ {p = 1} p {print} p && !/\\$$/ && !/^    #/ {exit}' requirements.lock > $(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(READY_DEV): $(READY) requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	@mkdir -p $(DAGSTER_HOME) && cp dagster.yaml $@

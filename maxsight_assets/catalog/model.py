@@ -1,0 +1,136 @@
+"""The typed form of a catalog file: what one upstream publishes, and where.
+
+A catalog states facts only; how much of them a run takes is the profile's matter.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from maxsight_assets.errors import SettingsError
+from maxsight_assets.landing.model import RemoteFile
+
+DATASETS = ("coco", "openimages", "bdd100k", "ade20k")
+"""Every dataset that has a catalog file, in the order of the graph."""
+
+
+class FileFacts(BaseModel):
+    """What is known of one upstream file; a missing field is not published.
+
+    Attributes:
+        bytes: Length of the file.
+        md5: Hex digest, and so on for the other two.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bytes: int | None = None
+    md5: str | None = None
+    sha1: str | None = None
+    sha256: str | None = None
+
+
+class SplitCounts(BaseModel):
+    """How many records the publisher's split holds.
+
+    Attributes:
+        images: Images in the split.
+        boxes: Box annotations in the split, crowds included.
+        images_without_boxes: Images that no annotation refers to.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    images: int
+    boxes: int | None = None
+    images_without_boxes: int | None = None
+
+
+class Catalog(BaseModel):
+    """One upstream.
+
+    Attributes:
+        dataset: Short name; also the name of the YAML file.
+        title: Name for people.
+        base: Address that file keys are appended to.
+        bases: Other addresses, for single keys.
+        images: Address of the single images, where the publisher serves them one by one.
+        mirror: Environment variable that replaces `base` (and every one of `bases`).
+        images_mirror: Environment variable that replaces `images`.
+        on_change: What other bytes than the known ones mean: `stop` waits for a person, `follow` lands them.
+        licence: Licence of the whole, for people.
+        source: Where these facts come from.
+        files: Facts by file key.
+        counts: Counts by the publisher's split; empty where nothing is stated.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    title: str
+    base: str
+    bases: Mapping[str, str] = {}
+    images: str | None = None
+    mirror: str
+    images_mirror: str | None = None
+    on_change: Literal["stop", "follow"]
+    licence: str
+    source: str
+    files: Mapping[str, FileFacts]
+    counts: Mapping[str, SplitCounts] = {}
+
+    def file(self, key: str) -> RemoteFile:
+        """The upstream file with that key, ready to be landed.
+
+        Raises:
+            KeyError: No such key in the catalog.
+        """
+        facts = self.files[key]
+        return RemoteFile(
+            key=key,
+            url=f"{self.bases.get(key, self.base)}/{key}",
+            bytes=facts.bytes,
+            sha256=facts.sha256,
+            md5=facts.md5,
+            sha1=facts.sha1,
+            on_change=self.on_change,
+        )
+
+    def image(self, key: str) -> RemoteFile:
+        """A single image that the publisher serves at `images`."""
+        if self.images is None:
+            raise SettingsError(f"{self.dataset}: the catalog names no address of single images")
+        return RemoteFile(key=key, url=f"{self.images}/{key}")
+
+    def at(self, *, base: str | None = None, images: str | None = None) -> "Catalog":
+        """The same files at a mirror, which must serve the same bytes."""
+        changes: dict[str, object] = {}
+        if base is not None:
+            changes |= {"base": base.rstrip("/"), "bases": {}}
+        if images is not None:
+            changes |= {"images": images.rstrip("/")}
+        return self.model_copy(update=changes)
+
+    def embedded(self, *, base: str, images: str | None = None) -> "Catalog":
+        """The embedded upstream's edition: the same keys, but nothing pinned and nothing counted."""
+        return self.at(base=base, images=images).model_copy(
+            update={"on_change": "follow", "files": {key: FileFacts() for key in self.files}, "counts": {}}
+        )
+
+
+@cache
+def load(dataset: str) -> Catalog:
+    """Read the catalog file of one dataset.
+
+    Raises:
+        SettingsError: The file does not have the form of a catalog.
+    """
+    path = Path(__file__).with_name(f"{dataset}.yaml")
+    try:
+        return Catalog.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise SettingsError(f"catalog/{path.name}: {error}") from error

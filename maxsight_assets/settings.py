@@ -1,0 +1,145 @@
+"""Environment variables -> one frozen, validated `Settings`.
+
+Every variable is read here and nowhere else. A wrong value is one line that names the variable, raised when the
+settings are read, before anything else happens.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from maxsight_assets.errors import SettingsError
+
+MIRROR_SCHEMES = ("https", "http", "s3", "file")
+
+
+def _address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in MIRROR_SCHEMES or not (parts.netloc or parts.path):
+        raise ValueError(f"is no address of a mirror; write {', '.join(f'{s}://' for s in MIRROR_SCHEMES)} and a host")
+    return value.rstrip("/")
+
+
+Mirror = Annotated[str, AfterValidator(_address)]
+
+
+class Settings(BaseModel):
+    """What the environment says.
+
+    Attributes:
+        profile: Name of the profile: how much of each upstream to take.
+        data_dir: Root of all datasets; `file_name` in every split is relative to it.
+        splits_dir: Where `maxsight_{train,val,test}.json` are published.
+        checkpoints_dir: Where `checkpoints_<condition>/best_model.pt` live.
+        audio_dir: Optional root of audio files that go with images.
+        mirrors: Addresses that replace the publishers' own, by the variable's name.
+        executor: How Dagster runs steps; a few fat steps, so one process is the quickest.
+        state_dir: Where the embedded upstream and caches that can be made again are kept.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    profile: Literal["sample", "starter", "full"] = Field(default="sample", validation_alias="MAXSIGHT_PROFILE")
+    data_dir: Path = Field(default=Path(), validation_alias="DATA_DIR")
+    splits_dir: Path = Field(default=Path(), validation_alias="SPLITS_DIR")
+    checkpoints_dir: Path = Field(default=Path("checkpoints"), validation_alias="CHECKPOINTS_DIR")
+    audio_dir: Path | None = Field(default=None, validation_alias="AUDIO_DIR")
+    executor: Literal["in_process", "multiprocess"] = Field(default="in_process", validation_alias="MAXSIGHT_EXECUTOR")
+
+    coco_mirror: Mirror | None = Field(default=None, validation_alias="COCO_MIRROR")
+    openimages_mirror: Mirror | None = Field(default=None, validation_alias="OPENIMAGES_MIRROR")
+    openimages_images_mirror: Mirror | None = Field(default=None, validation_alias="OPENIMAGES_IMAGES_MIRROR")
+    bdd100k_mirror: Mirror | None = Field(default=None, validation_alias="BDD100K_MIRROR")
+    ade20k_mirror: Mirror | None = Field(default=None, validation_alias="ADE20K_MIRROR")
+    s3_endpoint: Mirror | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL_S3")
+
+    hf_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
+    aws_access_key_id: SecretStr | None = Field(default=None, validation_alias="AWS_ACCESS_KEY_ID")
+    aws_secret_access_key: SecretStr | None = Field(default=None, validation_alias="AWS_SECRET_ACCESS_KEY")
+    aws_session_token: SecretStr | None = Field(default=None, validation_alias="AWS_SESSION_TOKEN")
+    aws_region: str = Field(
+        default="us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"), min_length=1
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _paths_follow_profile(cls, values: dict[str, object]) -> dict[str, object]:
+        """The sample profile has a directory of its own, so that drawn pictures never mix with real ones."""
+        sample = values.get("MAXSIGHT_PROFILE", "sample") == "sample"
+        data_dir = values.get("DATA_DIR") or ("datasets_sample" if sample else "datasets")
+        return values | {
+            "DATA_DIR": Path(str(data_dir)).expanduser().absolute(),
+            "SPLITS_DIR": Path(str(values.get("SPLITS_DIR") or Path(str(data_dir)) / "cleaned_splits"))
+            .expanduser()
+            .absolute(),
+            "CHECKPOINTS_DIR": Path(str(values.get("CHECKPOINTS_DIR") or "checkpoints")).expanduser().absolute(),
+        }
+
+    @property
+    def state_dir(self) -> Path:
+        """Caches that can be made again: facts of images by content, the embedded upstream."""
+        return self.data_dir / ".maxsight"
+
+    def mirror(self, variable: str | None) -> str | None:
+        """The address that replaces the publisher's own, by the name of its variable."""
+        address: str | None = getattr(self, variable.lower()) if variable else None
+        return address
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the settings.
+
+    Args:
+        environment: Variables to read instead of the process's own; empty values count as unset.
+
+    Raises:
+        SettingsError: A variable is wrong; the text is one line and names it.
+    """
+    given = os.environ if environment is None else environment
+    try:
+        settings = Settings.model_validate({name: value for name, value in given.items() if value})
+    except ValidationError as error:
+        raise SettingsError(_one_line(error)) from None
+    for variable, directory in (("DATA_DIR", settings.data_dir), ("SPLITS_DIR", settings.splits_dir)):
+        _require_writable(variable, directory)
+    return settings
+
+
+def _one_line(error: ValidationError) -> str:
+    """The first wrong variable; never its value where that may be a secret."""
+    first = error.errors(include_url=False, include_context=False, include_input=True)[0]
+    variable = str(first["loc"][0]) if first["loc"] else "environment"
+    value = str(first.get("input"))
+    secret = any(word in variable for word in ("TOKEN", "KEY")) or "@" in value
+    shown = "" if secret else f"={value}"
+    message = str(first["msg"]).removeprefix("Value error, ").replace("\n", " ")
+    return f"{variable}{shown}: {message}"
+
+
+def _require_writable(variable: str, directory: Path) -> None:
+    """Refuse a directory that cannot be written, looking at the nearest parent that exists."""
+    existing = next(parent for parent in (directory, *directory.parents) if parent.exists())
+    if not existing.is_dir():
+        raise SettingsError(f"{variable}={directory}: {existing} is not a directory; choose another place")
+    try:
+        # Permission bits do not tell: root passes them all, and a mounted drive may be read-only.
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SettingsError(
+            f"{variable}={directory}: cannot write in {existing} ({reason}); choose another place"
+        ) from None
