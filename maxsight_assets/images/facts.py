@@ -1,0 +1,233 @@
+"""What the bytes of an image say: whether they decode, their true size, and fingerprints that find copies.
+
+Facts belong to content, so they are keyed and cached by its sha256; which file holds that content is a manifest's
+matter. Nothing here judges an image: `cleaning` does.
+"""
+
+import hashlib
+import io
+import os
+import struct
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image
+
+from maxsight_assets.errors import Cancelled
+from maxsight_assets.images.phash import SIDE, fingerprint
+
+FACTS = pl.Schema(
+    {
+        "sha256": pl.String,  # of the file's bytes; the key
+        "error": pl.String,  # why the image cannot be used; null where it decodes
+        "width": pl.Int32,  # pixels as stored, before any EXIF turn; null where unknown
+        "height": pl.Int32,
+        "mode": pl.String,  # Pillow's word: "L", "RGB", "CMYK", "P"
+        "orientation": pl.Int32,  # EXIF orientation 1..8; 1 where none is stated
+        "pixels": pl.String,  # sha256 of the decoded gray picture at 1/8 of the size, and of its shape
+        "phash": pl.UInt64,  # perceptual fingerprint; null where the picture is too uniform to have one
+    }
+)
+"""Schema of the facts table, one row a content."""
+
+FILE_FACTS = pl.Schema([("path", pl.String), *FACTS.items()])
+"""Facts by file: one row a file that is there, `path` relative to DATA_DIR."""
+
+MAX_PIXELS = 89_478_485
+"""Largest picture that is decoded: Pillow's own limit, a quarter of a gigabyte at three bytes a pixel."""
+
+EDITION = 1
+"""Raised whenever a fact comes to mean something else; cached rows of another edition are not used."""
+
+_CACHED = pl.Schema([*FACTS.items(), ("edition", pl.Int32)])
+_MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
+_BATCH = 4_000  # images between two writes of the cache: about five seconds of work that an interruption can lose
+_ORIENTATION = 0x0112
+
+
+class _Fact(NamedTuple):
+    """One row of FACTS."""
+
+    sha256: str
+    error: str | None = None
+    width: int | None = None
+    height: int | None = None
+    mode: str | None = None
+    orientation: int | None = None
+    pixels: str | None = None
+    phash: int | None = None
+
+
+def examine(
+    files: Sequence[tuple[str, Path]],
+    *,
+    cache: Path | None,
+    threads: int | None = None,
+    cancel: threading.Event | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> pl.DataFrame:
+    """Decode images and state their facts; what the cache knows is not read again.
+
+    A file that cannot be read, or whose bytes are not those of its sha256, gets an error that is not cached, because it
+    says nothing of that content.
+
+    Args:
+        files: Pairs of the content's sha256 (hex) and a file that holds it; of equal contents the first file is read.
+        cache: Parquet file that remembers facts between runs; one that is damaged is built anew. None: no memory.
+        threads: Images decoded at once; the processors of the machine by default (decoding releases the GIL).
+        cancel: When set, the work stops with `Cancelled`; what is done is in the cache.
+        progress: Called now and then with the number of images decoded and to decode.
+
+    Returns:
+        FACTS table, one row a distinct sha256, sorted by it.
+
+    Raises:
+        Cancelled: `cancel` was set.
+    """
+    wanted = dict(reversed(files))
+    known = _read_cache(cache).filter(pl.col("sha256").is_in(pl.Series(list(wanted), dtype=pl.String).implode()))
+    seen = set(known["sha256"])
+    todo = sorted((sha256, path) for sha256, path in wanted.items() if sha256 not in seen)
+    tables = [known]
+    done = 0
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="decode") as pool:
+        for batch in _batches(todo, _BATCH):
+            facts = list(pool.map(lambda item: _unless(cancel, item), batch))
+            table = pl.DataFrame([fact for fact, _ in facts], schema=FACTS, orient="row")
+            _remember(cache, table.filter(pl.Series([cacheable for _, cacheable in facts], dtype=pl.Boolean)))
+            tables.append(table)
+            done += len(batch)
+            if progress is not None:
+                progress(done, len(todo))
+    return pl.concat(tables).sort("sha256")
+
+
+def of_files(facts: pl.DataFrame, sha256_of: Mapping[str, str]) -> pl.DataFrame:
+    """Join facts to the files that hold the contents.
+
+    Args:
+        facts: FACTS table.
+        sha256_of: sha256 of each file by its path relative to DATA_DIR.
+
+    Returns:
+        FILE_FACTS table, one row a file whose facts are known, sorted by path.
+    """
+    files = pl.DataFrame(
+        {"path": list(sha256_of), "sha256": list(sha256_of.values())}, schema={"path": pl.String, "sha256": pl.String}
+    )
+    return files.join(facts, on="sha256", how="inner").select(FILE_FACTS.names()).sort("path")
+
+
+def _unless(cancel: threading.Event | None, item: tuple[str, Path]) -> tuple[_Fact, bool]:
+    if cancel is not None and cancel.is_set():
+        raise Cancelled("decoding images was cancelled; a rerun goes on from what the cache holds")
+    return _examine_file(*item)
+
+
+def _examine_file(sha256: str, path: Path) -> tuple[_Fact, bool]:
+    """Facts of one file, and whether they belong to its content."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return _Fact(sha256, f"cannot be read ({error.strerror})"), False
+    if hashlib.sha256(data).hexdigest() != sha256:
+        return _Fact(sha256, "the file's bytes are not those of the manifest; repair the asset"), False
+    return _examine_bytes(sha256, data), True
+
+
+def _examine_bytes(sha256: str, data: bytes) -> _Fact:
+    kind = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
+    if kind is None:
+        return _Fact(sha256, f"not a JPEG or PNG image (first bytes: {data[:4].hex(' ') or 'none'})")
+    try:
+        image = Image.open(io.BytesIO(data), formats=[kind])
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return _Fact(sha256, f"decompression bomb: the header states more than {MAX_PIXELS:,} pixels")
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        return _Fact(sha256, f"does not decode: {_plain(error)}")
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        return _Fact(
+            sha256, f"decompression bomb: {width:,} x {height:,} pixels, more than {MAX_PIXELS:,}", width, height
+        )
+    try:
+        gray = _decode_jpeg(data) if kind == "JPEG" else _decode_png(image)
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        return _Fact(sha256, f"does not decode: {_plain(error)}", width, height, image.mode)
+    pixels = hashlib.sha256(struct.pack("<II", *gray.shape) + gray.tobytes()).hexdigest()
+    return _Fact(sha256, None, width, height, image.mode, _orientation(image), pixels, fingerprint(gray))
+
+
+def _decode_jpeg(data: bytes) -> NDArray[np.uint8]:
+    """Decode all of a JPEG, giving the gray picture at 1/8 of the size (less reduced where a side would be under SIDE).
+
+    Strict decoding reports what a lenient decoder papers over with gray: truncation, zeroed tails and zeroed middles.
+    """
+    _, _, colours, _ = simplejpeg.decode_jpeg_header(data)
+    if colours in {"CMYK", "YCCK"}:  # libjpeg turns these into nothing but CMYK
+        inks = simplejpeg.decode_jpeg(data, "CMYK", min_height=SIDE, min_width=SIDE).astype(np.uint32)
+        return np.asarray(inks[:, :, :3].sum(axis=2) * inks[:, :, 3] // (3 * 255), dtype=np.uint8)
+    return np.asarray(simplejpeg.decode_jpeg(data, "GRAY", min_height=SIDE, min_width=SIDE)[:, :, 0])
+
+
+def _decode_png(image: Image.Image) -> NDArray[np.uint8]:
+    image.load()
+    gray = image.convert("L")
+    factor = next(factor for factor in (8, 4, 2, 1) if factor == 1 or min(gray.size) >= SIDE * factor)
+    return np.asarray(gray.reduce(factor))
+
+
+def _orientation(image: Image.Image) -> int:
+    if "exif" not in image.info:
+        return 1
+    try:
+        stated = image.getexif().get(_ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
+        return 1  # EXIF that cannot be parsed turns nothing in any viewer
+    return stated if isinstance(stated, int) and 1 <= stated <= 8 else 1
+
+
+def _plain(error: Exception) -> str:
+    """A library's message without the addresses of objects that Pillow puts into some of them."""
+    return "no image of that format" if "BytesIO" in str(error) else str(error)
+
+
+def _read_cache(cache: Path | None) -> pl.DataFrame:
+    if cache is None or not cache.is_file():
+        return FACTS.to_frame()
+    try:
+        table = pl.read_parquet(cache, memory_map=False)
+    except (OSError, pl.exceptions.PolarsError):
+        return FACTS.to_frame()  # damaged: the facts are worked out again
+    if table.schema != _CACHED:
+        return FACTS.to_frame()
+    return table.filter(pl.col("edition") == EDITION).select(FACTS.names())
+
+
+def _remember(cache: Path | None, table: pl.DataFrame) -> None:
+    """Merge new facts into the cache file, which is replaced whole: a reader sees the old or the new one."""
+    if cache is None or table.is_empty():
+        return
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    merged = pl.concat([table, _read_cache(cache)]).unique("sha256", keep="first").sort("sha256")
+    partial = cache.with_name(f".{cache.name}.{uuid.uuid4().hex}")
+    try:
+        merged.with_columns(edition=pl.lit(EDITION, dtype=pl.Int32)).write_parquet(partial)
+        partial.replace(cache)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _batches(items: Iterable[tuple[str, Path]], size: int) -> Iterator[list[tuple[str, Path]]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch
