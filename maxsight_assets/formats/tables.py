@@ -3,6 +3,8 @@
 Formats translate between a publisher's files and these tables; cleaning, splitting and evaluation know only the tables.
 """
 
+from dataclasses import dataclass
+
 import polars as pl
 
 IMAGES = pl.Schema(
@@ -58,3 +60,24 @@ LEDGER = pl.Schema(
     }
 )
 """Schema of the ledger, one row a record that cleaning dropped, repaired or quarantined; sorted by all columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What one annotation file says, in the table model.
+
+    Attributes:
+        images: Schema `IMAGES`, in the order of the file.
+        boxes: Schema `BOXES`, in the order of the file. A box may name an image that `images` does not have.
+    """
+
+    images: pl.DataFrame
+    boxes: pl.DataFrame
+
+
+def conform(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """Bring a frame to a schema: its columns in its order and types, null where the frame lacks one."""
+    return frame.select(
+        pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype).alias(name)
+        for name, dtype in schema.items()
+    )

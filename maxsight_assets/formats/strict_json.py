@@ -1,0 +1,144 @@
+"""JSON as annotation files need it read: typed, bounded in memory, and with the place of whatever is wrong.
+
+msgspec does the work; what it does not say (where a syntax error is, whether an object repeats a key) is found by a
+slow scan that runs only where something is amiss. What the documents mean is for the format modules.
+"""
+
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from maxsight_assets.errors import FormatError
+
+T = TypeVar("T")
+
+MAX_BYTES = 2 * 2**30
+"""Largest file that is read: over four times COCO's largest (instances_train2017.json, 448 MB)."""
+
+_TOKEN = re.compile(rb'\[[-+.0-9eE,\s]*\]|"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
+_MAX_PLACE_PARTS = 8
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a JSON file whole.
+
+    Raises:
+        FormatError: The file is larger than `MAX_BYTES`.
+    """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise FormatError(f"{path.name}: {size:,} bytes, more than the {MAX_BYTES:,} that an annotation file may have")
+    return path.read_bytes()
+
+
+def decode(data: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[T], *, name: str, at: str = "$") -> T:
+    """Decode JSON of a stated type.
+
+    Args:
+        data: The document, or a part of it.
+        decoder: A msgspec decoder of the wanted type.
+        name: What the error calls the file.
+        at: Path of `data` in the document, for example "$.annotations[17]".
+
+    Raises:
+        FormatError: Broken syntax (a bare NaN, a truncated file), a wrong type, or nesting that no annotation has. The
+            text names the place.
+    """
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        what, _, inner = str(error).partition(" - at `$")
+        raise FormatError(f"{name}: {at}{inner.rstrip('`')}: {what}") from None
+    except RecursionError:
+        raise FormatError(f"{name}: {at}: nested too deep for an annotation file") from None
+    except msgspec.DecodeError as error:
+        raw = data if isinstance(data, bytes) else bytes(data)
+        offset = re.search(r"\(byte (\d+)\)", str(error))
+        end = int(offset[1]) if offset else len(raw)
+        place = at + (_scan(raw, end, until_duplicate=False) or "")
+        raise FormatError(f"{name}: {place}: {error}; fetch the file again, or correct it there") from None
+
+
+def check_keys(data: bytes, expected: int, *, name: str) -> None:
+    """Refuse a document in which an object has the same key twice, which JSON parsers resolve silently.
+
+    Args:
+        data: The document, syntactically sound.
+        expected: Number of keys that were seen in all objects of it. Where the text has as many `":`, no key
+            can have been lost, and the slow scan is spared.
+        name: What the error calls the file.
+
+    Raises:
+        FormatError: The text names the place of the second occurrence.
+    """
+    if data.count(b'":') == expected:
+        return
+    place = _scan(data, len(data), until_duplicate=True)
+    if place is not None:
+        raise FormatError(f"{name}: ${place}: this key stands twice in the same object; correct the file")
+
+
+def count_keys(part: bytes | msgspec.Raw) -> int:
+    """Number of `":` in a small part of a document, for `check_keys`."""
+    return bytes(part).count(b'":')
+
+
+def _scan(data: bytes, end: int, *, until_duplicate: bool) -> str | None:
+    """Walk the tokens of a document up to byte `end`.
+
+    Returns:
+        With `until_duplicate` the path of the first key that its object already has, or None; otherwise the path of
+        byte `end`. Paths have the form ".annotations[17].bbox".
+    """
+    frames: list[_Frame] = []
+    for match in _TOKEN.finditer(data, 0, end):
+        token = match[0]
+        top = frames[-1] if frames else None
+        if token == b"{" or token == b"[":
+            frames.append(_Frame(is_object=token == b"{"))
+        elif token == b"}" or token == b"]":
+            if frames:
+                frames.pop()
+        elif top is None:
+            continue
+        elif token == b",":
+            top.advance()
+        elif top.wants_key and token[:1] == b'"' and top.enter(token) and until_duplicate:
+            return _place(frames)
+    return None if until_duplicate else _place(frames)
+
+
+class _Frame:
+    """An object or array that the scan is inside of."""
+
+    __slots__ = ("at", "is_object", "seen", "wants_key")
+
+    def __init__(self, *, is_object: bool) -> None:
+        self.is_object = is_object
+        self.wants_key = is_object
+        self.at: Any = "" if is_object else 0
+        self.seen: set[str] = set()
+
+    def advance(self) -> None:
+        if self.is_object:
+            self.wants_key = True
+        else:
+            self.at += 1
+
+    def enter(self, token: bytes) -> bool:
+        """Take a key; tell whether the object has it already."""
+        self.at = token[1:-1].decode("utf-8", "replace")
+        if "\\" in self.at:
+            self.at = str(msgspec.json.decode(token))
+        self.wants_key = False
+        known = self.at in self.seen
+        self.seen.add(self.at)
+        return known
+
+
+def _place(frames: list[_Frame]) -> str:
+    parts = [f".{frame.at}" if frame.is_object else f"[{frame.at}]" for frame in frames]
+    shown = [part[:80] for part in parts[:_MAX_PLACE_PARTS] if part != "."]
+    return "".join(shown) + ("..." if len(parts) > _MAX_PLACE_PARTS else "")
