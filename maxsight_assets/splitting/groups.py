@@ -1,7 +1,7 @@
 """Which images show the same picture: exact copies, near copies, and one Flickr photo in two datasets.
 
-A group is a connected component of such images; it is never divided between two splits, and a group that holds an evaluation
-image never enters training. Nothing here decides which split a group goes to: `splitting.strategies` does.
+A group is a connected component of such images; it is never divided between two splits, and a group that holds an
+evaluation image never enters training. Which split a group goes to is for `splitting.strategies`.
 """
 
 from collections.abc import Iterator
@@ -34,8 +34,8 @@ EDGES = pl.Schema(
 NEAR_RADIUS = 6
 """Bits in which fingerprints of near copies may differ.
 
-`images.phash.fingerprint` states what was measured: copies of 50 to 160 % of the size stay within 6, different photos are
-18 apart at least. Were the bits of different photos independent, 200,000 photos would hold 0.09 false pairs.
+`images.phash.fingerprint` states what was measured: copies of 50 to 160 % of the size stay within 6, different photos
+are 18 apart at least. Were the bits of different photos independent, 200,000 photos would hold 0.09 false pairs.
 """
 
 
@@ -120,8 +120,8 @@ def _near_pairs(
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]]]:
     """Pairs of distinct fingerprints at most `radius` bits apart.
 
-    Two fingerprints that differ in at most r bits agree in one of r + 1 bands of bits at least, so only those that agree in
-    a band are compared. A band takes every (r + 1)-th bit: low frequencies, which photos share, then lie in all bands.
+    Two fingerprints that differ in at most r bits agree in one of r + 1 bands of bits at least, so only those that agree
+    in a band are compared. A band takes every (r + 1)-th bit: low frequencies, which photos share, then lie in all.
     """
     bands = radius + 1
     for band in range(bands):

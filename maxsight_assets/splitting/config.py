@@ -1,0 +1,66 @@
+"""What a person may change about the splits."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from maxsight_assets.splitting.groups import NEAR_RADIUS
+
+SPLITS = ("train", "val", "test")
+
+Split = Literal["train", "val", "test"]
+
+
+class Sizes(BaseModel):
+    """How large the splits are: shares of all images, or numbers of images.
+
+    Shares leave `train` out: it takes the rest. Numbers state all three.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: int | None = Field(default=None, ge=0, description="Images in train; null where val and test are shares.")
+    val: int | float = Field(default=0.1, ge=0, description="Share of images in val (0.1), or their number (2000).")
+    test: int | float = Field(default=0.1, ge=0, description="Share of images in test (0.1), or their number (1000).")
+
+    @property
+    def are_counts(self) -> bool:
+        """Whether these are numbers of images, not shares."""
+        return self.train is not None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.train is None and self.val + self.test >= 1:
+            raise ValueError("val and test are shares that must leave something to train; numbers of images need train")
+        if self.train is not None and (self.val != int(self.val) or self.test != int(self.test)):
+            raise ValueError("train is a number of images, so val and test must be whole numbers too")
+        return self
+
+
+class SplitConfig(BaseModel):
+    """How images are divided between train, val and test."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    strategy: Literal["hash", "official"] = Field(
+        default="hash",
+        description="`hash`: a seeded hash of each group of equal pictures decides, so new images move no others. "
+        "`official`: the publisher's own split decides.",
+    )
+    sizes: Sizes = Field(default=Sizes(), description="Sizes of the splits; with `official` only numbers limit them.")
+    seed: int = Field(default=42, description="Seed of the hash. 42 is what MaxSight's training scripts use.")
+    official_val: Split = Field(
+        default="val",
+        description="Where the publisher's validation images go with `official`.",
+    )
+    near_radius: int = Field(
+        default=NEAR_RADIUS,
+        ge=-1,
+        le=16,
+        description="Bits in which perceptual fingerprints of near copies may differ; -1 looks for exact copies only.",
+    )
+    min_instances: int = Field(
+        default=10,
+        ge=0,
+        description="Classes of train with fewer boxes in val or test are named in the report.",
+    )
