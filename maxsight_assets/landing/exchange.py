@@ -1,8 +1,8 @@
 """What lies beside a target, and the swap of a whole directory into its place.
 
 `<parent>/.<name>.maxsight/` holds the trees under construction, the previous version, and a journal of the one step
-that is not yet finished. A step is carried out by writing the journal and then finishing it, so that what an interruption
-leaves is finished, or undone, by the very code that would have gone on.
+that is not yet finished. A step is carried out by writing the journal and then finishing it, so that what an
+interruption leaves is finished, or undone, by the very code that would have gone on.
 """
 
 import errno

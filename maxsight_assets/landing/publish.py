@@ -17,6 +17,7 @@ from typing import Any
 from maxsight_assets.errors import LandingError, NotPublished, Refused, VerificationFailed
 from maxsight_assets.landing import disk, exchange
 from maxsight_assets.landing.exchange import State
+from maxsight_assets.landing.expected import Expected, examine
 from maxsight_assets.landing.lock import hold
 from maxsight_assets.landing.manifest import FOLDER, FileRow, Manifest, problem, problems, source_of
 from maxsight_assets.verification.verdict import Verdict
@@ -208,19 +209,22 @@ class Stage:
         if row is None or problem(self._state.target, row) is not None:
             return None
         row = replace(row, kept=False)
-        disk.link_or_copy(self._state.target / path, self.root / path)
-        self._carried.add(path)
-        self.record(row)
+        self.take(row)
         return row
 
-    def adopt(self, row: FileRow) -> bool:
-        """Take a file that a person has at this path, where it is the one that the row describes."""
-        if problem(self._state.target, row) is not None:
-            return False
+    def adopt(self, expected: Expected) -> FileRow | None:
+        """Take a file that a person has at this path of the target, where it is the expected one."""
+        row = examine(self._state.target, expected)
+        if not isinstance(row, FileRow):
+            return None
+        self.take(row)
+        return row
+
+    def take(self, row: FileRow) -> None:
+        """Take the target's file at this path, which the caller has just found to be what the row says."""
         disk.link_or_copy(self._state.target / row.path, self.root / row.path)
         self._carried.add(row.path)
         self.record(row)
-        return True
 
     def record(self, row: FileRow) -> None:
         """Say that a file of the tree is whole and verified; remembered across a kill. Safe to call from threads.

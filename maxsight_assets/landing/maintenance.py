@@ -1,0 +1,276 @@
+"""Mending and looking after what is published: verify, repair, adopt, prune, and accepting a changed upstream file."""
+
+import json
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from maxsight_assets.errors import LandingError, VerificationFailed
+from maxsight_assets.landing import disk, exchange
+from maxsight_assets.landing.exchange import State
+from maxsight_assets.landing.expected import Expected, examine
+from maxsight_assets.landing.manifest import FileRow, Manifest, problem, problems
+from maxsight_assets.landing.model import RemoteFile
+from maxsight_assets.landing.publish import Gate, opened, read_published, staging
+
+Depth = Literal["names", "sizes", "hashes"]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What looking at a published directory found.
+
+    Attributes:
+        checked: Number of files that the manifest states.
+        wrong: What is wrong, by path: `missing`, another size, other bytes.
+        foreign: Paths that the manifest does not know: put there by somebody else, and left alone.
+    """
+
+    checked: int
+    wrong: Mapping[str, str]
+    foreign: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptReport:
+    """What adopting a directory found.
+
+    Attributes:
+        adopted: Number of files that are what they must be.
+        missing: Paths of expected files that are not there.
+        wrong: What is wrong with files that are there, by path.
+        manifest: What is published now; None where something is missing or wrong, and so nothing was touched.
+    """
+
+    adopted: int
+    missing: tuple[str, ...]
+    wrong: Mapping[str, str]
+    manifest: Manifest | None
+
+
+@dataclass(frozen=True, slots=True)
+class PruneReport:
+    """What `prune` deletes, or would delete.
+
+    Attributes:
+        files: Paths of kept files, relative to the directory.
+        bytes: Their length, in all.
+        previous: Whether the previous version goes.
+    """
+
+    files: tuple[str, ...]
+    bytes: int
+    previous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The facts of a changed upstream file that a person accepted in place of the catalog's."""
+
+    bytes: int | None
+    sha256: str | None
+    md5: str | None
+    sha1: str | None
+
+
+def verify(target: Path, depth: Depth = "hashes") -> VerifyReport:
+    """Compare a published directory with its manifest.
+
+    Args:
+        target: The directory.
+        depth: `names` looks whether files are there, `sizes` at their lengths too, `hashes` reads them all. Bytes that
+            changed at the same size and time are found by `hashes` only.
+
+    Raises:
+        LandingError: Nothing is published there.
+        VerificationFailed: The manifest is damaged.
+    """
+    manifest = _published(target)
+    real = State.of(target).target
+    if depth == "hashes":
+        wrong = problems(real, manifest.rows.values())
+    else:
+        found = dict(disk.walk(real))
+        faults = {path: _seen(found.get(path), row, sizes=depth == "sizes") for path, row in manifest.rows.items()}
+        wrong = {path: fault for path, fault in faults.items() if fault is not None}
+    return VerifyReport(len(manifest.rows), wrong, tuple(exchange.foreign(real, manifest)))
+
+
+def _seen(entry: os.DirEntry[str] | None, row: FileRow, *, sizes: bool) -> str | None:
+    if entry is None or not entry.is_file(follow_symlinks=False):
+        return "missing"
+    size = entry.stat(follow_symlinks=False).st_size
+    return f"{row.bytes:,} bytes expected, {size:,} found" if sizes and size != row.bytes else None
+
+
+def repair(target: Path, fetch: Callable[[FileRow, Path], None], *, wait_s: float = 0.0) -> tuple[str, ...]:
+    """Fetch exactly the files that are missing or not as the manifest says, and put each in its place.
+
+    What a changed file held is set aside, not lost.
+
+    Args:
+        target: The published directory.
+        fetch: Brings the file of a row to a path; its bytes are checked here.
+        wait_s: Seconds to wait for another process that is writing the directory.
+
+    Returns:
+        The paths that were mended.
+
+    Raises:
+        VerificationFailed: What was fetched is not what was published; the file is left as it was.
+        LandingError: Nothing is published there, or the disk failed.
+    """
+    with opened(target, wait_s=wait_s) as (state, _):
+        manifest = _published(target)
+        bad = sorted(problems(state.target, manifest.rows.values()))
+        for path in bad:
+            fresh = state.scratch()
+            row = manifest.rows[path]
+            fetch(row, fresh)
+            fault = problem(state.root, replace(row, path=fresh.name))
+            if fault is not None:
+                fresh.unlink(missing_ok=True)
+                raise VerificationFailed(
+                    f"{target}: {path}: upstream no longer has the published bytes ({fault}); rerun the asset to land "
+                    "what it has now"
+                )
+            _put(state, fresh, path)
+        return tuple(bad)
+
+
+def _put(state: State, fresh: Path, path: str) -> None:
+    exchange.set_aside(state, path)
+    dest = state.target / path
+    dest.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(fresh, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    fresh.replace(dest)
+    disk.sync_directory(dest.parent)
+
+
+def adopt(
+    target: Path,
+    expected: Iterable[Expected],
+    *,
+    asset: str,
+    selection: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    gate: Gate,
+) -> AdoptReport:
+    """Take over a directory that a person already has, where every expected file is there and verifies.
+
+    Nothing is copied where hard links are to be had, and other files in it stay. Where something is missing or wrong,
+    nothing is touched; a landing then fetches just that.
+
+    Args:
+        target: The directory, published to or not.
+        expected: All files that the version needs.
+        asset: The asset that will own it.
+        selection: What the files are a selection of, as JSON values.
+        inputs: Fingerprints of the upstream files that they come from.
+        gate: The blocking rules.
+
+    Raises:
+        NotPublished: A blocking rule failed.
+        Refused: The directory holds the embedded source.
+    """
+    listed = sorted(expected, key=lambda one: one.path)
+    with staging(target, asset=asset, source="upstream") as stage:
+        root = State.of(target).target
+        answers = list(disk.in_threads(lambda one: examine(root, one), listed))
+        missing = tuple(one.path for one, answer in zip(listed, answers, strict=True) if answer == "missing")
+        wrong = {
+            one.path: answer
+            for one, answer in zip(listed, answers, strict=True)
+            if isinstance(answer, str) and answer != "missing"
+        }
+        rows = [answer for answer in answers if isinstance(answer, FileRow)]
+        if missing or wrong:
+            return AdoptReport(len(rows), missing, wrong, None)
+        for row in rows:
+            stage.take(row)
+        manifest = stage.publish(selection=selection, inputs=inputs, gate=gate, keep=True)
+        return AdoptReport(len(rows), (), {}, manifest)
+
+
+def prune(target: Path, protected: Collection[str], *, really: bool = False, wait_s: float = 0.0) -> PruneReport:
+    """Delete files that earlier selections landed, and the previous version; by default only say what would go.
+
+    A kept file that somebody changed stays, and so does the previous version where it alone holds a protected path.
+
+    Args:
+        target: The published directory.
+        protected: Paths, relative to the directory, that must not go: all that a split names.
+        really: Delete.
+        wait_s: Seconds to wait for another process that is writing the directory.
+
+    Raises:
+        LandingError: Nothing is published there.
+    """
+    with opened(target, wait_s=wait_s) as (state, _):
+        manifest = _published(target)
+        past = Manifest.read(state.previous)
+        safe = frozenset(protected)
+        loose = [row for row in manifest.rows.values() if row.kept and row.path not in safe]
+        changed = problems(state.target, loose)
+        loose = [row for row in loose if row.path not in changed]
+        only_there = past is not None and any(path in past.rows and path not in manifest.rows for path in safe)
+        report = PruneReport(
+            tuple(row.path for row in loose), sum(row.bytes for row in loose), past is not None and not only_there
+        )
+        if really:
+            exchange.prune(state, report.files)
+            if report.previous:
+                state.trash(state.previous)
+        return report
+
+
+def accept(target: Path, file: RemoteFile) -> None:
+    """Record that a person accepts a changed upstream file: its length and hashes replace the catalog's from now on.
+
+    Args:
+        target: The directory that is landed from it.
+        file: The upstream file with the facts that it has now.
+    """
+    if file.sha256 is None and file.md5 is None and file.sha1 is None:
+        raise LandingError(f"{file.key}: nothing to accept: its new hash is not known; download it first")
+    with opened(target) as (state, _):
+        known = {key: _values(one) for key, one in accepted(target).items()}
+        known[file.key] = _values(Accepted(file.bytes, file.sha256, file.md5, file.sha1))
+        text = json.dumps(known, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        disk.write_atomic(_accepted_path(state), text.encode(), scratch=state.scratch())
+
+
+def accepted(target: Path) -> dict[str, Accepted]:
+    """What a person accepted for this directory, by the key of the upstream file."""
+    try:
+        said = json.loads(_accepted_path(State.of(target)).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return {key: Accepted(**facts) for key, facts in said.items()}
+
+
+def as_accepted(target: Path, file: RemoteFile) -> RemoteFile:
+    """The upstream file with the facts that a person accepted, where one did; else as it is."""
+    facts = accepted(target).get(file.key)
+    return file if facts is None else replace(file, **_values(facts))
+
+
+def _values(facts: Accepted) -> dict[str, Any]:
+    return {"bytes": facts.bytes, "sha256": facts.sha256, "md5": facts.md5, "sha1": facts.sha1}
+
+
+def _accepted_path(state: State) -> Path:
+    return state.root / "accepted.json"
+
+
+def _published(target: Path) -> Manifest:
+    manifest = read_published(target)
+    if manifest is None:
+        raise LandingError(f"{target}: nothing is published there; materialize the asset first")
+    return manifest
