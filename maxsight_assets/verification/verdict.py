@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-View = TypeVar("View")
+View_contra = TypeVar("View_contra", contravariant=True)
 Severity = Literal["error", "warn"]
 Scalar = str | int | float | bool
 
@@ -40,7 +40,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule(Generic[View]):
+class Rule(Generic[View_contra]):
     """One thing that must hold for a directory.
 
     Attributes:
@@ -55,7 +55,7 @@ class Rule(Generic[View]):
     description: str
     severity: Severity
     blocking: bool
-    judge: Callable[[View], Verdict]
+    judge: Callable[[View_contra], Verdict]
 
 
 def verdict_of(
@@ -87,6 +87,45 @@ def verdict_of(
     )
 
 
-def run(rules: Sequence[Rule[View]], view: View) -> tuple[Verdict, ...]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the body of a rule found.
+
+    Attributes:
+        offenders: Names of offending records, in any order.
+        checked: Number of records that were looked at.
+        facts: Further numbers to show.
+    """
+
+    offenders: Iterable[str]
+    checked: int
+    facts: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+def rule(
+    remedy: str, *, severity: Severity, blocking: bool = False
+) -> Callable[[Callable[[View_contra], Found]], Rule[View_contra]]:
+    """Turn a function that finds offenders into a rule that bears its name and is described by its docstring.
+
+    Args:
+        remedy: What a person can do where there are offenders.
+        severity: As `Rule.severity`.
+        blocking: As `Rule.blocking`.
+    """
+
+    def made(find: Callable[[View_contra], Found]) -> Rule[View_contra]:
+        name = find.__name__
+
+        def judge(view: View_contra) -> Verdict:
+            found = find(view)
+            return verdict_of(name, found.offenders, checked=found.checked, remedy=remedy, facts=found.facts)
+
+        description = " ".join((find.__doc__ or "").split())
+        return Rule(name=name, description=description, severity=severity, blocking=blocking, judge=judge)
+
+    return made
+
+
+def run(rules: Sequence[Rule[View_contra]], view: View_contra) -> tuple[Verdict, ...]:
     """Run all rules on one view, in their order."""
     return tuple(rule.judge(view) for rule in rules)

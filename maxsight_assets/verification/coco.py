@@ -1,0 +1,200 @@
+"""Rules for `coco_raw`: those of every annotated directory, and what only COCO's own files can break.
+
+Known defects of the real COCO 2017 are counted apart by the rules in `boxes`, so that a new one stands out.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+import polars as pl
+
+from maxsight_assets.catalog.model import SplitCounts
+from maxsight_assets.errors import FormatError
+from maxsight_assets.formats.coco import Kind, check_parses, read_instances
+from maxsight_assets.labels import mapping
+from maxsight_assets.verification.boxes import ANNOTATED_RULES, BOX_NAME, TOLERANCE_PX, table_rule
+from maxsight_assets.verification.verdict import Found, Rule, rule
+from maxsight_assets.verification.views import RawView
+
+UNUSED_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
+"""Category ids between 1 and 90 that COCO left out of its detection task."""
+
+KNOWN_IDS = frozenset(range(1, 91)) - UNUSED_IDS
+"""Ids of the 80 categories, in whose order `labels/coco.csv` lists them."""
+
+MAX_COORDINATE = 1e5
+"""Largest polygon coordinate that is handed on; pycocotools crashes the process on huge ones and on NaN."""
+
+_KINDS: Mapping[str, Kind] = {"person_keypoints": "person_keypoints", "captions": "captions"}
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """What a whole `instances_*.json` says beside its tables.
+
+    Attributes:
+        counts: Images and annotations in it, selected or not.
+        categories: Category names by id.
+        licenses: Number of images by licence name; "unknown" for ids that the file does not explain.
+    """
+
+    counts: SplitCounts
+    categories: Mapping[int, str]
+    licenses: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class CocoView(RawView):
+    """A COCO directory, whose annotation files land whole even where few images were selected."""
+
+    @cached_property
+    def documents(self) -> Mapping[str, DocumentFacts]:
+        """Facts of each `annotations/instances_<split>.json`, by split; none where the annotations do not parse."""
+        names = (re.fullmatch(r"annotations/instances_(\w+)\.json", path) for path in self.files["path"])
+        splits = sorted(name[1] for name in names if name)
+        return {} if self.problem else {split: self._document(split) for split in splits}
+
+    def _document(self, split: str) -> DocumentFacts:
+        document = read_instances(self.root / f"annotations/instances_{split}.json", split=split, image_dir=split)
+        tables = document.tables()
+        names = {each.get("url"): each.get("name", "unknown") for each in document.licenses}
+        return DocumentFacts(
+            counts=SplitCounts(images=tables.images.height, boxes=tables.boxes.height),
+            categories={each["id"]: each["name"] for each in document.categories},
+            licenses=Counter(str(names.get(url, "unknown")) for url in tables.images["license"]),
+        )
+
+    @property
+    def counted(self) -> Mapping[str, SplitCounts]:
+        """Images and annotations of the whole files, selected or not, by split."""
+        return {split: facts.counts for split, facts in self.documents.items()}
+
+
+@rule(
+    "Detection does not need these files; fetch them again with `maxsight-assets repair` before using them.",
+    severity="warn",
+)
+def other_annotations_parse(view: CocoView) -> Found:
+    """Keypoint and caption files, which land beside the boxes, parse too."""
+    offenders, checked = [], 0
+    for path in view.files["path"]:
+        name = re.fullmatch(r"annotations/(person_keypoints|captions)_\w+\.json", path)
+        if name is None:
+            continue
+        checked += 1
+        try:
+            check_parses(view.root / path, _KINDS[name[1]])
+        except (FormatError, OSError) as error:
+            offenders.append(str(error))
+    return Found(offenders, checked)
+
+
+@table_rule(
+    "This is not COCO 2017's edition: fetch the annotation files again.",
+    severity="error",
+    blocking=True,
+)
+def categories_are_known(view: CocoView) -> Found:
+    """Every annotation file declares COCO's 80 categories under their ids, so that a class means what it says."""
+    known = dict(zip(sorted(KNOWN_IDS), (row.label for row in mapping.rows("coco")), strict=True))
+    offenders = [
+        f"{split}: category {number} is {facts.categories.get(number)!r}, not COCO's {known.get(number)!r}"
+        for split, facts in view.documents.items()
+        for number in known.keys() | facts.categories.keys()
+        if facts.categories.get(number) != known.get(number)
+    ]
+    used = view.boxes["label"].drop_nulls().n_unique()
+    return Found(offenders, len(known) * len(view.documents), {"classes with boxes": used})
+
+
+@table_rule(
+    "Leave these annotations out of an evaluation, or give them another id.",
+    severity="error",
+)
+def ids_are_not_zero(view: CocoView) -> Found:
+    """No annotation has the id 0, which pycocotools takes for no match and so never counts as found."""
+    zero = view.boxes.filter(pl.col("box_id") == "0").select(BOX_NAME).to_series()
+    return Found(zero, view.boxes.height)
+
+
+@table_rule(
+    "Nothing breaks for boxes; do not train on these masks.",
+    severity="warn",
+)
+def crowds_are_regions(view: CocoView) -> Found:
+    """A crowd has a run-length mask, and everything else has polygons."""
+    runs = pl.col("segmentation").str.starts_with("{")
+    masked = view.boxes.filter(pl.col("segmentation").is_not_null())
+    return Found(masked.filter(runs != pl.col("crowd")).select(BOX_NAME).to_series(), masked.height)
+
+
+@table_rule(
+    "Nothing breaks for boxes, whose own rules judge them; cleaning names masks that it leaves out in the ledger.",
+    severity="warn",
+)
+def masks_are_sound(view: CocoView) -> Found:
+    """Every polygon has at least three points inside its image, and every run-length mask its image's size."""
+    masked = view.boxes.filter(pl.col("segmentation").is_not_null())
+    return Found(_bad_masks(masked), masked.height)
+
+
+def _bad_masks(masked: pl.DataFrame) -> Iterator[str]:
+    polygons = msgspec.json.Decoder(list[list[float]]).decode
+    runs = msgspec.json.Decoder(_Runs).decode
+    columns = ("segmentation", "width", "height", "box_id", "image_id")
+    for text, width, height, box_id, image_id in masked.select(columns).iter_rows():
+        right, bottom = (MAX_COORDINATE if side is None else side + TOLERANCE_PX for side in (width, height))
+        try:
+            if text.startswith("["):
+                problem = _polygon_problem(polygons(text), right, bottom)
+            else:
+                problem = None if runs(text).size == (height, width) else "another size than its image"
+        except msgspec.MsgspecError:
+            problem = "neither polygons nor a run-length mask"
+        if problem:
+            yield f"box {box_id} of image {image_id}: {problem}"
+
+
+def _polygon_problem(polygons: list[list[float]], right: float, bottom: float) -> str | None:
+    if not polygons:
+        return "no polygon"
+    for points in polygons:
+        if len(points) < 6 or len(points) % 2:
+            return f"a polygon of {len(points)} numbers"
+        if min(points) < -TOLERANCE_PX or max(points[::2]) > right or max(points[1::2]) > bottom:
+            return "a polygon outside its image"
+    return None
+
+
+class _Runs(msgspec.Struct):
+    size: tuple[int, int]
+    counts: list[int] | str
+
+
+@rule(
+    "Treat these images as not licensed; a selection by licence leaves them out.",
+    severity="warn",
+)
+def images_have_a_licence(view: CocoView) -> Found:
+    """Every image names a licence that its annotation file explains; what an image may be used for depends on it."""
+    offenders = view.images.filter(pl.col("license").is_null()).select(pl.format("image {}", "image_id")).to_series()
+    licenses: Counter[str] = Counter()
+    for facts in view.documents.values():
+        licenses.update(facts.licenses)
+    return Found(offenders, view.images.height, dict(sorted(licenses.items())))
+
+
+COCO_RULES: tuple[Rule[CocoView], ...] = (
+    *ANNOTATED_RULES,
+    other_annotations_parse,
+    categories_are_known,
+    ids_are_not_zero,
+    crowds_are_regions,
+    masks_are_sound,
+    images_have_a_licence,
+)
+"""Rules of `coco_raw`."""

@@ -1,0 +1,182 @@
+"""Rules that every raw directory keeps: its files are there, whole, and hold pictures that decode.
+
+Rules about what annotations say are in `boxes`, `coco` and `openimages`.
+"""
+
+from collections import Counter
+
+import polars as pl
+
+from maxsight_assets.catalog.model import SplitCounts
+from maxsight_assets.verification.verdict import Found, Rule, rule
+from maxsight_assets.verification.views import RawView
+
+TOLERATED_SHARE = 0.01
+"""Largest share of images that may be missing upstream or fail to decode before a directory counts as unusable.
+
+Neither COCO nor Open Images is known to hold an undecodable image, and cleaning quarantines single ones. Systematic
+faults (login pages named .jpg, a wrong archive, a proxy that rewrites pictures) spoil far more than one in a hundred. A
+single image is tolerated in a directory of any size, unless it is the only one.
+"""
+
+WEAK_LEVELS = ("size", "unverified")
+"""Verification levels that say nothing about a file's content."""
+
+
+@rule(
+    "Run `maxsight-assets repair` on the asset: it fetches just these files.",
+    severity="error",
+    blocking=True,
+)
+def files_complete(view: RawView) -> Found:
+    """Every file of the manifest is on disk with its size; MaxSight trains on random noise for a missing one."""
+    offenders = [
+        f"{path}: missing"
+        if path not in view.on_disk
+        else f"{path}: {size:,} bytes expected, {view.on_disk[path]:,} found"
+        for path, size in view.files.select("path", "bytes").iter_rows()
+        if view.on_disk.get(path) != size
+    ]
+    return Found(offenders, view.files.height, {"bytes": int(view.files["bytes"].sum())})
+
+
+@rule(
+    "Run `maxsight-assets repair` on the asset: it fetches just these files.",
+    severity="error",
+    blocking=True,
+)
+def hashes_match(view: RawView) -> Found:
+    """Every file on disk has the sha256 that it was landed with, so nothing was edited or decayed since."""
+    levels = Counter(view.files["level"])
+    offenders = [f"{path}: {problem}" for path, problem in view.changed.items()]
+    return Found(offenders, view.files.height, {f"level {level}": count for level, count in sorted(levels.items())})
+
+
+@rule(
+    "Move the files away, or adopt them with `maxsight-assets adopt` if they belong to the dataset.",
+    severity="warn",
+)
+def no_unlisted_files(view: RawView) -> Found:
+    """The directory holds nothing but what was landed; foreign files are left alone, but nobody vouches for them."""
+    return Found(view.on_disk.keys() - view.manifest.rows.keys(), len(view.on_disk))
+
+
+@rule(
+    "Pin a sha256 in the catalog once you have checked the file against another source.",
+    severity="warn",
+)
+def how_verified(view: RawView) -> Found:
+    """Every file's content was verified against a checksum, and what came without TLS against a published one."""
+    key = pl.col("origin").str.split("!").list.first()
+    plain = (pl.col("level") == "first-use") & key.is_in(list(view.plain_http))
+    weak = view.files.filter(pl.col("level").is_in(WEAK_LEVELS) | plain)
+    text = pl.format("{}: {}{}", "path", "level", pl.when(plain).then(pl.lit(" over plain http")).otherwise(pl.lit("")))
+    return Found(weak.select(text).to_series(), view.files.height)
+
+
+def _undecodable(view: RawView) -> pl.DataFrame:
+    return view.facts.filter(pl.col("error").is_not_null())
+
+
+@rule(
+    "Nothing breaks: splits and evaluation sets leave these out. `maxsight-assets repair` fetches damaged ones.",
+    severity="warn",
+)
+def every_image_decodes(view: RawView) -> Found:
+    """Every image decodes in full; cleaning quarantines those that do not."""
+    return Found(_undecodable(view).select(pl.format("{}: {}", "path", "error")).to_series(), view.facts.height)
+
+
+@rule(
+    "Look at one of these files: a login page or another archive's content points at the upstream or a mirror.",
+    severity="error",
+    blocking=True,
+)
+def enough_images_decode(view: RawView) -> Found:
+    """At most 1 % of the images fail to decode; more means a systematic fault, not a damaged file."""
+    bad = _undecodable(view)
+    named = bad["path"] if _too_many(bad.height, view.facts.height) else ()
+    return Found(named, view.facts.height, {"undecodable": bad.height})
+
+
+@rule(
+    "Compare the image with its page upstream; a resized or rotated copy shifts every box on it.",
+    severity="warn",
+)
+def stated_sizes_match(view: RawView) -> Found:
+    """Every image has the width and height that manifest and annotations state, so boxes fall where they should."""
+    stated = view.images.select(path="file", said_width="stated_width", said_height="stated_height").unique("path")
+    sizes = (
+        view.facts.filter(pl.col("error").is_null())
+        .join(view.files.select("path", header_width="width", header_height="height"), on="path", how="left")
+        .join(stated, on="path", how="left")
+    )
+    differs = pl.any_horizontal(
+        pl.col("said_width") != pl.col("width"),
+        pl.col("said_height") != pl.col("height"),
+        pl.col("header_width") != pl.col("width"),
+        pl.col("header_height") != pl.col("height"),
+    )
+    said = pl.format("{}x{}", pl.coalesce("said_width", "header_width"), pl.coalesce("said_height", "header_height"))
+    offenders = sizes.filter(differs).select(pl.format("{}: {} stated, {}x{} found", "path", said, "width", "height"))
+    return Found(offenders.to_series(), sizes.height)
+
+
+@rule(
+    "A publisher's correction is accepted with `maxsight-assets accept`; otherwise fetch the annotation files again.",
+    severity="error",
+)
+def counts_match(view: RawView) -> Found:
+    """Each split's annotations hold the number of images and boxes that the publisher states."""
+    offenders = []
+    for split, stated in sorted(view.counts.items()):
+        have = view.counted.get(split, SplitCounts(images=0, boxes=0))
+        if have.images != stated.images:
+            offenders.append(f"{split}: {stated.images:,} images stated, {have.images:,} found")
+        if stated.boxes not in (None, have.boxes):
+            offenders.append(f"{split}: {stated.boxes:,} boxes stated, {have.boxes:,} found")
+    facts = {f"{split} images": have.images for split, have in sorted(view.counted.items())}
+    facts |= {f"{split} boxes": have.boxes or 0 for split, have in sorted(view.counted.items())}
+    return Found(offenders, len(view.counts), facts)
+
+
+@rule(
+    "Upstream answered that these images are gone (404); they are left out. Materialize again to ask once more.",
+    severity="warn",
+)
+def every_image_landed(view: RawView) -> Found:
+    """Every image that the selection asks for has been landed."""
+    return Found(view.missing, _wanted(view))
+
+
+@rule(
+    "Upstream may be down or may have moved; materialize again, or set the dataset's mirror variable.",
+    severity="error",
+    blocking=True,
+)
+def enough_images_landed(view: RawView) -> Found:
+    """At most 1 % of the selected images are missing; a directory with fewer is not what was asked for."""
+    missing = view.missing.len()
+    return Found(view.missing if _too_many(missing, _wanted(view)) else (), _wanted(view), {"missing": missing})
+
+
+def _wanted(view: RawView) -> int:
+    return view.images.filter("landed").height + view.missing.len()
+
+
+def _too_many(bad: int, total: int) -> bool:
+    return bad > max(TOLERATED_SHARE * total, 1) or 0 < bad == total
+
+
+FILE_RULES: tuple[Rule[RawView], ...] = (files_complete, hashes_match, no_unlisted_files, how_verified)
+"""Rules for a directory of any files, checkpoints for instance."""
+
+IMAGE_RULES: tuple[Rule[RawView], ...] = (
+    every_image_decodes,
+    enough_images_decode,
+    stated_sizes_match,
+    counts_match,
+    every_image_landed,
+    enough_images_landed,
+)
+"""Rules for a directory that holds annotated images, beside `FILE_RULES`."""

@@ -1,0 +1,155 @@
+"""One scan of a raw directory, shared by all of its rules.
+
+Each part (names on disk, hashes, decoded pictures, tables) is computed when a rule first asks for it and kept for the
+next one, so that a rule costs only what it looks at.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from maxsight_assets.catalog.model import SplitCounts
+from maxsight_assets.errors import FormatError
+from maxsight_assets.formats.tables import BOXES, IMAGES, Tables
+from maxsight_assets.images.facts import examine, of_files
+from maxsight_assets.landing.manifest import FOLDER, Manifest, problems
+
+MISSING = "missing.csv"
+"""Where a landing of single images notes those that upstream lists and does not serve: columns path, reason."""
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+ANNOTATION_DIRS = ("annotations/", "labels/")
+"""Where raw directories keep what the publisher says of the images; ADE20K's masks are PNGs, but no pictures."""
+
+
+@dataclass(frozen=True)
+class RawView:
+    """One raw directory, published or staged.
+
+    Attributes:
+        root: The directory.
+        manifest: What it should hold.
+        place: The directory's path relative to DATA_DIR (`coco_raw`), which `path` in the tables begins with.
+        read: Reads the images that were selected, landed or not, and their boxes; None where nothing is annotated.
+        counts: What the publisher states of each split; only of splits that are there as a whole.
+        cache: Parquet file of decoding results by content hash, so that only new pictures are decoded.
+        plain_http: Keys of the upstream files that come without TLS.
+    """
+
+    root: Path
+    manifest: Manifest
+    place: str
+    read: Callable[[Path, Manifest], Tables] | None = None
+    counts: Mapping[str, SplitCounts] = field(default_factory=dict)
+    cache: Path | None = None
+    plain_http: frozenset[str] = frozenset()
+
+    @cached_property
+    def files(self) -> pl.DataFrame:
+        """One row a selected file: path, bytes, sha256, level, origin, width and height (pixels), is_image."""
+        names = ("path", "bytes", "sha256", "level", "origin", "width", "height")
+        schema = pl.Schema(
+            dict.fromkeys(names, pl.String()) | {"bytes": pl.Int64(), "width": pl.Int32(), "height": pl.Int32()}
+        )
+        rows = [tuple(getattr(row, name) for name in names) for row in self.manifest.selected()]
+        picture = pl.col("path").str.to_lowercase().str.extract(r"(\.[^./]*)$", 1).is_in(IMAGE_SUFFIXES)
+        aside = pl.any_horizontal(pl.col("path").str.starts_with(directory) for directory in ANNOTATION_DIRS)
+        return pl.DataFrame(rows, schema=schema, orient="row").with_columns(is_image=picture & ~aside)
+
+    @cached_property
+    def on_disk(self) -> Mapping[str, int]:
+        """Size in bytes of each regular file below the root, by POSIX path; our own state directory is left out."""
+        return {path: size for path, size in _walk(self.root) if not path.startswith(f"{FOLDER}/")}
+
+    @cached_property
+    def changed(self) -> Mapping[str, str]:
+        """What is wrong with each selected file that is on disk but not as its row says, by path; reads every byte."""
+        return problems(self.root, (row for row in self.manifest.selected() if row.path in self.on_disk))
+
+    @cached_property
+    def facts(self) -> pl.DataFrame:
+        """One row a selected image that is on disk: `images.facts.FILE_FACTS`, but paths relative to the root."""
+        there = {
+            path: sha256
+            for path, sha256 in self.files.filter("is_image").select("path", "sha256").iter_rows()
+            if path in self.on_disk
+        }
+        files = [(sha256, self.root / path) for path, sha256 in there.items()]
+        return of_files(examine(files, cache=self.cache), there)
+
+    @cached_property
+    def _reading(self) -> tuple[Tables, str | None]:
+        nothing = Tables(images=IMAGES.to_frame(), boxes=BOXES.to_frame())
+        if self.read is None:
+            return nothing, None
+        try:
+            return self.read(self.root, self.manifest), None
+        except (FormatError, OSError) as error:
+            return nothing, str(error)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the annotations cannot be read; None where they can."""
+        return self._reading[1]
+
+    @cached_property
+    def images(self) -> pl.DataFrame:
+        """The images table with `file` (path relative to the root), `landed`, and sizes filled from the manifest."""
+        headers = self.files.filter("is_image").select(
+            file="path", landed=pl.lit(value=True), header_width="width", header_height="height"
+        )
+        return (
+            self._reading[0]
+            .images.with_columns(file=pl.col("path").str.strip_prefix(f"{self.place}/"))
+            .join(headers, on="file", how="left", maintain_order="left")
+            .with_columns(
+                landed=pl.col("landed").fill_null(value=False),
+                stated_width="width",
+                stated_height="height",
+                width=pl.coalesce("width", "header_width"),
+                height=pl.coalesce("height", "header_height"),
+            )
+            .drop("header_width", "header_height")
+        )
+
+    @cached_property
+    def missing(self) -> pl.Series:
+        """Paths of selected images that are not there, those included that a landing noted as gone upstream."""
+        noted = pl.Series("file", [], dtype=pl.String)
+        if MISSING in self.on_disk:
+            noted = pl.read_csv(self.root / MISSING, infer_schema=False)["path"].alias("file")
+        return pl.concat([self.images.filter(~pl.col("landed"))["file"], noted]).unique().sort()
+
+    @cached_property
+    def counted(self) -> Mapping[str, SplitCounts]:
+        """Images and boxes of the annotations, by split."""
+        boxes = Counter(self.boxes["split"])
+        return {split: SplitCounts(images=n, boxes=boxes[split]) for split, n in Counter(self.images["split"]).items()}
+
+    @cached_property
+    def boxes(self) -> pl.DataFrame:
+        """The boxes table with the image's `width`, `height` and `landed`; `listed` where its image is in the table."""
+        images = self.images.unique(["source", "image_id"]).select(
+            "source", "image_id", "width", "height", "landed", listed=pl.lit(value=True)
+        )
+        return (
+            self._reading[0]
+            .boxes.join(images, on=["source", "image_id"], how="left", maintain_order="left")
+            .with_columns(pl.col("landed", "listed").fill_null(value=False))
+        )
+
+
+def _walk(root: Path, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """POSIX path and size of each regular file below `root`, links not followed."""
+    with os.scandir(root / prefix) as entries:
+        for entry in entries:
+            name = f"{prefix}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(root, f"{name}/")
+            elif entry.is_file(follow_symlinks=False):
+                yield name, entry.stat(follow_symlinks=False).st_size

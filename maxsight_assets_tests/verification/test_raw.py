@@ -1,0 +1,169 @@
+"""Rules about the files of a raw directory: each with one directory that keeps it and one that does not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from maxsight_assets.catalog.model import SplitCounts
+from maxsight_assets.landing.manifest import Manifest
+from maxsight_assets.landing.model import Level
+from maxsight_assets.verification import raw
+from maxsight_assets.verification.raw import FILE_RULES, IMAGE_RULES
+from maxsight_assets.verification.verdict import Rule, run
+from maxsight_assets.verification.views import RawView
+from maxsight_assets_tests.verification.directories import document, jpeg, manifest_of, view_of, write_coco
+
+FIRST = "val2017/000000000001.jpg"
+
+
+@pytest.mark.parametrize("rule", [*FILE_RULES, *IMAGE_RULES], ids=lambda rule: rule.name)
+def test_a_whole_directory_keeps_every_rule_of_files_and_images(rule: Rule[RawView], tmp_path: Path) -> None:
+    verdict = rule.judge(view_of(write_coco(tmp_path)))
+
+    assert verdict.passed, verdict
+    assert not verdict.remedy
+
+
+def test_missing_and_short_files_are_named(tmp_path: Path) -> None:
+    manifest = manifest_of(write_coco(tmp_path))
+    (tmp_path / FIRST).unlink()
+    (tmp_path / "val2017/000000000002.jpg").write_bytes(b"short")
+
+    verdict = raw.files_complete.judge(view_of(tmp_path, manifest))
+
+    assert (verdict.passed, verdict.offenders, verdict.checked) == (False, 2, 5)
+    assert verdict.examples[0] == f"{FIRST}: missing"
+    assert "5 found" in verdict.examples[1]
+    assert "repair" in verdict.remedy
+
+
+def test_fault_39_a_file_edited_later_is_named_by_its_hash(tmp_path: Path) -> None:
+    manifest = manifest_of(write_coco(tmp_path))
+    data = bytearray((tmp_path / FIRST).read_bytes())
+    data[-10] ^= 1
+    (tmp_path / FIRST).write_bytes(data)
+    view = view_of(tmp_path, manifest)
+
+    assert raw.files_complete.judge(view).passed
+    verdict = raw.hashes_match.judge(view)
+    assert not verdict.passed
+    assert [example.split(":")[0] for example in verdict.examples] == [FIRST]
+    assert verdict.facts == {"level sha256": 5}
+
+
+def test_foreign_files_are_named_and_our_own_state_is_not(tmp_path: Path) -> None:
+    manifest = manifest_of(write_coco(tmp_path))
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    (tmp_path / ".maxsight").mkdir()
+    (tmp_path / ".maxsight/MANIFEST.json").write_text("{}", encoding="utf-8")
+
+    verdict = raw.no_unlisted_files.judge(view_of(tmp_path, manifest))
+
+    assert verdict.examples == ("notes.txt",)
+
+
+def test_files_that_an_earlier_selection_left_are_not_foreign(tmp_path: Path) -> None:
+    whole = manifest_of(write_coco(tmp_path))
+    rows = [replace(row, kept=row.path == FIRST) for row in whole.rows.values()]
+    manifest = Manifest.of(rows, asset="coco_raw", source="upstream", selection={}, inputs={})
+    view = view_of(tmp_path, manifest)
+
+    assert raw.no_unlisted_files.judge(view).passed
+    assert FIRST not in set(view.facts["path"])
+
+
+@pytest.mark.parametrize(("level", "passed"), [("crc32+size", True), ("size", False), ("unverified", False)])
+def test_files_that_no_checksum_vouches_for_are_named(level: Level, passed: bool, tmp_path: Path) -> None:
+    verdict = raw.how_verified.judge(view_of(tmp_path, manifest_of(write_coco(tmp_path), level=level)))
+
+    assert verdict.passed == passed
+    assert verdict.offenders == (0 if passed else 5)
+
+
+def test_first_use_hashes_are_doubted_over_plain_http_only(tmp_path: Path) -> None:
+    manifest = manifest_of(write_coco(tmp_path), level="first-use")
+
+    assert raw.how_verified.judge(view_of(tmp_path, manifest)).passed
+    verdict = raw.how_verified.judge(view_of(tmp_path, manifest, plain_http=frozenset({"zips/a.zip"})))
+    assert verdict.examples[-1] == "val2017/000000000004.jpg: first-use over plain http"
+
+
+def test_fault_66_one_damaged_image_of_many_is_a_warning_and_does_not_block(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    (tmp_path / FIRST).write_bytes(jpeg(1)[:-60])
+    view = view_of(tmp_path)
+
+    warned, blocked = raw.every_image_decodes.judge(view), raw.enough_images_decode.judge(view)
+
+    assert (warned.passed, warned.offenders, blocked.passed) == (False, 1, True)
+    assert warned.examples[0].startswith(FIRST)
+    assert raw.every_image_decodes.severity == "warn"
+    assert blocked.facts == {"undecodable": 1}
+
+
+def test_fault_22_login_pages_in_place_of_images_block(tmp_path: Path) -> None:
+    write_coco(tmp_path, document(images=10))
+    for n in (3, 7):
+        (tmp_path / f"val2017/{n:012}.jpg").write_bytes(b"<html>please log in</html>")
+
+    verdict = raw.enough_images_decode.judge(view_of(tmp_path))
+
+    assert (verdict.passed, verdict.offenders) == (False, 2)
+    assert raw.enough_images_decode.blocking
+
+
+@pytest.mark.parametrize(("bad", "total", "blocked"), [(1, 100, False), (2, 200, False), (3, 200, True), (2, 20, True)])
+def test_the_tolerated_share_is_one_in_a_hundred(bad: int, total: int, blocked: bool) -> None:
+    assert raw._too_many(bad, total) == blocked
+
+
+def test_the_only_image_may_not_be_damaged() -> None:
+    assert raw._too_many(1, 1)
+
+
+def test_an_image_of_another_size_than_annotated_is_named(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    (tmp_path / FIRST).write_bytes(jpeg(1, width=48, height=64))
+
+    verdict = raw.stated_sizes_match.judge(view_of(tmp_path))
+
+    assert verdict.examples == (f"{FIRST}: 64x48 stated, 48x64 found",)
+    assert verdict.checked == 4
+
+
+def test_counts_that_differ_from_the_publishers_are_named(tmp_path: Path) -> None:
+    counts = {"val2017": SplitCounts(images=4, boxes=5), "train2017": SplitCounts(images=1)}
+
+    verdict = raw.counts_match.judge(view_of(write_coco(tmp_path), counts=counts))
+
+    assert verdict.examples == ("train2017: 1 images stated, 0 found", "val2017: 5 boxes stated, 4 found")
+    assert verdict.facts == {"val2017 images": 4, "val2017 boxes": 4}
+
+
+def test_fault_26_one_image_gone_upstream_is_a_warning(tmp_path: Path) -> None:
+    write_coco(tmp_path, document(images=10))
+    (tmp_path / FIRST).unlink()
+    view = view_of(tmp_path)
+
+    assert raw.every_image_landed.judge(view).examples == (FIRST,)
+    assert raw.enough_images_landed.judge(view).passed
+
+
+def test_fault_26_many_images_gone_upstream_block(tmp_path: Path) -> None:
+    write_coco(tmp_path, document(images=10))
+    (tmp_path / FIRST).unlink()
+    (tmp_path / "missing.csv").write_text("path,reason\nval2017/x.jpg,404 Not Found\n", encoding="utf-8")
+
+    verdict = raw.enough_images_landed.judge(view_of(tmp_path))
+
+    assert (verdict.passed, verdict.checked, verdict.examples) == (False, 11, (FIRST, "val2017/x.jpg"))
+
+
+def test_verdicts_do_not_depend_on_the_order_in_which_rules_run(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    rules = (*FILE_RULES, *IMAGE_RULES)
+
+    forward = run(rules, view_of(tmp_path))
+
+    assert forward == run(rules[::-1], view_of(tmp_path))[::-1]
