@@ -1,0 +1,92 @@
+"""The composition root: settings -> every definition that Dagster loads; the UI, the CLI and the tests come here."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.defs.assets.evaluation import inference_eval_set
+from maxsight_assets.defs.assets.raw import raw_assets
+from maxsight_assets.defs.assets.training import cleaned_splits
+from maxsight_assets.defs.assets.upstream import upstream_spec
+from maxsight_assets.defs.automation.condition import refresh_condition
+from maxsight_assets.defs.automation.schedules import scheduled_refresh, scheduled_verification
+from maxsight_assets.defs.automation.sensors import refresh_sensor, upstream_sensor
+from maxsight_assets.defs.checks.published import all_checks
+from maxsight_assets.defs.resources import Upstreams, storage_of, upstreams_of
+from maxsight_assets.defs.runs import RunOutcome
+from maxsight_assets.defs.runs import materialize as run_graph
+from maxsight_assets.profiles import model as profiles
+from maxsight_assets.profiles.model import Selection
+from maxsight_assets.settings import Settings
+
+OWNERS = ["team:maxsight-data"]
+
+
+def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """All definitions of one code location.
+
+    Args:
+        settings: What the environment says.
+        overrides: Resources that replace the ones made from the settings, by name; for tests.
+    """
+    profile = profiles.load(settings.profile)
+    embedded = profile.upstream == "embedded"
+    upstreams = upstreams_of(settings, embedded=embedded)
+    datasets = [dataset for dataset in catalogs.DATASETS if getattr(profile, dataset) is not None]
+    raw = raw_assets(profile)
+    raw_names = [asset.key.path[-1] for asset in raw]
+    assets = [*raw, inference_eval_set(profile, raw_names), cleaned_splits(profile, raw_names)]
+    assets = [
+        asset.map_asset_specs(
+            lambda spec: spec.replace_attributes(
+                owners=OWNERS, automation_condition=refresh_condition(), tags={"profile": profile.profile}
+            )
+        )
+        for asset in assets
+    ]
+    reporting = [_reporting_sensor(name, upstreams, settings, getattr(profile, name)) for name in datasets]
+    upstream_specs = [upstream_spec(catalogs.load(dataset)) for dataset in datasets]
+    return dg.Definitions(
+        assets=[*upstream_specs, *assets],
+        asset_checks=all_checks(profile),
+        sensors=[refresh_sensor(), *reporting],
+        schedules=[
+            scheduled_refresh(dg.AssetSelection.assets(*raw_names)),
+            scheduled_verification(dg.AssetSelection.groups("raw", "evaluation", "training")),
+        ],
+        resources={"storage": storage_of(settings), "upstreams": upstreams, **(overrides or {})},
+        executor=dg.in_process_executor if settings.executor == "in_process" else dg.multiprocess_executor,
+    )
+
+
+def _reporting_sensor(
+    dataset: str, upstreams: Upstreams, settings: Settings, default: Selection
+) -> dg.SensorDefinition:
+    """The sensor that reports what one upstream has now."""
+
+    def fingerprint(cancel: threading.Event) -> str:
+        from maxsight_assets.sources import raw
+
+        source = raw.SOURCES[dataset]
+        with upstreams.process_config_and_initialize().open(dataset, cancel=cancel) as upstream:
+            return raw.fingerprint(source, upstream, settings.data_dir / source.directory, default=default)
+
+    return upstream_sensor(
+        f"{dataset}_upstream_sensor",
+        dg.AssetKey(f"{dataset}_upstream"),
+        fingerprint,
+        minimum_interval_s=30 if upstreams.embedded_world else 3600,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+
+
+def materialize(settings: Settings, select: Sequence[str] = ()) -> RunOutcome:
+    """Materialize assets of the settings' graph in this process; the record of the run is kept in DAGSTER_HOME.
+
+    Raises:
+        SettingsError: There is no asset of a name in `select`.
+    """
+    return run_graph(build_defs(settings), select)

@@ -1,0 +1,106 @@
+"""Runs of the graph that are started from the command line rather than from the UI; the UI shows them all the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from maxsight_assets.defs.automation.records import DATA_VERSION_TAG
+from maxsight_assets.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOutcome:
+    """The verdict of one asset check.
+
+    Attributes:
+        asset: The asset's name.
+        check: The check's name.
+        passed: Whether the rule holds.
+        blocking: Whether a failure stops what is downstream.
+        offenders: Number of records that offend.
+        examples: The first of them.
+    """
+
+    asset: str
+    check: str
+    passed: bool
+    blocking: bool
+    offenders: int
+    examples: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What one run came to.
+
+    Attributes:
+        run_id: Dagster's id of the run.
+        success: Whether every step succeeded and every blocking check passed.
+        materialized: Data version of each asset that was materialized, by name.
+        checks: The verdicts, in the order in which they were given.
+        failures: What failed, one line a step.
+    """
+
+    run_id: str
+    success: bool
+    materialized: dict[str, str]
+    checks: tuple[CheckOutcome, ...]
+    failures: tuple[str, ...]
+
+
+def materialize(defs: dg.Definitions, select: Sequence[str] = ()) -> RunOutcome:
+    """Materialize assets in this process and keep the record of it in DAGSTER_HOME.
+
+    Args:
+        defs: The definitions.
+        select: Names of assets; none for all.
+
+    Raises:
+        SettingsError: There is no asset of that name.
+    """
+    job = defs.resolve_implicit_global_asset_job_def()
+    known = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    unknown = sorted(set(select) - known)
+    if unknown:
+        raise SettingsError(f"no asset {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(name) for name in select] or None,
+            raise_on_error=False,
+        )
+    return RunOutcome(
+        run_id=result.run_id,
+        success=result.success,
+        materialized={
+            event.asset_key.to_user_string(): (event.materialization.tags or {}).get(DATA_VERSION_TAG, "")
+            for event in result.get_asset_materialization_events()
+            if event.asset_key is not None and event.asset_key.to_user_string() in known
+        },
+        checks=tuple(_outcome(evaluation) for evaluation in result.get_asset_check_evaluations()),
+        failures=tuple(_said(event) for event in result.get_step_failure_events()),
+    )
+
+
+def _outcome(evaluation: dg.AssetCheckEvaluation) -> CheckOutcome:
+    offenders, examples = evaluation.metadata.get("offenders"), evaluation.metadata.get("first offenders")
+    return CheckOutcome(
+        asset=evaluation.asset_key.to_user_string(),
+        check=evaluation.check_name,
+        passed=evaluation.passed,
+        blocking=bool(evaluation.blocking),
+        offenders=int(str(offenders.value)) if offenders else 0,
+        examples=str(examples.value).replace("\n", ", ") if examples else "",
+    )
+
+
+def _said(event: dg.DagsterEvent) -> str:
+    """One line on why a step failed; the whole story is in the run's log."""
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        return f"{event.step_key}: {data.user_failure_data.description}"
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return f"{event.step_key}: {error.message.strip() if error else 'failed'}"

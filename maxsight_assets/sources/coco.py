@@ -1,0 +1,101 @@
+"""COCO 2017: which of its files to take, and the directory that training scripts expect.
+
+`coco_raw/{train2017,val2017}/*.jpg` and `coco_raw/annotations/*.json`, as the publisher's archives unpack.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from maxsight_assets.formats.coco import CocoDocument, read_instances
+from maxsight_assets.formats.tables import Tables
+from maxsight_assets.landing.archive import Member
+from maxsight_assets.landing.manifest import Manifest
+from maxsight_assets.landing.publish import Stage
+from maxsight_assets.profiles.model import CocoSelection
+from maxsight_assets.sources.landing import IMAGE_NAME, Tally, Upstream, land_members
+from maxsight_assets.sources.sampling import take
+
+DIRECTORY = "coco_raw"
+ANNOTATIONS = "annotations/annotations_trainval2017.zip"
+KINDS = ("instances", "person_keypoints", "captions")
+"""The annotation files of each split; only `instances` is needed for detection, the others land with it."""
+
+
+def files(selection: CocoSelection) -> tuple[str, ...]:
+    """Keys of the upstream files that the selection is made from."""
+    return (ANNOTATIONS, *(f"zips/{split}.zip" for split in sorted(selection.splits)))
+
+
+def land(stage: Stage, upstream: Upstream, selection: CocoSelection, *, moved: frozenset[str], tally: Tally) -> None:
+    """Bring the annotation files, choose images by them, and bring just those.
+
+    Args:
+        stage: The tree under construction.
+        upstream: COCO's.
+        selection: What to take.
+        moved: Keys of the upstream files that changed since the present version.
+        tally: Counts what was fetched.
+    """
+    names = {f"annotations/{kind}_{split}.json" for split in selection.splits for kind in KINDS}
+
+    def annotation_files(members: Mapping[str, Member]) -> dict[str, str]:
+        return {name: name for name in members if name in names}
+
+    land_members(stage, upstream, ANNOTATIONS, annotation_files, moved=ANNOTATIONS in moved, tally=tally, whole=True)
+    for split in sorted(selection.splits):
+        key = f"zips/{split}.zip"
+        wanted = set(chosen_files(read_split(stage.root, split), selection, split=split))
+
+        def image_files(members: Mapping[str, Member], wanted: set[str] = wanted) -> dict[str, str]:
+            return {name: name for name in members if name in wanted}
+
+        land_members(stage, upstream, key, image_files, moved=key in moved, tally=tally)
+
+
+def read_split(root: Path, split: str) -> CocoDocument:
+    """The annotation document of one split of a published or staged directory.
+
+    Raises:
+        FormatError: The file is missing or is no COCO document; the text names the place in it.
+    """
+    return read_instances(root / f"annotations/instances_{split}.json", split=split, image_dir=f"{DIRECTORY}/{split}")
+
+
+def chosen_files(document: CocoDocument, selection: CocoSelection, *, split: str) -> list[str]:
+    """Paths, in the published directory, of the images that the selection takes from one split, sorted."""
+    images = _chosen(document, selection, split=split).images
+    paths = (path.removeprefix(f"{DIRECTORY}/") for path in images["path"])
+    return sorted(path for path in paths if IMAGE_NAME.fullmatch(path.removeprefix(f"{split}/")))
+
+
+def tables(root: Path, manifest: Manifest) -> Tables:
+    """The images that the published selection holds, with their boxes, whether or not each image's file arrived.
+
+    Boxes of images that were not selected are left out; boxes of images that the document does not know stay in,
+    because they are defects that cleaning must see.
+    """
+    selection = CocoSelection.model_validate(manifest.info.selection)
+    parts = [_chosen(read_split(root, split), selection, split=split) for split in sorted(selection.splits)]
+    return Tables(
+        images=pl.concat(part.images for part in parts),
+        boxes=pl.concat(part.boxes for part in parts),
+    )
+
+
+def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> Tables:
+    everything = document.tables()
+    images = everything.images
+    if selection.classes is not None:
+        of_classes = everything.boxes.filter(pl.col("label").is_in(list(selection.classes)))["image_id"].unique()
+        images = images.filter(pl.col("image_id").is_in(of_classes.implode()))
+    if selection.licences is not None:
+        allowed = [licence["url"] for licence in document.licenses if licence["id"] in selection.licences]
+        images = images.filter(pl.col("license").is_in(allowed))
+    ids = take(images["image_id"], selection.splits[split], seed=selection.seed)  # type: ignore[index]
+    not_taken = everything.images.filter(~pl.col("image_id").is_in(list(ids)))["image_id"]
+    return Tables(
+        images=everything.images.filter(pl.col("image_id").is_in(list(ids))),
+        boxes=everything.boxes.filter(~pl.col("image_id").is_in(not_taken.implode())),
+    )

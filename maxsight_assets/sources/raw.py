@@ -1,0 +1,218 @@
+"""The raw datasets, one `Source` each, and the one way in which a new version of any of them is landed.
+
+Look at upstream; if the present version was made from what is there now, stop. Else stage, choose, fetch, verify,
+judge by the blocking rules, publish.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.formats.tables import Tables
+from maxsight_assets.landing.manifest import Manifest
+from maxsight_assets.landing.publish import read_published, staging
+from maxsight_assets.profiles.model import CocoSelection, OpenImagesSelection, Selection, ValidationSelection
+from maxsight_assets.sources import ade20k, bdd100k, coco, openimages
+from maxsight_assets.sources.landing import Tally, Upstream, combined, is_current, measure_images
+from maxsight_assets.verification import verdict
+from maxsight_assets.verification.boxes import ANNOTATED_RULES
+from maxsight_assets.verification.coco import COCO_RULES, CocoView
+from maxsight_assets.verification.openimages import OPENIMAGES_RULES
+from maxsight_assets.verification.verdict import Rule, Verdict
+from maxsight_assets.verification.views import RawView
+
+WAIT_S = 60.0
+"""Seconds to wait for another process that lands the same directory before the step fails, to be retried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One raw dataset.
+
+    Attributes:
+        dataset: Name of its catalog file.
+        asset: Name of its asset.
+        directory: Its directory below DATA_DIR.
+        selection: Type of its selection.
+        files: Keys of the upstream files that a selection is made from.
+        land: Brings what a selection names into a staged tree.
+        tables: Images and boxes of a published or staged directory.
+        rules: What must hold for it.
+        view: What the rules look at.
+    """
+
+    dataset: str
+    asset: str
+    directory: str
+    selection: type[Selection]
+    files: Callable[[Any], tuple[str, ...]]
+    land: Callable[..., None]
+    tables: Callable[[Path, Manifest], Tables]
+    rules: tuple[Rule[Any], ...]
+    view: type[RawView] = RawView
+
+    @property
+    def upstream_asset(self) -> str:
+        """Name of the asset that stands for its upstream."""
+        return f"{self.dataset}_upstream"
+
+
+SOURCES: Mapping[str, Source] = {
+    source.dataset: source
+    for source in (
+        Source(
+            dataset="coco",
+            asset="coco_raw",
+            directory=coco.DIRECTORY,
+            selection=CocoSelection,
+            files=coco.files,
+            land=coco.land,
+            tables=coco.tables,
+            rules=COCO_RULES,
+            view=CocoView,
+        ),
+        Source(
+            dataset="openimages",
+            asset="openimages_subset",
+            directory=openimages.DIRECTORY,
+            selection=OpenImagesSelection,
+            files=openimages.files,
+            land=openimages.land,
+            tables=openimages.tables,
+            rules=OPENIMAGES_RULES,
+        ),
+        Source(
+            dataset="bdd100k",
+            asset="bdd100k_raw",
+            directory=bdd100k.DIRECTORY,
+            selection=ValidationSelection,
+            files=bdd100k.files,
+            land=bdd100k.land,
+            tables=bdd100k.tables,
+            rules=ANNOTATED_RULES,
+        ),
+        Source(
+            dataset="ade20k",
+            asset="ade20k_raw",
+            directory=ade20k.DIRECTORY,
+            selection=ValidationSelection,
+            files=ade20k.files,
+            land=ade20k.land,
+            tables=ade20k.tables,
+            rules=ANNOTATED_RULES,
+        ),
+    )
+}
+"""Every raw dataset by the name of its catalog file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What one landing came to.
+
+    Attributes:
+        manifest: Of what is published now.
+        changed: Whether that is another data version than before.
+        tally: What was fetched.
+        seconds: Wall time of the whole.
+        fingerprint: What upstream had.
+    """
+
+    manifest: Manifest
+    changed: bool
+    tally: Tally
+    seconds: float
+    fingerprint: str
+
+
+def selection_of(source: Source, target: Path, *, default: Selection, stated: Mapping[str, object]) -> Selection:
+    """The selection of the next version: the stored one, or the profile's at first, with what a person states now.
+
+    Raises:
+        SettingsError: A stated value does not fit.
+    """
+    present = read_published(target)
+    stored = source.selection.model_validate(present.info.selection) if present else default
+    return stored.with_stated(stated)
+
+
+def fingerprint(source: Source, upstream: Upstream, target: Path, *, default: Selection) -> str:
+    """What upstream has now of the files that the next version would be made from."""
+    selection = selection_of(source, target, default=default, stated={})
+    return combined(upstream.probe(source.files(selection)))
+
+
+def refresh(
+    source: Source,
+    upstream: Upstream,
+    *,
+    data_dir: Path,
+    cache: Path,
+    default: Selection,
+    stated: Mapping[str, object],
+    before_reading: Callable[[str], None] = lambda _: None,
+) -> Version:
+    """Bring a raw directory up to what upstream has and the selection asks for.
+
+    Args:
+        source: Which dataset.
+        upstream: Its upstream, open.
+        data_dir: Root of all datasets.
+        cache: Parquet file of what is known of images by content.
+        default: Selection of a first version.
+        stated: Fields of the selection that a person stated for this run.
+        before_reading: Told the fingerprint of the upstream before anything is fetched.
+
+    Raises:
+        LandingError: See its subclasses; the last good version stays.
+        SettingsError: A stated value does not fit.
+    """
+    started = time.monotonic()
+    target = data_dir / source.directory
+    with staging(target, asset=source.asset, source=upstream.origin, wait_s=WAIT_S, cancel=upstream.cancel) as stage:
+        selection = selection_of(source, target, default=default, stated=stated)
+        inputs = upstream.probe(source.files(selection))
+        found = combined(inputs)
+        before_reading(found)
+        tally = Tally()
+        present = stage.present
+        if present is not None and is_current(present, target, selection=selection, inputs=inputs):
+            tally.reused_files = present.info.files
+            return Version(present, False, tally, time.monotonic() - started, found)
+        known = present.info.inputs if present is not None else {}
+        moved = frozenset(key for key, value in inputs.items() if known.get(key) != value)
+        source.land(stage, upstream, selection, moved=moved, tally=tally)
+        measure_images(stage, stage.rows.values(), cache=cache)
+
+        def gate(root: Path, manifest: Manifest) -> Sequence[Verdict]:
+            blocking = tuple(rule for rule in source.rules if rule.blocking)
+            return verdict.run(blocking, view(source, root, manifest, cache=cache))
+
+        manifest = stage.publish(selection=selection.model_dump(mode="json"), inputs=inputs, gate=gate, keep=True)
+    changed = present is None or present.info.data_version != manifest.info.data_version
+    return Version(manifest, changed, tally, time.monotonic() - started, found)
+
+
+def view(source: Source, root: Path, manifest: Manifest, *, cache: Path | None = None) -> RawView:
+    """The directory as the rules look at it; the publisher's counts hold only where a split was taken whole."""
+    counts = {}
+    plain_http: frozenset[str] = frozenset()
+    if manifest.info.source == "upstream":
+        catalog = catalogs.load(source.dataset)
+        whole = {split for split, count in dict(manifest.info.selection.get("splits") or {}).items() if count is None}
+        narrowed = any(manifest.info.selection.get(name) for name in ("classes", "licences"))
+        counts = {split: catalog.counts[split] for split in whole & set(catalog.counts)} if not narrowed else {}
+        plain_http = frozenset(key for key in catalog.files if urlsplit(catalog.file(key).url).scheme == "http")
+    return source.view(
+        root=root,
+        manifest=manifest,
+        place=source.directory,
+        read=source.tables,
+        counts=counts,
+        cache=cache,
+        plain_http=plain_http,
+    )

@@ -1,0 +1,135 @@
+"""Settings, catalogs and profiles: what is read, and what a wrong value says."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from maxsight_assets import settings
+from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.errors import SettingsError
+from maxsight_assets.profiles import model as profiles
+from maxsight_assets.profiles.model import CocoSelection
+
+
+def test_defaults_keep_the_sample_in_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    sample, starter = settings.load({}), settings.load({"MAXSIGHT_PROFILE": "starter"})
+
+    assert sample.data_dir == tmp_path / "datasets_sample"
+    assert sample.splits_dir == tmp_path / "datasets_sample/cleaned_splits"
+    assert starter.data_dir == tmp_path / "datasets"
+
+
+def test_a_mounted_drive_takes_both_directories(tmp_path: Path) -> None:
+    read = settings.load({"DATA_DIR": str(tmp_path / "drive/data"), "SPLITS_DIR": str(tmp_path / "drive/splits")})
+
+    assert (read.data_dir, read.splits_dir) == (tmp_path / "drive/data", tmp_path / "drive/splits")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MAXSIGHT_PROFILE", "huge"),
+        ("COCO_MIRROR", "not a url"),
+        ("OPENIMAGES_MIRROR", "ftp://host/x"),
+        ("MAXSIGHT_EXECUTOR", "magic"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_the_variable(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        settings.load({variable: value})
+
+    assert str(raised.value).startswith(f"{variable}={value}: ")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_data_dir_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SettingsError, match=r"^DATA_DIR=.*is not a directory"):
+        settings.load({"DATA_DIR": str(tmp_path / "file/data")})
+
+
+def test_a_read_only_data_dir_is_refused(tmp_path: Path) -> None:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", tmp_path], check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a read-only file system needs root")
+    try:
+        with pytest.raises(SettingsError, match=r"^DATA_DIR=.*cannot write in .*Read-only file system"):
+            settings.load({"DATA_DIR": str(tmp_path / "data")})
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.parametrize("variable", ["HF_TOKEN", "AWS_SECRET_ACCESS_KEY"])
+def test_secrets_are_not_shown(variable: str) -> None:
+    read = settings.load({variable: "canary-7f3a"})
+
+    assert "canary-7f3a" not in repr(read)
+    assert "canary-7f3a" not in read.model_dump_json()
+
+
+def test_a_mirror_with_a_password_is_not_repeated_in_the_error() -> None:
+    with pytest.raises(SettingsError) as raised:
+        settings.load({"COCO_MIRROR": "ftp://me:canary-7f3a@host"})
+
+    assert "canary-7f3a" not in str(raised.value)
+
+
+@pytest.mark.parametrize("dataset", catalogs.DATASETS)
+def test_every_catalog_says_where_its_facts_come_from(dataset: str) -> None:
+    catalog = catalogs.load(dataset)
+
+    assert catalog.source
+    assert catalog.files
+    assert all(catalog.file(key).url.endswith(f"/{key}") for key in catalog.files)
+
+
+def test_a_mirror_replaces_every_address() -> None:
+    mirrored = catalogs.load("ade20k").at(base="https://mirror.example/ade/")
+
+    assert {mirrored.file(key).url for key in mirrored.files} == {
+        f"https://mirror.example/ade/{key}" for key in mirrored.files
+    }
+
+
+def test_the_embedded_edition_pins_and_counts_nothing() -> None:
+    embedded = catalogs.load("coco").embedded(base="http://127.0.0.1:1/coco")
+
+    file = embedded.file("zips/val2017.zip")
+    assert (file.bytes, file.sha256, file.md5, file.on_change) == (None, None, None, "follow")
+    assert not embedded.counts
+
+
+def test_pinned_files_of_coco_stop_on_a_change() -> None:
+    file = catalogs.load("coco").file("zips/val2017.zip")
+
+    assert file.on_change == "stop"
+    assert file.bytes == 815_585_330
+    assert file.sha256 == "4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05"
+
+
+@pytest.mark.parametrize("name", ["sample", "starter", "full"])
+def test_every_profile_reads(name: str) -> None:
+    assert profiles.load(name).profile == name
+
+
+def test_starter_has_the_sizes_of_the_training_scripts() -> None:
+    splits = profiles.load("starter").cleaned_splits
+
+    assert (splits.sizes.train, splits.sizes.val, splits.sizes.test, splits.seed) == (10_000, 2_000, 1_000, 42)
+
+
+def test_a_stated_field_replaces_the_stored_one_and_the_rest_stays() -> None:
+    stored = CocoSelection(splits={"val2017": 10}, classes=("person",))
+
+    changed = stored.with_stated({"splits": None, "classes": ["dog"], "seed": None})
+
+    assert changed == CocoSelection(splits={"val2017": 10}, classes=("dog",))
+
+
+def test_a_stated_field_that_does_not_fit_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"^run config, splits"):
+        CocoSelection(splits={"val2017": 10}).with_stated({"splits": {"val2025": 1}})
