@@ -23,7 +23,7 @@ MISSING = "missing.csv"
 """Where a landing of single images notes those that upstream lists and does not serve: columns path, reason."""
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-ANNOTATION_DIRS = ("annotations/", "labels/")
+ANNOTATION_DIRS = ("annotations/", "annotations_instance/", "labels/")
 """Where raw directories keep what the publisher says of the images; ADE20K's masks are PNGs, but no pictures."""
 
 
