@@ -98,12 +98,18 @@ def link_or_copy(source: Path, dest: Path) -> None:
     """
     dest.parent.mkdir(parents=True, exist_ok=True)
     dest.unlink(missing_ok=True)
+    if not _hard_link(source, dest):
+        shutil.copy2(source, dest, follow_symlinks=False)
+
+
+def _hard_link(source: Path, dest: Path) -> bool:
     try:
         os.link(source, dest, follow_symlinks=False)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        shutil.copy2(source, dest, follow_symlinks=False)
+        return False
+    return True
 
 
 def write_atomic(path: Path, data: bytes, *, scratch: Path) -> None:

@@ -109,6 +109,8 @@ def swap(state: State, incoming: Path) -> None:
         page=_page_digest(incoming),
         retired=f"{_RETIRED}{disk.unique_name()}",
     )
+    if _page_digest(state.target) == step.page:  # its rows are damaged, or it would not be replaced by its like
+        (state.target / PAGE).unlink()
     _write_journal(state, step)
     if step.step == "exchange" and not disk.exchange(incoming, state.target):
         step = replace(step, step="retire")
@@ -155,11 +157,10 @@ def _finish_swap(state: State, step: Step, *, resumed: bool) -> None:
         _place(state, incoming, resumed=resumed)
     disk.sync_directory(state.target.parent)
     if retired.exists():
-        _rescue(state, retired)
-        if (retired / PAGE).exists():
+        if _rescue(state, retired):
             state.trash(state.previous)
             retired.rename(state.previous)
-        else:  # a person's own directory: all of its files are in the target now
+        else:  # a person's own directory, or a damaged version: all of its files are in the target now
             state.trash(retired)
     if incoming.parent.parent == state.sessions:
         state.trash(incoming.parent)
@@ -180,8 +181,8 @@ def _place(state: State, incoming: Path, *, resumed: bool) -> None:
         ) from error
 
 
-def _rescue(state: State, retired: Path) -> None:
-    """Bring along files of a person that arrived in the outgoing tree while the incoming one was made."""
+def _rescue(state: State, retired: Path) -> bool:
+    """Bring along files of a person that arrived in the outgoing tree late; says whether that tree is a version."""
     try:
         manifest = Manifest.read(retired)
     except VerificationFailed:
@@ -189,6 +190,7 @@ def _rescue(state: State, retired: Path) -> None:
     for path in foreign(retired, manifest):
         if not os.path.lexists(state.target / path):
             disk.link_or_copy(retired / path, state.target / path)
+    return manifest is not None
 
 
 def foreign(root: Path, manifest: Manifest | None) -> Iterator[str]:

@@ -274,7 +274,8 @@ class Stage:
         strange = [*exchange.foreign(target, present), *(path for path in there if path not in rows)]
         if present is None and (target / FOLDER).exists():  # a damaged manifest: what differs was ours, most likely
             there |= {path: "damaged" for path in strange if path in rows and problem(target, rows[path]) is not None}
-        _refuse_in_the_way(target, [path for path in strange if path not in there or path not in rows], rows)
+        unknown = [path for path in strange if path not in self._carried and (path not in there or path not in rows)]
+        _refuse_in_the_way(target, unknown, rows)
         kept = [
             replace(row, kept=True) for path, row in ours.items() if keep and path not in rows and path not in changed
         ]

@@ -1,0 +1,60 @@
+"""The seven invariants of docs/architecture.md, as one function that a test calls after each fault."""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from maxsight_assets.landing.exchange import State
+from maxsight_assets.landing.manifest import FOLDER, PAGE, ROWS, Manifest, problems
+from maxsight_assets.landing.publish import previous, read_published
+
+
+def assert_invariants(
+    target: Path,
+    *,
+    versions: Collection[str] | None = None,
+    named: Iterable[str] = (),
+    secrets: Iterable[str] = (),
+    beside: Collection[str] = (),
+    edited: Collection[str] = (),
+    settled: bool = True,
+) -> Manifest | None:
+    """Assert what must hold for a target after any fault.
+
+    Args:
+        target: The published directory.
+        versions: Data versions that may be published now; None where any may, "" for nothing.
+        named: Paths that a split names: they must be there (7).
+        secrets: Texts that no file of ours may hold (5).
+        beside: Names that the test itself put beside the target; nothing else may be there (6).
+        edited: Paths that the test itself edited while they were published: the previous version may lack them.
+        settled: Whether a plain run has ended well since the fault; then nothing unfinished may be left (4).
+
+    Returns:
+        What is published.
+    """
+    state = State.of(target)
+    manifest = read_published(target)
+    version = manifest.data_version if manifest else ""
+    assert versions is None or version in versions, f"neither the old nor the new version is published: {version!r}"
+    if manifest is not None:  # 1, 2, 3
+        assert problems(target, manifest.rows.values()) == {}
+        ours = {path.relative_to(target).as_posix() for path in (target / FOLDER).iterdir()}
+        assert ours == {ROWS, PAGE}, f"unexpected files in {FOLDER}: {ours}"
+        assert all((target / path).lstat().st_nlink >= 1 and not (target / path).is_symlink() for path in manifest.rows)
+    past = previous(target)
+    if past is not None:
+        damaged = set(problems(state.previous, past.rows.values()))
+        assert damaged <= set(edited), f"the previous version is damaged: {damaged}"
+    if settled:  # 4
+        left = {path.name for path in state.root.iterdir()} if state.root.exists() else set()
+        assert left <= {"lock", "staging", "previous", "quarantine", "accepted.json"}, f"left unfinished: {left}"
+        assert not state.sessions.exists() or not list(state.sessions.iterdir()), "a staged tree is left"
+    canaries = [secret.encode() for secret in secrets]
+    if canaries:  # 5
+        for path in (path for root in (target, state.root) for path in root.rglob("*") if path.is_file()):
+            assert not any(canary in path.read_bytes() for canary in canaries), f"a secret is in {path}"
+    around = {path.name for path in target.parent.iterdir()}  # 6
+    assert around <= {target.name, state.root.name, *beside}, f"written outside: {around}"
+    gone = [path for path in named if not (target / path).is_file()]  # 7
+    assert gone == []
+    return manifest
