@@ -1,0 +1,42 @@
+"""What a raw asset says of its upstream: the fingerprint that it lands from, before it reads, and the tags it returns.
+
+Dagster records an input's version when the step starts, which is what the sensor saw last, not what the landing read. A
+landing that says so itself is not repeated when the sensor reports the same fingerprint later.
+"""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from maxsight_assets.defs.automation.records import DATA_VERSION_TAG, INPUT_TAG_PREFIX
+
+
+def last_reported(instance: dg.DagsterInstance, upstream: dg.AssetKey) -> str | None:
+    """The fingerprint of an upstream that is the last one in the event log, or None where there is none."""
+    entry = instance.get_latest_materialization_event(upstream)
+    return (entry.tags or {}).get(DATA_VERSION_TAG) if entry else None
+
+
+def report(upstream: dg.AssetKey, fingerprint: str, **metadata: dg.MetadataValue) -> dg.AssetMaterialization:
+    """The event that says what an upstream holds now; automation ignores an observation of an asset without code."""
+    return dg.AssetMaterialization(
+        upstream,
+        tags={DATA_VERSION_TAG: fingerprint},
+        metadata={"fingerprint": dg.MetadataValue.text(fingerprint), **metadata},
+    )
+
+
+def reported(context: dg.AssetExecutionContext, fingerprints: Mapping[dg.AssetKey, str]) -> dict[str, str]:
+    """Say what an asset is about to land from. Call it before the first byte is read.
+
+    Args:
+        context: The context of the step that lands.
+        fingerprints: What each upstream of the asset holds, as its sensor would compute it.
+
+    Returns:
+        The tags for the `dg.MaterializeResult` of the landing.
+    """
+    for upstream, fingerprint in sorted(fingerprints.items()):
+        if fingerprint != last_reported(context.instance, upstream):
+            context.log_event(report(upstream, fingerprint))
+    return {INPUT_TAG_PREFIX + upstream.to_user_string(): text for upstream, text in sorted(fingerprints.items())}

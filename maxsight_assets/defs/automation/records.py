@@ -1,0 +1,90 @@
+"""What the event log says of assets: what each was made from, what it holds now, how its latest run ended.
+
+Read only; the decisions are in `condition`.
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+DATA_VERSION_TAG = "dagster/data_version"
+JUDGED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
+INPUT_TAG_PREFIX = "dagster/input_data_version/"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the event log holds of one asset.
+
+    Attributes:
+        tags: Of the latest materialization; None where there is none.
+        landed_by: The run of the latest materialization.
+        landed_id: Where the latest materialization stands in the event log.
+        last_run: The latest run that was to materialize the asset, or did.
+    """
+
+    tags: Mapping[str, str] | None = None
+    landed_by: str | None = None
+    landed_id: int | None = None
+    last_run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What the event log holds of an asset and of all that is above it, read at one moment."""
+
+    instance: dg.DagsterInstance
+    parents: Mapping[dg.AssetKey, Set[dg.AssetKey]]
+    by_key: Mapping[dg.AssetKey, Record]
+
+    @classmethod
+    def of(cls, context: dg.AutomationContext[dg.AssetKey]) -> "Records":
+        """Read the records that `context.key` is judged by, in one query."""
+        instance, graph = context.asset_graph_view.instance, context.asset_graph
+        keys = graph.get_ancestor_asset_keys(context.key, include_self=True)
+        found = {record.asset_entry.asset_key: record.asset_entry for record in instance.get_asset_records(list(keys))}
+        return cls(
+            instance,
+            parents={key: graph.get(key).parent_keys for key in keys},
+            by_key={
+                key: Record(landed.tags or {}, landed.run_id, entry.last_materialization_storage_id, entry.last_run_id)
+                for key, entry in found.items()
+                if (landed := entry.last_materialization)
+            },
+        )
+
+    def moved(self, key: dg.AssetKey) -> dict[str, str]:
+        """The inputs whose data version now is not the one that `key` was made from; empty where `key` never landed.
+
+        Args:
+            key: The asset itself or one above it.
+
+        Returns:
+            The data versions that they have now, by name, in the order of the names.
+        """
+        made_from = self.by_key.get(key, Record()).tags
+        if made_from is None:
+            return {}
+        now = {dep.to_user_string(): self.by_key.get(dep, Record()).tags or {} for dep in self.parents[key]}
+        versions = {dep: tags[DATA_VERSION_TAG] for dep, tags in sorted(now.items()) if DATA_VERSION_TAG in tags}
+        return {dep: version for dep, version in versions.items() if version != made_from.get(INPUT_TAG_PREFIX + dep)}
+
+    def passed(self, check: dg.AssetCheckKey) -> bool:
+        """Whether a check passed what its asset holds now; a check that was planned and never ran says nothing."""
+        latest = self.instance.event_log_storage.get_asset_check_execution_history(check, limit=1, status=JUDGED)
+        evaluation = latest[0].evaluation if latest else None
+        if evaluation is None:
+            return False
+        record, target = self.by_key.get(check.asset_key, Record()), evaluation.target_materialization_data
+        judged_now = latest[0].run_id == record.landed_by or (target and target.storage_id == record.landed_id)
+        return bool(evaluation.passed and judged_now)
+
+    def failed_at(self, key: dg.AssetKey) -> float:
+        """When the asset's latest run ended without landing it, seconds since the epoch; 0 where it did land."""
+        record = self.by_key.get(key, Record())
+        if not record.last_run or record.last_run == record.landed_by:
+            return 0.0
+        run = self.instance.get_run_record_by_id(record.last_run)
+        return (run.end_time if run else None) or 0.0

@@ -1,0 +1,96 @@
+"""The schedules: a refresh and a re-verification of what is landed, at fixed times.
+
+Both leave alone what no person ever landed. The refresh also finds what no fingerprint shows (other bytes under the
+same name, size and time); the verification runs the checks alone and moves no data.
+"""
+
+import dagster as dg
+
+
+def scheduled_refresh(
+    selection: dg.AssetSelection,
+    *,
+    cron: str = "0 3 * * 6",
+    timezone: str = "UTC",
+    default_status: dg.DefaultScheduleStatus = dg.DefaultScheduleStatus.STOPPED,
+) -> dg.ScheduleDefinition:
+    """A schedule that lands again, in one run, the selected assets that are landed, and what is made from them.
+
+    Args:
+        selection: The raw assets; what is below them comes along.
+        cron: When, in cron's five fields.
+        timezone: The time zone of `cron`, for instance "Europe/Madrid".
+        default_status: Stopped by default: it looks at every byte of every dataset, which a person should choose.
+    """
+    target = selection.downstream()
+
+    @dg.schedule(
+        name="scheduled_refresh",
+        cron_schedule=cron,
+        execution_timezone=timezone,
+        target=target,
+        default_status=default_status,
+        description="Lands again what was landed before, and what is made from it.",
+    )
+    def refresh(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        keys = _landed(context, target)
+        if not keys:
+            return dg.SkipReason("Nothing is landed yet; the first landing is yours to ask for.")
+        return dg.RunRequest(asset_selection=keys)
+
+    return refresh
+
+
+def scheduled_verification(
+    selection: dg.AssetSelection,
+    *,
+    cron: str = "0 3 * * 0",
+    timezone: str = "UTC",
+    default_status: dg.DefaultScheduleStatus = dg.DefaultScheduleStatus.STOPPED,
+) -> dg.ScheduleDefinition:
+    """A schedule that runs the checks of the selected assets that are landed, and nothing else.
+
+    Args:
+        selection: The assets whose checks are run.
+        cron: When, in cron's five fields.
+        timezone: The time zone of `cron`, for instance "Europe/Madrid".
+        default_status: Stopped by default, like the refresh.
+    """
+    target = selection - selection.without_checks()
+
+    @dg.schedule(
+        name="scheduled_verification",
+        cron_schedule=cron,
+        execution_timezone=timezone,
+        target=target,
+        default_status=default_status,
+        description="Runs the checks of what is landed, and nothing else.",
+    )
+    def verification(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        landed = set(_landed(context, selection))
+        checks = sorted(
+            key for key in target.resolve_checks(_repository(context).asset_graph) if key.asset_key in landed
+        )
+        if not checks:
+            return dg.SkipReason("Nothing is landed yet, so there is nothing to verify.")
+        return dg.RunRequest(asset_selection=[], asset_check_keys=checks)
+
+    return verification
+
+
+def _repository(context: dg.ScheduleEvaluationContext) -> dg.RepositoryDefinition:
+    if context.repository_def is None:
+        raise dg.DagsterInvariantViolationError("A schedule of this project runs only inside its code location.")
+    return context.repository_def
+
+
+def _landed(context: dg.ScheduleEvaluationContext, selection: dg.AssetSelection) -> list[dg.AssetKey]:
+    """The selected assets that are landed, and so is everything of ours that they are made from."""
+    graph = _repository(context).asset_graph
+    needed = {
+        key: graph.get_ancestor_asset_keys(key, include_self=True) & graph.materializable_asset_keys
+        for key in selection.resolve(graph)
+    }
+    records = context.instance.get_asset_records(sorted(set().union(*needed.values())))
+    landed = {record.asset_entry.asset_key for record in records if record.asset_entry.last_materialization}
+    return sorted(key for key, above in needed.items() if key in landed and above <= landed)

@@ -1,0 +1,205 @@
+"""A small world to tell refresh stories in: two upstreams, what is landed from them, and a clock that only we move.
+
+    photos_upstream -> photos_raw -+-> evaluation -> splits
+    boxes_upstream  -> boxes_raw  -+                 (also reads both raw assets)
+
+Every raw asset and the evaluation have a blocking check. Sensors, condition and event log are the real ones.
+"""
+
+import contextlib
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+from dagster._core.test_utils import freeze_time
+
+from maxsight_assets.defs.automation.condition import refresh_condition
+from maxsight_assets.defs.automation.inputs import reported
+from maxsight_assets.defs.automation.sensors import refresh_sensor, upstream_sensor
+from maxsight_assets.errors import TransientError
+
+RAW = ("photos", "boxes")
+ALL = ("boxes_raw", "evaluation", "photos_raw", "splits")
+LOGGER = "dagster.automation_condition_tester"
+
+
+class Story:
+    """One world, from its first start on.
+
+    Attributes:
+        holds: What each upstream holds now (its fingerprint); an exception means that it is away.
+        content: The bytes behind a fingerprint; itself where it has no entry.
+        failing: Assets whose runs fail before they land.
+        bad: Contents that the blocking checks reject.
+        during: What happens once, by asset, while its run is between reading and landing.
+        made: One entry per materialization: the asset and the contents that it was made from.
+        said: The warnings in the log of the ticks.
+        tick_s: Seconds between two ticks.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, *, code_version: str = "1") -> None:
+        self.instance = instance
+        self.now = dt.datetime(2026, 1, 5, 8, tzinfo=dt.UTC)
+        self.holds: dict[str, str | Exception] = dict.fromkeys(RAW, "A")
+        self.content: dict[str, str] = {}
+        self.failing: set[str] = set()
+        self.bad: set[str] = set()
+        self.during: dict[str, Callable[[], object]] = {}
+        self.disk: dict[str, str] = {}
+        self.made: list[tuple[str, str]] = []
+        self.said: list[str] = []
+        self.tick_s = 30
+        self.cursor = None
+        self.sensor_cursors: dict[str, str | None] = dict.fromkeys(RAW)
+        self.load(code_version=code_version)
+
+    # The code location
+
+    def load(self, *, code_version: str) -> None:
+        """Load the code location, as at a start or after an edit of the code."""
+        condition = refresh_condition(tries=3, backoff_s=300)
+        shared = {"code_version": code_version, "automation_condition": condition}
+        self.sensors = {name: self._sensor(name) for name in RAW}
+        raw = [self._raw(name, shared) for name in RAW]
+
+        @dg.asset(deps=["photos_raw", "boxes_raw"], **shared)
+        def evaluation(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            return self._land("evaluation", self.disk["photos_raw"] + self.disk["boxes_raw"])
+
+        @dg.asset(deps=["photos_raw", "boxes_raw", "evaluation"], **shared)
+        def splits(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            return self._land(
+                "splits", self.disk["photos_raw"] + self.disk["boxes_raw"] + "/" + self.disk["evaluation"]
+            )
+
+        self.defs = dg.Definitions(
+            assets=[*(dg.AssetSpec(f"{name}_upstream") for name in RAW), *raw, evaluation, splits],
+            asset_checks=[self._check(name) for name in ("photos_raw", "boxes_raw", "evaluation")],
+            sensors=[*self.sensors.values(), refresh_sensor()],
+            executor=dg.in_process_executor,
+        )
+        self.job = self.defs.resolve_implicit_global_asset_job_def()
+
+    def _sensor(self, name: str) -> dg.SensorDefinition:
+        return upstream_sensor(f"{name}_sensor", dg.AssetKey(f"{name}_upstream"), lambda late: self._look(name))
+
+    def _look(self, name: str) -> str:
+        held = self.holds[name]
+        if isinstance(held, Exception):
+            raise held
+        return held
+
+    def _raw(self, name: str, shared: dict[str, object]) -> dg.AssetsDefinition:
+        upstream = dg.AssetKey(f"{name}_upstream")
+
+        @dg.asset(name=f"{name}_raw", deps=[upstream], **shared)
+        def raw(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+            fingerprint = self._look(name)
+            tags = reported(context, {upstream: fingerprint})
+            return self._land(f"{name}_raw", self.content.get(fingerprint, fingerprint), tags)
+
+        return raw
+
+    def _land(self, asset: str, content: str, tags: dict[str, str] | None = None) -> dg.MaterializeResult:
+        self.during.pop(asset, lambda: None)()
+        if asset in self.failing:
+            raise TransientError(f"{asset}: the line is down")
+        self.disk[asset] = content
+        self.made.append((asset, content))
+        return dg.MaterializeResult(data_version=dg.DataVersion(content), tags=tags)
+
+    def _check(self, asset: str) -> dg.AssetChecksDefinition:
+        @dg.asset_check(asset=asset, name="sound", blocking=True)
+        def sound() -> dg.AssetCheckResult:
+            return dg.AssetCheckResult(passed=self.disk[asset] not in self.bad)
+
+        return sound
+
+    # What happens
+
+    def look(self, *names: str) -> list[dg.SensorResult]:
+        """Let the upstream sensors look once (all by default), and keep what they report and remember."""
+        return [self._look_once(name) for name in names or RAW]
+
+    def _look_once(self, name: str) -> dg.SensorResult:
+        with freeze_time(self.now):
+            context = dg.build_sensor_context(instance=self.instance, cursor=self.sensor_cursors[name])
+            result = self.sensors[name](context)
+            for event in result.asset_events:
+                self.instance.report_runless_asset_event(event)
+            self.sensor_cursors[name] = result.cursor
+        return result
+
+    def tick(self, *, run: bool = True) -> list[str]:
+        """One tick of the refresh sensor; runs what it asks for, all in one run as the daemon does."""
+        self.now += dt.timedelta(seconds=self.tick_s)
+        with freeze_time(self.now), self._listening():
+            result = dg.evaluate_automation_conditions(
+                self.defs, self.instance, cursor=self.cursor, evaluation_time=self.now
+            )
+        self.cursor = result.cursor
+        asked = [name for name in ALL if result.get_num_requested(dg.AssetKey(name))]
+        if asked and run:
+            self.run(*asked)
+        return asked
+
+    def run(self, *assets: str) -> bool:
+        """Materialize assets in one run, with their checks; by hand or for a tick."""
+        with freeze_time(self.now):
+            return self.job.execute_in_process(
+                instance=self.instance, asset_selection=[dg.AssetKey(name) for name in assets], raise_on_error=False
+            ).success
+
+    def check(self, asset: str) -> None:
+        """Run the asset's check alone."""
+        with freeze_time(self.now):
+            self.job.get_subset(
+                asset_selection=set(), asset_check_selection={dg.AssetCheckKey(dg.AssetKey(asset), "sound")}
+            ).execute_in_process(instance=self.instance)
+
+    def dangling_run(self, *assets: str) -> dg.DagsterRun:
+        """A run that says it has started and that no process works on any more."""
+        with freeze_time(self.now):
+            return self.instance.create_run_for_job(
+                self.job.get_subset(asset_selection={dg.AssetKey(name) for name in assets}),
+                status=dg.DagsterRunStatus.STARTED,
+                asset_selection=frozenset(dg.AssetKey(name) for name in assets),
+            )
+
+    def declare_dead(self, run: dg.DagsterRun) -> None:
+        """What the daemon's run monitoring does in the end with a run that no process works on."""
+        with freeze_time(self.now):
+            self.instance.report_run_failed(run, "Exceeded maximum runtime")
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass in which nobody looks."""
+        self.now += dt.timedelta(seconds=seconds)
+
+    def settle(self, *, looking: bool = True, ticks: int = 6) -> list[str]:
+        """Look and tick until nothing more can follow; return what was asked for, in order."""
+        asked: list[str] = []
+        for _ in range(ticks):
+            if looking:
+                self.look()
+            asked += self.tick()
+        return asked
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[None]:
+        handler = logging.Handler(logging.WARNING)
+        handler.emit = lambda record: self.said.append(record.getMessage())  # type: ignore[method-assign]
+        logging.getLogger(LOGGER).addHandler(handler)
+        try:
+            yield
+        finally:
+            logging.getLogger(LOGGER).removeHandler(handler)
+
+
+def landed_story(instance: dg.DagsterInstance) -> Story:
+    """A world in which a person has landed everything once, and the sensors have looked."""
+    story = Story(instance)
+    assert story.run(*ALL)
+    assert story.settle(ticks=2) == []
+    story.made.clear()
+    return story

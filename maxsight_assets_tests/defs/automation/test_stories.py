@@ -1,0 +1,453 @@
+"""Stories of refreshes: what happens upstream, in runs and to the machine, and what is asked for because of it."""
+
+import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
+from dagster._core.test_utils import instance_for_test
+
+from maxsight_assets_tests.defs.automation.story import ALL, Story
+
+CHAIN = ["photos_raw", "evaluation", "splits"]
+BACKOFF_S = 300
+
+
+# Nothing is asked for
+
+
+def test_first_start_asks_for_nothing(start: Story) -> None:
+    assert start.settle() == []
+    start.holds["photos"] = "B"
+    assert start.settle() == []
+    assert start.made == []
+
+
+def test_first_report_after_a_landing_by_hand_asks_for_nothing(start: Story) -> None:
+    assert start.run(*ALL)
+    start.made.clear()
+
+    assert start.settle() == []
+    assert start.made == []
+
+
+def test_landing_by_hand_that_saw_more_than_the_sensor_is_not_repeated(start: Story) -> None:
+    start.look()
+    start.holds["photos"] = "B"
+    assert start.run(*ALL)
+
+    assert start.settle() == []
+
+
+def test_half_landed_graph_waits_for_the_person(start: Story) -> None:
+    assert start.run("photos_raw")
+    start.holds["photos"] = "B"
+
+    assert start.settle() == ["photos_raw"]
+
+
+def test_same_fingerprint_again_asks_for_nothing(story: Story) -> None:
+    assert story.settle() == []
+    assert [result.asset_events for result in story.look()] == [[], []]
+
+
+def test_lost_sensor_cursor_asks_for_nothing(story: Story) -> None:
+    story.sensor_cursors = dict.fromkeys(story.sensor_cursors)
+
+    assert story.settle() == []
+
+
+def test_lost_automation_cursor_asks_for_nothing(story: Story) -> None:
+    story.cursor = None
+
+    assert story.settle() == []
+
+
+def test_new_code_version_alone_asks_for_nothing(story: Story) -> None:
+    story.load(code_version="2")
+
+    assert story.settle() == []
+
+
+# A change flows
+
+
+def test_change_refreshes_raw_evaluation_and_splits_once_each(story: Story) -> None:
+    story.holds["photos"] = "B"
+
+    assert story.settle() == CHAIN
+    assert story.made == [("photos_raw", "B"), ("evaluation", "BA"), ("splits", "BA/BA")]
+
+
+def test_change_and_back_refreshes_twice(story: Story) -> None:
+    for fingerprint in ("B", "A"):
+        story.holds["photos"] = fingerprint
+        assert story.settle() == CHAIN
+
+    assert story.disk["splits"] == "AA/AA"
+
+
+def test_change_back_after_a_landing_by_hand_in_between_refreshes(story: Story) -> None:
+    story.holds["photos"] = "B"
+    assert story.run(*ALL)
+    story.holds["photos"] = "A"
+
+    assert story.settle() == CHAIN
+    assert story.disk["splits"] == "AA/AA"
+
+
+def test_change_back_before_any_run_asks_for_nothing(story: Story) -> None:
+    for fingerprint in ("B", "A"):
+        story.holds["photos"] = fingerprint
+        story.look()
+
+    assert story.settle() == []
+
+
+def test_equal_bytes_stop_the_chain_after_the_raw(story: Story) -> None:
+    story.content["B"] = "A"
+    story.holds["photos"] = "B"
+
+    assert story.settle() == ["photos_raw"]
+
+
+def test_raw_by_hand_is_followed_once_and_not_landed_again(story: Story) -> None:
+    story.holds["photos"] = "B"
+    assert story.run("photos_raw")
+
+    assert story.settle() == ["evaluation", "splits"]
+
+
+@pytest.mark.parametrize("apart", range(4))
+def test_both_upstreams_changing_some_ticks_apart_never_yield_a_stale_half(story: Story, apart: int) -> None:
+    story.holds["photos"] = "B"
+    asked = story.settle(ticks=apart)
+    story.holds["boxes"] = "C"
+    asked += story.settle(ticks=8)
+
+    assert story.disk["splits"] == "BC/BC"
+    assert sorted(set(asked)) == sorted(ALL)
+    assert len(story.made) == len(set(story.made))
+    assert all(content[:2] == content[3:] for name, content in story.made if name == "splits")
+
+
+def test_both_upstreams_at_once_make_evaluation_and_splits_once(story: Story) -> None:
+    story.holds.update(photos="B", boxes="C")
+
+    assert story.settle() == ["boxes_raw", "photos_raw", "evaluation", "splits"]
+
+
+def test_slow_half_holds_evaluation_until_both_are_landed(story: Story) -> None:
+    story.holds.update(photos="B", boxes="C")
+    story.look()
+    assert story.tick(run=False) == ["boxes_raw", "photos_raw"]
+    run = story.dangling_run("boxes_raw")
+    assert story.run("photos_raw")
+    assert story.settle() == []
+
+    story.declare_dead(run)
+    story.wait(BACKOFF_S)
+
+    assert story.settle() == ["boxes_raw", "evaluation", "splits"]
+
+
+# Changes while runs run
+
+
+def test_change_while_the_raw_runs_is_not_lost(story: Story) -> None:
+    def meanwhile() -> None:
+        story.holds["photos"] = "C"
+        story.look()
+        assert story.tick(run=False) == []
+
+    story.during["photos_raw"] = meanwhile
+    story.holds["photos"] = "B"
+
+    assert story.settle() == ["photos_raw", *CHAIN]
+    assert story.disk["splits"] == "CA/CA"
+
+
+def test_change_while_the_splits_run_is_not_lost(story: Story) -> None:
+    def meanwhile() -> None:
+        story.holds["photos"] = "C"
+        assert story.settle(ticks=4) == ["photos_raw", "evaluation"]
+
+    story.during["splits"] = meanwhile
+    story.holds["photos"] = "B"
+
+    assert story.settle(ticks=8) == [*CHAIN, "splits"]
+    assert story.disk["splits"] == "CA/CA"
+
+
+@pytest.mark.slow
+def test_hammer_of_changes_with_runs_in_threads_repeats_nothing() -> None:
+    with instance_for_test() as instance, ThreadPoolExecutor(max_workers=4) as pool:
+        story = Story(instance)
+        assert story.run(*ALL)
+        story.made.clear()
+        cursor, running, quiet, number = None, [], 0, 0
+        deadline = time.monotonic() + 120
+        while quiet < 3 and time.monotonic() < deadline:
+            number += 1
+            if number <= 30:
+                story.holds["photos" if number % 3 else "boxes"] = f"{number:02}"
+            for name, sensor in story.sensors.items():
+                result = sensor(dg.build_sensor_context(instance=instance, cursor=story.sensor_cursors[name]))
+                for event in result.asset_events:
+                    instance.report_runless_asset_event(event)
+            result = dg.evaluate_automation_conditions(story.defs, instance, cursor=cursor)
+            cursor = result.cursor
+            asked = frozenset(dg.AssetKey(name) for name in ALL if result.get_num_requested(dg.AssetKey(name)))
+            if asked:
+                job = story.job.get_subset(asset_selection=set(asked))
+                run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTING, asset_selection=asked)
+                running.append(pool.submit(execute_run, InMemoryJob(job), run, instance))
+            quiet = quiet + 1 if not asked and number > 30 and all(each.done() for each in running) else 0
+
+    assert quiet == 3
+    assert story.disk["splits"] == "2930/2930"
+    for name in ALL:
+        contents = [content for made, content in story.made if made == name]
+        assert all(one != next_one for one, next_one in itertools.pairwise(contents)), name
+
+
+# Blocking checks
+
+
+def _rejected(story: Story) -> None:
+    story.bad.add("B")
+    story.holds["photos"] = "B"
+    assert story.settle() == ["photos_raw"]
+
+
+def test_failing_blocking_check_mended_by_running_it_again(story: Story) -> None:
+    _rejected(story)
+    story.bad.clear()
+    story.check("photos_raw")
+
+    assert story.settle() == ["evaluation", "splits"]
+
+
+def test_failing_blocking_check_mended_by_landing_the_same_bytes_again(story: Story) -> None:
+    _rejected(story)
+    story.bad.clear()
+    assert story.run("photos_raw")
+
+    assert story.settle() == ["evaluation", "splits"]
+
+
+def test_landing_by_hand_that_fails_holds_nothing_below(story: Story) -> None:
+    story.failing.add("photos_raw")
+    assert not story.run("photos_raw")
+    story.holds["boxes"] = "C"
+
+    assert story.settle() == ["boxes_raw", "evaluation", "splits"]
+
+
+def test_landing_by_hand_that_fails_does_not_excuse_a_failing_check(story: Story) -> None:
+    _rejected(story)
+    story.failing.add("photos_raw")
+    assert not story.run("photos_raw")
+
+    assert story.settle() == []
+
+
+def test_failing_blocking_check_mended_by_new_bytes(story: Story) -> None:
+    _rejected(story)
+    story.holds["photos"] = "C"
+
+    assert story.settle() == CHAIN
+    assert ("evaluation", "BA") not in story.made
+
+
+# Runs that fail
+
+
+def _given_up(story: Story) -> None:
+    story.tick_s = 100
+    story.failing.add("photos_raw")
+    story.holds["photos"] = "B"
+    assert story.settle(ticks=12) == ["photos_raw"] * 3
+
+
+def test_failing_refresh_is_asked_for_three_times_with_backoff_then_said_and_quiet(story: Story) -> None:
+    story.tick_s = 100
+    story.failing.add("photos_raw")
+    story.holds["photos"] = "B"
+    asked_at = []
+    for number in range(20):
+        story.look()
+        if story.tick():
+            asked_at.append(number * story.tick_s)
+
+    assert asked_at == [0, BACKOFF_S, BACKOFF_S + 2 * BACKOFF_S]
+    assert len(story.said) == 1
+    assert "photos_raw: 3 refreshes for new data of photos_upstream did not land" in story.said[0]
+
+
+def test_backoff_runs_from_the_end_of_the_failed_run(story: Story) -> None:
+    story.holds["photos"] = "B"
+    story.look()
+    assert story.tick(run=False) == ["photos_raw"]
+    run = story.dangling_run("photos_raw")
+    story.wait(10 * BACKOFF_S)
+    story.declare_dead(run)
+
+    assert story.settle(ticks=BACKOFF_S // story.tick_s - 1) == []
+    assert story.settle() == CHAIN
+
+
+def test_new_change_starts_the_count_anew(story: Story) -> None:
+    _given_up(story)
+    story.holds["photos"] = "C"
+
+    assert story.settle(ticks=12) == ["photos_raw"] * 3
+    assert len(story.said) == 2
+
+
+def test_new_change_waits_out_the_last_failure(story: Story) -> None:
+    """An upstream that says something else at every look does not make a failing run repeat at every tick."""
+    story.tick_s = 100
+    story.failing.add("photos_raw")
+    asked = []
+    for number in range(12):
+        story.holds["photos"] = f"B{number}"
+        asked += story.settle(ticks=1)
+
+    assert 1 < len(asked) <= 12 * story.tick_s // BACKOFF_S
+
+
+def test_refresh_that_heals_goes_on_down_the_chain(story: Story) -> None:
+    story.failing.add("photos_raw")
+    story.holds["photos"] = "B"
+    assert story.settle() == ["photos_raw"]
+    story.failing.clear()
+    story.wait(BACKOFF_S)
+
+    assert story.settle() == CHAIN
+    assert story.said == []
+
+
+def test_run_by_a_person_resumes_after_giving_up(story: Story) -> None:
+    _given_up(story)
+    story.failing.clear()
+    assert story.settle() == []
+    assert story.run("photos_raw")
+    assert story.settle() == ["evaluation", "splits"]
+
+    story.holds["photos"] = "C"
+    assert story.settle() == CHAIN
+
+
+def test_half_that_fails_for_good_holds_what_is_below_until_a_person_runs_it(story: Story) -> None:
+    story.tick_s = 100
+    story.failing.add("photos_raw")
+    story.holds.update(photos="B", boxes="C")
+
+    asked = story.settle(ticks=12)
+
+    assert sorted(asked) == ["boxes_raw", "photos_raw", "photos_raw", "photos_raw"]
+    assert story.disk["splits"] == "AA/AA"
+    story.failing.clear()
+    assert story.run("photos_raw")
+    assert story.settle() == ["evaluation", "splits"]
+    assert story.disk["splits"] == "BC/BC"
+
+
+def test_change_that_goes_away_after_giving_up_releases_the_rest(story: Story) -> None:
+    _given_up(story)
+    story.holds.update(photos="A", boxes="C")
+
+    assert story.settle() == ["boxes_raw", "evaluation", "splits"]
+
+
+def test_killed_run_worker_is_asked_for_again(story: Story) -> None:
+    story.holds["photos"] = "B"
+    story.look()
+    assert story.tick(run=False) == ["photos_raw"]
+    story.declare_dead(story.dangling_run("photos_raw"))
+    assert story.tick() == []
+    story.wait(BACKOFF_S)
+
+    assert story.settle() == CHAIN
+
+
+def test_killed_machine_blocks_until_run_monitoring_ends_the_run(story: Story) -> None:
+    story.holds["photos"] = "B"
+    story.look()
+    assert story.tick(run=False) == ["photos_raw"]
+    run = story.dangling_run("photos_raw")
+    story.wait(24 * 3600)
+    assert story.settle() == []
+    story.declare_dead(run)
+    story.wait(BACKOFF_S)
+
+    assert story.settle() == CHAIN
+
+
+def test_run_that_was_asked_for_and_never_came_to_be_is_asked_for_again(story: Story) -> None:
+    story.holds["photos"] = "B"
+    story.look()
+    assert story.tick(run=False) == ["photos_raw"]
+    assert story.tick() == []
+    story.wait(BACKOFF_S)
+
+    assert story.settle() == CHAIN
+
+
+# Sensors, automation and server away
+
+
+def test_change_while_the_sensor_was_off_is_found_when_it_is_on_again(story: Story) -> None:
+    story.holds["photos"] = "B"
+    assert story.settle(looking=False) == []
+
+    assert story.settle() == CHAIN
+
+
+def test_change_while_automation_was_off_is_found_when_it_is_on_again(story: Story) -> None:
+    for fingerprint in ("B", "C"):
+        story.holds["photos"] = fingerprint
+        story.look()
+        story.wait(3600)
+
+    assert story.settle() == CHAIN
+    assert story.disk["splits"] == "CA/CA"
+
+
+def test_change_while_the_automation_cursor_was_lost_is_found(story: Story) -> None:
+    story.holds["photos"] = "B"
+    story.look()
+    story.cursor = None
+
+    assert story.settle() == CHAIN
+
+
+def test_cursor_lost_in_the_middle_of_a_refresh_repeats_nothing(story: Story) -> None:
+    story.holds["photos"] = "B"
+    asked = []
+    for _ in range(6):
+        story.look()
+        story.cursor = None
+        asked += story.tick()
+
+    assert asked == CHAIN
+
+
+def test_unreadable_condition_cursor_begins_anew(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    _given_up(story)
+    with monkeypatch.context() as patched:
+        patched.setattr(dg.AutomationContext, "cursor", property(lambda self: '{"asked": 3}'))
+        assert story.tick() == ["photos_raw"]
+
+
+def test_change_while_upstream_was_away_is_found_when_it_is_back(story: Story) -> None:
+    story.holds.update(photos=ConnectionError("down"), boxes="C")
+    assert story.settle() == ["boxes_raw", "evaluation", "splits"]
+    story.holds["photos"] = "B"
+
+    assert story.settle() == CHAIN
+    assert story.disk["splits"] == "BC/BC"
