@@ -42,7 +42,7 @@ class CleaningConfig(BaseModel):
     )
     drop_crowds: bool = Field(
         default=False,
-        description="Drop boxes around groups (COCO's iscrowd, Open Images' IsGroupOf); false keeps them with iscrowd 1.",
+        description="Drop boxes around groups (COCO's iscrowd, Open Images' IsGroupOf); false keeps them as iscrowd 1.",
     )
     drop_empty_images: bool = Field(
         default=True,

@@ -11,6 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from maxsight_assets.splitting.config import NEAR_RADIUS
+
 NODES = pl.Schema(
     {
         "key": pl.String,  # names the image; unique
@@ -30,13 +32,6 @@ EDGES = pl.Schema(
         "distance": pl.Int32,  # bits in which two fingerprints differ; null where the reason is another
     }
 )
-
-NEAR_RADIUS = 6
-"""Bits in which fingerprints of near copies may differ.
-
-`images.phash.fingerprint` states what was measured: copies of 50 to 160 % of the size stay within 6, different photos
-are 18 apart at least. Were the bits of different photos independent, 200,000 photos would hold 0.09 false pairs.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +115,9 @@ def _near_pairs(
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]]]:
     """Pairs of distinct fingerprints at most `radius` bits apart.
 
-    Two fingerprints that differ in at most r bits agree in one of r + 1 bands of bits at least, so only those that agree
-    in a band are compared. A band takes every (r + 1)-th bit: low frequencies, which photos share, then lie in all.
+    Two fingerprints that differ in at most r bits agree in one of r + 1 bands of bits at least, so only those that
+    agree in a band are compared. A band takes every (r + 1)-th bit, so that the low frequencies, in which photos are
+    most alike, are spread over all bands.
     """
     bands = radius + 1
     for band in range(bands):

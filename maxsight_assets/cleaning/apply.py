@@ -1,0 +1,149 @@
+"""Runs the cleaning rules over the tables and writes down what became of every record.
+
+What goes in is what comes out and what the ledger says was dropped, for images and boxes alike. The rules themselves
+are in `cleaning.rules`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from maxsight_assets.cleaning.config import CleaningConfig
+from maxsight_assets.cleaning.rules import Rule, box_rules, image_rules, no_boxes
+from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, conform
+
+IMAGE_KEY = ("source", "image_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What cleaning leaves.
+
+    Attributes:
+        images: IMAGES table of the images that are kept, with their true sizes; sorted by source and image id.
+        boxes: BOXES table of the boxes that are kept, with the detector's word as `label`; sorted by source, image and
+            box id.
+        ledger: LEDGER table of what was dropped or repaired, sorted by all columns. Keys are unique in the kept tables;
+            in the ledger a key stands once for each record that had it.
+    """
+
+    images: pl.DataFrame
+    boxes: pl.DataFrame
+    ledger: pl.DataFrame
+
+
+def clean(
+    images: pl.DataFrame,
+    boxes: pl.DataFrame,
+    facts: pl.DataFrame,
+    *,
+    labels: Mapping[str, Mapping[str, str | None]],
+    config: CleaningConfig,
+) -> Cleaned:
+    """Drop or repair every record that breaks a rule.
+
+    Args:
+        images: IMAGES table in any order.
+        boxes: BOXES table in any order.
+        facts: FILE_FACTS table (`images.facts.of_files`): one row a file that is there.
+        labels: The detector's word by the publisher's label, by source; None or absent: the detector has none.
+        config: Switches and limits.
+    """
+    candidates = _with_files(conform(images, IMAGES), facts)
+    kept_images, image_ledger = apply_rules(candidates, image_rules(config))
+    known = _image_facts(candidates, kept_images, image_ledger)
+    judged = _with_names(conform(boxes, BOXES), labels, masks=config.keep_segmentations).join(
+        known, on=IMAGE_KEY, how="left", maintain_order="left"
+    )
+    judged = judged.with_columns(pl.col("image_known").fill_null(value=False))
+    kept_boxes, box_ledger = apply_rules(judged, box_rules(config))
+    if config.drop_empty_images:
+        counts = kept_boxes.group_by(IMAGE_KEY).len("boxes")
+        counted = kept_images.join(counts, on=IMAGE_KEY, how="left", maintain_order="left")
+        kept_images, empty = apply_rules(counted.with_columns(pl.col("boxes").fill_null(0)), (no_boxes(),))
+        image_ledger = pl.concat([image_ledger, empty])
+    return Cleaned(
+        images=kept_images.with_columns(width="file_width", height="file_height").select(IMAGES.names()),
+        boxes=kept_boxes.with_columns(label="name").select(BOXES.names()).sort(*IMAGE_KEY, "box_id"),
+        ledger=pl.concat([image_ledger, box_ledger]).sort(pl.all()),
+    )
+
+
+def apply_rules(frame: pl.DataFrame, rules: Sequence[Rule]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Apply rules one after the other: a later rule sees what an earlier one repaired, and nothing that one dropped.
+
+    Args:
+        frame: Images, or boxes (where it has a column `box_id`), with the columns that the rules look at.
+        rules: In their order.
+
+    Returns:
+        The records that are kept, in their order, and the ledger.
+    """
+    ledger = [LEDGER.to_frame()]
+    for rule in rules:
+        hit = frame.select(hit=rule.matches.fill_null(value=False))["hit"]
+        if not hit.any():
+            continue
+        before = frame.filter(hit)
+        if rule.action == "drop":
+            ledger.append(_ledger_rows(rule, before, after=None))
+            frame = frame.filter(~hit)
+        else:
+            repaired = frame.with_columns(**rule.changes)
+            ledger.append(_ledger_rows(rule, before, after=repaired.filter(hit)))
+            frame = frame.with_columns(
+                pl.when(hit).then(repaired[name]).otherwise(pl.col(name)).alias(name) for name in rule.changes
+            )
+    return frame, pl.concat(ledger)
+
+
+def _ledger_rows(rule: Rule, before: pl.DataFrame, *, after: pl.DataFrame | None) -> pl.DataFrame:
+    is_box = "box_id" in before.columns
+    values = before.select(before=pl.struct(rule.values).struct.json_encode())["before"]
+    rows = before.select(
+        "source",
+        "image_id",
+        kind=pl.lit("box" if is_box else "image"),
+        box_id=pl.col("box_id") if is_box else pl.lit(None),
+        rule=pl.lit(rule.name),
+        action=pl.lit(rule.action),
+        before=values,
+        after=pl.lit(None)
+        if after is None
+        else after.select(after=pl.struct(rule.changes).struct.json_encode())["after"],
+    )
+    return conform(rows, LEDGER)
+
+
+def _with_files(images: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """Images in canonical order, with what their files say."""
+    files = facts.select(
+        "path", "sha256", "error", "orientation", file_width=pl.col("width"), file_height=pl.col("height")
+    ).unique("path", keep="first", maintain_order=True)
+    return images.sort(*IMAGE_KEY, pl.exclude(IMAGE_KEY)).join(files, on="path", how="left", maintain_order="left")
+
+
+def _with_names(boxes: pl.DataFrame, labels: Mapping[str, Mapping[str, str | None]], *, masks: bool) -> pl.DataFrame:
+    """Boxes in canonical order, with the detector's word for their label."""
+    rows = [(source, label, name) for source, names in sorted(labels.items()) for label, name in sorted(names.items())]
+    words = pl.DataFrame(rows, schema={"source": pl.String, "label": pl.String, "name": pl.String}, orient="row")
+    if not masks:
+        boxes = boxes.with_columns(segmentation=pl.lit(None, dtype=pl.String))
+    first = (*IMAGE_KEY, "box_id")
+    by_all = boxes.with_columns(pl.col("segmentation").hash())  # the masks are most of the bytes and seldom decide
+    order = by_all.with_row_index("row").sort(*first, pl.exclude(*first, "row"))["row"]
+    return boxes[order].join(words, on=["source", "label"], how="left", maintain_order="left")
+
+
+def _image_facts(candidates: pl.DataFrame, kept: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
+    """What a box must know of its image, one row an image that the publisher lists."""
+    dropped = ledger.filter(pl.col("action") == "drop").group_by(IMAGE_KEY).agg(image_rule=pl.col("rule").min())
+    sizes = kept.select(*IMAGE_KEY, image_width="file_width", image_height="file_height")
+    return (
+        candidates.select(IMAGE_KEY)
+        .unique()
+        .join(sizes, on=IMAGE_KEY, how="left")
+        .join(dropped.join(kept, on=IMAGE_KEY, how="anti"), on=IMAGE_KEY, how="left")
+        .with_columns(image_known=pl.lit(value=True))
+    )

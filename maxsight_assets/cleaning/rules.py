@@ -1,0 +1,276 @@
+"""Cleaning rules: what makes one record unfit, and what becomes of it.
+
+A rule is a value: an expression over the table of images or boxes, and what to change where the record can be saved.
+Nothing here reads files; `cleaning.apply` runs the rules in the order of these functions and writes the ledger.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import polars as pl
+
+from maxsight_assets.cleaning.config import CleaningConfig
+from maxsight_assets.formats.coco import segmentation_fault
+from maxsight_assets.verification.verdict import Severity
+
+GEOMETRY = ("x", "y", "w", "h")
+
+ROUNDING = 0.001
+"""Pixels that a box may reach out of its picture before it is clipped: products of normalised coordinates end there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One reason to drop or repair a record.
+
+    Attributes:
+        name: The word that the ledger, the report and the checks use.
+        matches: Boolean expression over the table of candidates; null counts as false. Boxes are in absolute pixels,
+            origin at the top left.
+        values: Columns that the rule looks at: the ledger's `before`.
+        reason: A sentence for a person.
+        severity: "error" where upstream or the disk is damaged, "warn" where the record is merely not wanted.
+        changes: New values by column; a record that a rule changes is repaired, any other is dropped.
+    """
+
+    name: str
+    matches: pl.Expr
+    values: tuple[str, ...]
+    reason: str
+    severity: Severity
+    changes: Mapping[str, pl.Expr] = field(default_factory=dict)
+
+    @property
+    def action(self) -> Literal["drop", "repair"]:
+        """What happens to a record that matches."""
+        return "repair" if self.changes else "drop"
+
+
+def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
+    """Rules over images, in the order in which they are applied.
+
+    The table has IMAGES columns and, of the image's file, `sha256`, `error`, `file_width`, `file_height` and
+    `orientation` (all null where there is no file).
+    """
+    size = {"width": pl.col("file_width"), "height": pl.col("file_height")}
+    return (
+        Rule(
+            name="repeated_image",
+            matches=pl.int_range(pl.len()).over("source", "image_id") > 0,
+            values=("path",),
+            reason="The publisher lists the image more than once; one row is kept.",
+            severity="error",
+        ),
+        Rule(
+            name="missing_file",
+            matches=pl.col("sha256").is_null(),
+            values=("path",),
+            reason="The image's file is not there. The detector would silently train on random noise instead.",
+            severity="error",
+        ),
+        Rule(
+            name="undecodable",
+            matches=pl.col("error").is_not_null(),
+            values=("path", "error"),
+            reason="The file does not decode in full. The detector would silently train on random noise instead.",
+            severity="error",
+        ),
+        Rule(
+            name="turned_by_exif",
+            matches=(pl.col("orientation") >= 5)
+            & (pl.col("width") == pl.col("file_height"))
+            & (pl.col("height") == pl.col("file_width"))
+            & (pl.col("width") != pl.col("height")),
+            values=("width", "height", "file_width", "file_height", "orientation"),
+            reason="The stated size is that of the picture as EXIF turns it: boxes do not lie on the stored pixels.",
+            severity="error",
+        ),
+        Rule(
+            name="wrong_size",
+            matches=(pl.col("width") != pl.col("file_width")) | (pl.col("height") != pl.col("file_height")),
+            values=("width", "height"),
+            reason="The stated size is not that of the decoded file, which is what boxes are judged against.",
+            severity="error",
+            changes=size if config.repair_sizes else {},
+        ),
+    )
+
+
+def box_rules(config: CleaningConfig) -> tuple[Rule, ...]:
+    """Rules over boxes, in the order in which they are applied.
+
+    The table has BOXES columns and `image_known`, `image_rule` (why the image was dropped, or null), `image_width` and
+    `image_height` (true pixels), and `name` (the detector's word for the label, or null).
+    """
+    x, y, w, h = (pl.col(name) for name in GEOMETRY)
+    left, top = x.clip(0), y.clip(0)
+    right, bottom = pl.min_horizontal(x + w, "image_width"), pl.min_horizontal(y + h, "image_height")
+    inside = (right - left).clip(0) * (bottom - top).clip(0)
+    overhang = pl.max_horizontal(-x, -y, x + w - pl.col("image_width"), y + h - pl.col("image_height"))
+    clipped = {
+        "x": left,
+        "y": top,
+        "w": right - left,
+        "h": bottom - top,
+        "area": pl.min_horizontal("area", inside),
+    }
+    always = (
+        Rule(
+            name="orphan",
+            matches=~pl.col("image_known"),
+            values=("image_id",),
+            reason="The box belongs to an image that the publisher does not list.",
+            severity="error",
+        ),
+        image_dropped(),
+        Rule(
+            name="unreadable_geometry",
+            matches=~pl.all_horizontal(pl.col(name).is_finite().fill_null(value=False) for name in GEOMETRY),
+            values=GEOMETRY,
+            reason="A coordinate is missing, infinite or not a number; pycocotools crashes on such.",
+            severity="error",
+        ),
+        Rule(
+            name="zero_area",
+            matches=(w <= 0) | (h <= 0),
+            values=GEOMETRY,
+            reason="No loss can be computed from a box without area. COCO 2017 has two (images 200365, 550395).",
+            severity="error",
+        ),
+        Rule(
+            name="mostly_outside",
+            matches=(inside < config.min_kept_fraction * w * h) | (inside <= 0),
+            values=(*GEOMETRY, "image_width", "image_height"),
+            reason="Too little of the box lies inside the picture for it to be a truncated object: it is a mistake.",
+            severity="error",
+        ),
+        Rule(
+            name="out_of_bounds",
+            matches=overhang > ROUNDING,
+            values=(*GEOMETRY, "image_width", "image_height"),
+            reason="The box reaches out of the picture.",
+            severity="warn",
+            changes=clipped if config.clip_boxes else {},
+        ),
+        Rule(
+            name="label_outside_space",
+            matches=pl.col("name").is_null(),
+            values=("label",),
+            reason='The detector does not know the label and would silently take it for "person".',
+            severity="warn",
+        ),
+    )
+    return always + _wanted(config) + _repairs()
+
+
+def image_dropped() -> Rule:
+    """The rule by which a box shares the fate of its image, over a table with `image_rule`."""
+    return Rule(
+        name="image_dropped",
+        matches=pl.col("image_rule").is_not_null(),
+        values=("image_rule",),
+        reason="The image of the box was dropped.",
+        severity="warn",
+    )
+
+
+def no_boxes() -> Rule:
+    """The rule for images that are left without a box, over a table with `boxes`, their number."""
+    return Rule(
+        name="no_boxes",
+        matches=pl.col("boxes") == 0,
+        values=("boxes",),
+        reason="No box is left on the image, and the detector's loader never shows such images.",
+        severity="warn",
+    )
+
+
+def _wanted(config: CleaningConfig) -> tuple[Rule, ...]:
+    """Rules that a person may switch: they drop sound boxes that are not wanted."""
+    switched = (
+        (
+            config.min_side > 0,
+            Rule(
+                name="too_small",
+                matches=pl.min_horizontal("w", "h") < config.min_side,
+                values=("w", "h"),
+                reason="A side of the box is shorter than the configured limit.",
+                severity="warn",
+            ),
+        ),
+        (
+            config.drop_depictions,
+            Rule(
+                name="depiction",
+                matches=pl.col("depiction"),
+                values=("label",),
+                reason="The box shows a drawing, statue or toy of the thing, not the thing.",
+                severity="warn",
+            ),
+        ),
+        (
+            config.drop_crowds,
+            Rule(
+                name="crowd",
+                matches=pl.col("crowd"),
+                values=("label",),
+                reason="The box surrounds a group, not one thing.",
+                severity="warn",
+            ),
+        ),
+        (
+            config.drop_duplicates,
+            Rule(
+                name="duplicate_box",
+                matches=~pl.struct("source", "image_id", "name", *GEOMETRY, "crowd").is_first_distinct(),
+                values=("label", *GEOMETRY),
+                reason="Another box of the image has the same label and geometry. COCO's image 99844 holds such rows.",
+                severity="warn",
+            ),
+        ),
+    )
+    return tuple(rule for on, rule in switched if on)
+
+
+def _repairs() -> tuple[Rule, ...]:
+    """Repairs of what a kept box carries beside its geometry and label."""
+    nth = pl.int_range(pl.len()).over("source", "box_id")
+    area = pl.col("area")
+    return (
+        Rule(
+            name="duplicate_box_id",
+            matches=nth > 0,
+            values=("box_id",),
+            reason="Another box has the same id, and readers that index by id would lose one of them.",
+            severity="error",
+            changes={"box_id": pl.format("{}~{}", "box_id", nth + 1)},
+        ),
+        Rule(
+            name="unusable_area",
+            matches=area.is_not_null() & (~area.is_finite() | (area <= 0)),
+            values=("area",),
+            reason="The stated area is no positive number; that of the box is taken.",
+            severity="warn",
+            changes={"area": pl.col("w") * pl.col("h")},
+        ),
+        Rule(
+            name="unusable_segmentation",
+            matches=_segmentation_is_unusable(),
+            values=("image_width", "image_height"),
+            reason="pycocotools would crash on the mask or allocate without bound; the box is kept without it.",
+            severity="error",
+            changes={"segmentation": pl.lit(None, dtype=pl.String)},
+        ),
+    )
+
+
+def _segmentation_is_unusable() -> pl.Expr:
+    def judge(masks: pl.Series) -> pl.Series:
+        rows = masks.struct.unnest().rows()
+        return pl.Series(
+            [text is not None and segmentation_fault(text, width, height) is not None for text, width, height in rows],
+            dtype=pl.Boolean,
+        )
+
+    return pl.struct("segmentation", "image_width", "image_height").map_batches(judge, return_dtype=pl.Boolean)

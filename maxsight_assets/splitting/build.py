@@ -1,0 +1,149 @@
+"""From tables of images and boxes to the three splits: clean, group, keep evaluation pictures out, divide.
+
+Everything happens in memory, and no order of rows matters. `splitting.write` puts the result on disk.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from maxsight_assets.cleaning.apply import IMAGE_KEY, apply_rules, clean
+from maxsight_assets.cleaning.config import CleaningConfig
+from maxsight_assets.cleaning.rules import Rule, image_dropped
+from maxsight_assets.splitting import groups, leaks, strategies
+from maxsight_assets.splitting.config import SplitConfig
+from maxsight_assets.splitting.ids import stable_ids
+
+OVER_THE_COUNT = Rule(
+    name="over_the_count",
+    matches=pl.col("subset").is_null(),
+    values=("group",),
+    reason="The asked numbers of images are reached without it.",
+    severity="warn",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The images that training must never see.
+
+    Attributes:
+        images: IMAGES table.
+        facts: FILE_FACTS table of their files.
+    """
+
+    images: pl.DataFrame
+    facts: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The three splits.
+
+    Attributes:
+        images: IMAGES columns, `id` (int64, as in the files), `group`, `subset` (train, val, test) and `orientation`
+            (EXIF); sorted by source and image id.
+        boxes: BOXES columns, `id`, `image` (id of its image), `subset`; sorted by source, image and box id.
+        ledger: LEDGER table; with `images` and `boxes` it accounts for every record that came in.
+        edges: `splitting.groups.EDGES` between the images that were grouped. Keys are "<source>/<image id>", of
+            evaluation images "evaluation:<source>/<image id>".
+        labels: The label space, in its order.
+        config: How the images were divided.
+        cleaning: How they were cleaned.
+    """
+
+    images: pl.DataFrame
+    boxes: pl.DataFrame
+    ledger: pl.DataFrame
+    edges: pl.DataFrame
+    labels: tuple[str, ...]
+    config: SplitConfig
+    cleaning: CleaningConfig
+
+
+def build_splits(
+    images: pl.DataFrame,
+    boxes: pl.DataFrame,
+    facts: pl.DataFrame,
+    *,
+    evaluation: Evaluation,
+    space: Iterable[str],
+    labels: Mapping[str, Mapping[str, str | None]],
+    config: SplitConfig,
+    cleaning: CleaningConfig,
+) -> Splits:
+    """Clean the records and divide the images between train, val and test.
+
+    Args:
+        images: IMAGES table in any order.
+        boxes: BOXES table in any order.
+        facts: FILE_FACTS table of the images' files.
+        evaluation: What must not leak.
+        space: The detector's labels in their order. A mapping to any other word counts as none.
+        labels: The detector's word by the publisher's label, by source.
+        config: How to divide.
+        cleaning: How to clean.
+
+    Raises:
+        SettingsError: The strategy does not fit the publishers' splits.
+    """
+    names = tuple(space)
+    known = set(names)
+    inside = {source: {k: v for k, v in words.items() if v in known} for source, words in labels.items()}
+    cleaned = clean(images, boxes, facts, labels=inside, config=cleaning)
+    nodes = _nodes(cleaned.images, facts, prefix="")
+    watched = _nodes(
+        evaluation.images.sort(pl.all()).unique(IMAGE_KEY, keep="first"), evaluation.facts, prefix="evaluation:"
+    )
+    found = groups.group(pl.concat([nodes, watched]).select(groups.NODES.names()), radius=config.near_radius)
+    nodes, watched = (each.join(found.members, on="key", maintain_order="left") for each in (nodes, watched))
+    leaked = leaks.find(nodes, watched, radius=config.near_radius)
+    judged, leak_ledger = apply_rules(nodes.join(leaked, on="key", how="left", maintain_order="left"), (leaks.LEAKS,))
+    assigned = strategies.assign(judged, config)
+    judged, count_ledger = apply_rules(
+        judged.join(assigned, on="group", how="left", maintain_order="left"), (OVER_THE_COUNT,)
+    )
+    judged = judged.with_columns(id=stable_ids(judged["key"].to_list()))
+    image_ledger = pl.concat([leak_ledger, count_ledger])
+    kept_boxes, box_ledger = _boxes_of(judged, cleaned.boxes, image_ledger)
+    return Splits(
+        images=cleaned.images.join(
+            judged.select(*IMAGE_KEY, "id", "group", "subset", "orientation"),
+            on=IMAGE_KEY,
+            how="inner",
+            maintain_order="left",
+        ),
+        boxes=kept_boxes,
+        ledger=pl.concat([cleaned.ledger, image_ledger, box_ledger]).sort(pl.all()),
+        edges=found.edges,
+        labels=names,
+        config=config,
+        cleaning=cleaning,
+    )
+
+
+def _nodes(images: pl.DataFrame, facts: pl.DataFrame, *, prefix: str) -> pl.DataFrame:
+    """One row an image, with what grouping looks at; an image whose file is not known has only its Flickr id."""
+    files = facts.select("path", "sha256", "pixels", "phash", "orientation").unique("path", keep="any")
+    return images.select(*IMAGE_KEY, "split", "path", "flickr_id", key=pl.format(prefix + "{}/{}", *IMAGE_KEY)).join(
+        files, on="path", how="left", maintain_order="left"
+    )
+
+
+def _boxes_of(
+    images: pl.DataFrame, boxes: pl.DataFrame, image_ledger: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Boxes of the images that have a split, and the ledger of the others."""
+    fate = pl.concat(
+        [
+            images.select(*IMAGE_KEY, "subset", image="id", image_rule=pl.lit(None, dtype=pl.String)),
+            image_ledger.select(
+                *IMAGE_KEY, subset=pl.lit(None, dtype=pl.String), image=pl.lit(None, dtype=pl.Int64), image_rule="rule"
+            ),
+        ]
+    )
+    joined = boxes.join(fate, on=IMAGE_KEY, how="left", maintain_order="left")
+    kept, ledger = apply_rules(joined, (image_dropped(),))
+    ids = stable_ids((kept["source"] + "/" + kept["box_id"]).to_list())
+    return kept.drop("image_rule").with_columns(id=ids), ledger

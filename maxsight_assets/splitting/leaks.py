@@ -1,0 +1,49 @@
+"""Which training images show the same picture as an evaluation image, and how that is known.
+
+Training on a picture that is later measured on makes every metric a lie, so such images never enter a split.
+"""
+
+import polars as pl
+
+from maxsight_assets.cleaning.rules import Rule
+
+_REASONS = ("content", "pixels", "flickr", "near", "chain")  # the first that holds is stated
+
+LEAKS = Rule(
+    name="leaks_into_evaluation",
+    matches=pl.col("evaluation_image").is_not_null(),
+    values=("evaluation_image", "because"),
+    reason="The picture, or a near copy of it, is in an evaluation set.",
+    severity="warn",
+)
+
+
+def find(training: pl.DataFrame, evaluation: pl.DataFrame, *, radius: int) -> pl.DataFrame:
+    """Pair each training image with an evaluation image of its group.
+
+    Args:
+        training: One row an image: `key`, `group`, `sha256`, `pixels`, `phash`, `flickr_id`.
+        evaluation: The same of the evaluation images.
+        radius: Bits in which fingerprints of near copies may differ.
+
+    Returns:
+        `key`, `evaluation_image` (its key) and `because` (content, pixels, flickr, near, or chain: alike by way of
+        other images of the group), one row a leak, sorted by key.
+    """
+    pairs = training.join(evaluation, on="group", how="inner", suffix="_there")
+    distance = (pl.col("phash") ^ pl.col("phash_there")).bitwise_count_ones()
+    holds = {
+        "content": pl.col("sha256") == pl.col("sha256_there"),
+        "pixels": pl.col("pixels") == pl.col("pixels_there"),
+        "flickr": pl.col("flickr_id") == pl.col("flickr_id_there"),
+        "near": distance.cast(pl.Int32) <= radius,
+        "chain": pl.lit(value=True),
+    }
+    because = pl.coalesce(pl.when(holds[reason]).then(pl.lit(reason)) for reason in _REASONS)
+    strength = because.replace_strict({reason: rank for rank, reason in enumerate(_REASONS)}, return_dtype=pl.Int32)
+    return (
+        pairs.select("key", because.alias("because"), strength.alias("strength"), evaluation_image="key_there")
+        .sort("key", "strength", "evaluation_image")
+        .unique("key", keep="first", maintain_order=True)
+        .select("key", "evaluation_image", "because")
+    )

@@ -1,0 +1,112 @@
+"""Reads published splits, for notebooks and training code.
+
+The files are COCO's format, so other readers work too; these keep to what every box needs and leave the masks unread.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from maxsight_assets.errors import FormatError
+from maxsight_assets.splitting.config import Split
+from maxsight_assets.splitting.write import split_path
+
+
+class _Image(msgspec.Struct, gc=False):
+    id: int
+    file_name: str
+    width: int
+    height: int
+    license: int
+    source: str
+    source_id: str
+    page: str | None = None
+    flickr_id: str | None = None
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    id: int
+    image_id: int
+    category_id: int
+    bbox: tuple[float, float, float, float]
+    area: float
+    iscrowd: int
+    source_id: str
+
+
+class _Category(msgspec.Struct):
+    id: int
+    name: str
+
+
+class _Document(msgspec.Struct):
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Category]
+
+
+def load_split(name: Split, splits_dir: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read a split as two tables.
+
+    Args:
+        name: train, val or test.
+        splits_dir: The published directory, for example `datasets/cleaned_splits`.
+
+    Returns:
+        Images (`id`, `file_name` relative to DATA_DIR, `width`, `height`, `license`, `source`, `source_id`, `page`,
+        `flickr_id`) and annotations (`id`, `image_id`, `category_id`, `category`, `x`, `y`, `w`, `h` in absolute pixels
+        with the origin at the top left, `area`, `iscrowd`, `source_id`), in the order of the file.
+
+    Raises:
+        FormatError: There is no such split, or its file is not one that this project wrote.
+    """
+    document = _read(name, splits_dir)
+    names = {category.id: category.name for category in document.categories}
+    images = pd.DataFrame(map(msgspec.structs.astuple, document.images), columns=_Image.__struct_fields__)
+    rows = [
+        (a.id, a.image_id, a.category_id, names[a.category_id], *a.bbox, a.area, a.iscrowd, a.source_id)
+        for a in document.annotations
+    ]
+    columns = ["id", "image_id", "category_id", "category", "x", "y", "w", "h", "area", "iscrowd", "source_id"]
+    return images, pd.DataFrame(rows, columns=columns)
+
+
+def iter_samples(
+    name: Split, *, splits_dir: Path, data_dir: Path
+) -> Iterator[tuple[Path, NDArray[np.float64], list[str]]]:
+    """Go through a split image by image.
+
+    Args:
+        name: train, val or test.
+        splits_dir: The published directory of the splits.
+        data_dir: What the files' image names are relative to.
+
+    Yields:
+        The image's file, its boxes of shape (n, 4) as xywh in absolute pixels, and their n labels; crowds are among
+        them.
+
+    Raises:
+        FormatError: As `load_split` does.
+    """
+    document = _read(name, splits_dir)
+    names = {category.id: category.name for category in document.categories}
+    of_image: dict[int, list[_Annotation]] = {image.id: [] for image in document.images}
+    for annotation in document.annotations:
+        of_image[annotation.image_id].append(annotation)
+    for image in document.images:
+        boxes = np.array([each.bbox for each in of_image[image.id]], dtype=np.float64).reshape(-1, 4)
+        yield data_dir / image.file_name, boxes, [names[each.category_id] for each in of_image[image.id]]
+
+
+def _read(name: Split, splits_dir: Path) -> _Document:
+    path = split_path(splits_dir, name)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Document)
+    except FileNotFoundError:
+        raise FormatError(f"{path}: there is no such split; materialize cleaned_splits first") from None
+    except msgspec.MsgspecError as error:
+        raise FormatError(f"{path}: not a split that MaxSight Assets wrote ({error}); materialize it again") from None

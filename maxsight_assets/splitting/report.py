@@ -1,0 +1,119 @@
+"""What a person wants to know of the splits, as plain numbers: sizes, classes, licences, drops, leaks, class weights.
+
+Everything is derived from the result of `splitting.build`; the asset's page and the checks read the same report.
+"""
+
+from typing import Any
+
+import polars as pl
+
+from maxsight_assets.splitting.build import Splits
+from maxsight_assets.splitting.config import SPLITS
+from maxsight_assets.splitting.leaks import LEAKS
+
+EFFECTIVE_NUMBER_BETA = 0.999
+"""Overlap of samples in the effective number (Cui et al., Class-Balanced Loss, CVPR 2019, section 4: 0.9 to 0.9999)."""
+
+_WEIGHT_DIGITS = 6  # enough for a loss; fewer digits than any platform's pow() agrees on
+
+
+def report_of(splits: Splits) -> dict[str, Any]:
+    """Count what is in the splits and what is not.
+
+    Returns:
+        A JSON object: `splits` (per split: images, boxes, crowds, classes, sources, licences), `records` (in, kept and
+        dropped, by kind), `dropped` and `repaired` (by kind and rule), `groups`, `leaks` (by reason), `missing` (images
+        short of the asked numbers), `few_instances` (classes of train with too few boxes in val or test), `turned`
+        (images with an EXIF orientation, which OpenCV would turn away from their boxes), `config`, `cleaning`.
+    """
+    boxes = {name: splits.boxes.filter(pl.col("subset") == name) for name in SPLITS}
+    classes = {name: counts(table["label"]) for name, table in boxes.items()}
+    per_split = {}
+    for name in SPLITS:
+        images = splits.images.filter(pl.col("subset") == name)
+        per_split[name] = {
+            "images": images.height,
+            "boxes": boxes[name].height,
+            "crowds": int(boxes[name]["crowd"].sum()),
+            "classes": classes[name],
+            "sources": counts(images["source"]),
+            "licences": counts(images["license"].fill_null("unknown")),
+        }
+    leaked = splits.ledger.filter(pl.col("rule") == LEAKS.name)
+    return {
+        "splits": per_split,
+        "records": {"image": _records(splits, "image"), "box": _records(splits, "box")},
+        "dropped": _by_rule(splits.ledger, "drop"),
+        "repaired": _by_rule(splits.ledger, "repair"),
+        "groups": _groups(splits),
+        "leaks": counts(leaked["before"].str.json_path_match("$.because")),
+        "missing": _missing(splits),
+        "few_instances": {name: _few(classes, name, splits.config.min_instances) for name in ("val", "test")},
+        "turned": int((splits.images["orientation"] > 1).sum()),
+        "config": splits.config.model_dump(mode="json"),
+        "cleaning": splits.cleaning.model_dump(mode="json"),
+    }
+
+
+def class_weights(splits: Splits) -> dict[str, Any]:
+    """Weights that balance the classes of train; they average 1 over the classes that train has, others weigh 0.
+
+    Returns:
+        A JSON object: `inverse_sqrt` (1 / sqrt of the number of boxes) and `effective_number` (inverse of
+        (1 - beta^n) / (1 - beta)), each by class; `beta`; crowds are not counted.
+    """
+    train = splits.boxes.filter((pl.col("subset") == "train") & ~pl.col("crowd").fill_null(value=False))
+    present = counts(train["label"])
+    inverse_sqrt = {name: number**-0.5 for name, number in present.items()}
+    beta = EFFECTIVE_NUMBER_BETA
+    effective = {name: (1 - beta) / (1 - beta**number) for name, number in present.items()}
+    return {
+        "beta": beta,
+        "effective_number": _averaging_one(effective, splits.labels),
+        "inverse_sqrt": _averaging_one(inverse_sqrt, splits.labels),
+    }
+
+
+def counts(values: pl.Series) -> dict[str, int]:
+    """How often each value occurs, sorted by value."""
+    table = values.alias("value").value_counts().sort("value")
+    return dict(zip(table["value"].to_list(), table["count"].to_list(), strict=True))
+
+
+def _averaging_one(weights: dict[str, float], labels: tuple[str, ...]) -> dict[str, float]:
+    scale = len(weights) / sum(weights.values()) if weights else 0.0
+    return {name: round(weights.get(name, 0.0) * scale, _WEIGHT_DIGITS) for name in labels}
+
+
+def _records(splits: Splits, kind: str) -> dict[str, int]:
+    kept = splits.images.height if kind == "image" else splits.boxes.height
+    dropped = splits.ledger.filter((pl.col("kind") == kind) & (pl.col("action") == "drop")).height
+    return {"in": kept + dropped, "kept": kept, "dropped": dropped}
+
+
+def _by_rule(ledger: pl.DataFrame, action: str) -> dict[str, dict[str, int]]:
+    rows = ledger.filter(pl.col("action") == action)
+    return {kind: counts(rows.filter(pl.col("kind") == kind)["rule"]) for kind in ("image", "box")}
+
+
+def _groups(splits: Splits) -> dict[str, Any]:
+    sizes = splits.images["group"].value_counts()["count"]
+    return {
+        "groups": sizes.len(),
+        "of_several_images": int((sizes > 1).sum()),
+        "largest": int(sizes.max() or 0),  # type: ignore[arg-type]  # a number, by the dtype of a count
+        "edges": counts(splits.edges["reason"]),
+    }
+
+
+def _missing(splits: Splits) -> dict[str, int]:
+    sizes = splits.config.sizes
+    if not sizes.are_counts:
+        return {}
+    asked = {"train": sizes.train or 0, "val": int(sizes.val), "test": int(sizes.test)}
+    present = counts(splits.images["subset"])
+    return {name: number - present.get(name, 0) for name, number in asked.items() if number > present.get(name, 0)}
+
+
+def _few(classes: dict[str, dict[str, int]], split: str, least: int) -> dict[str, int]:
+    return {name: classes[split].get(name, 0) for name in classes["train"] if classes[split].get(name, 0) < least}

@@ -1,0 +1,97 @@
+"""Which split each group of equal pictures goes to.
+
+Every strategy decides by group, from a seeded hash of its name and what the publisher says of it, never by the order of
+rows. What is in a group is for `splitting.groups`; what becomes of images without a split, for `splitting.build`.
+"""
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import polars as pl
+
+from maxsight_assets.errors import SettingsError
+from maxsight_assets.splitting.config import Sizes, Split, SplitConfig
+
+HELD_OUT: tuple[Split, ...] = ("test", "val", "train")
+"""Splits in the order in which numbers of images are filled.
+
+The more held out comes first: when images are added, one that was held out may come to be trained on, but none that was
+trained on comes to be held out.
+"""
+
+
+def assign(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
+    """Decide the split of each group.
+
+    With shares, the draw of a group alone decides: other images change nothing. With numbers, groups are taken whole in
+    the order of their draws; one that does not fit into what is left of a split goes to the next.
+
+    Args:
+        images: One row an image: `group`, and the publisher's `split`.
+        config: Strategy, sizes and seed.
+
+    Returns:
+        `group` and `subset` (train, val, test, or null where the sizes leave no room), sorted by group.
+
+    Raises:
+        SettingsError: The strategy is `official`, and a publisher's split is none of train, val and test.
+    """
+    groups = images.group_by("group").agg(size=pl.len(), published=pl.col("split").unique().sort()).sort("group")
+    draws = [_draw(name, config.seed) for name in groups["group"]]
+    if config.strategy == "official":
+        choices: list[tuple[Split, ...]] = [
+            (_most_held_out(names, config.official_val),) for names in groups["published"].to_list()
+        ]
+    elif config.sizes.are_counts:
+        choices = [HELD_OUT] * groups.height
+    else:
+        choices = [(_by_share(draw, config.sizes),) for draw in draws]
+    if config.sizes.are_counts:
+        subset = _by_count(draws, groups["size"].to_list(), choices, sizes=config.sizes)
+    else:
+        subset = [each[0] for each in choices]
+    return groups.select("group", subset=pl.Series(subset, dtype=pl.String))
+
+
+def _draw(group: str, seed: int) -> float:
+    """A number in [0, 1) for a group: the upper 53 bits of a hash of its name and the seed."""
+    digest = blake2b(f"{seed}\0{group}".encode(), digest_size=8).digest()
+    return float((int.from_bytes(digest, "big") >> 11) / 2**53)
+
+
+def _by_share(draw: float, sizes: Sizes) -> Split:
+    if draw < sizes.test:
+        return "test"
+    return "val" if draw < sizes.test + sizes.val else "train"
+
+
+def _by_count(
+    draws: list[float], members: list[int], choices: list[tuple[Split, ...]], *, sizes: Sizes
+) -> list[Split | None]:
+    """Take groups, in the order of their draws, into the first of their splits that has room for all their images."""
+    room = {"train": sizes.train or 0, "val": int(sizes.val), "test": int(sizes.test)}
+    subset: list[Split | None] = [None] * len(draws)
+    for index in sorted(range(len(draws)), key=draws.__getitem__):
+        fits = (split for split in choices[index] if room[split] >= members[index])
+        subset[index] = taken = next(fits, None)
+        if taken is not None:
+            room[taken] -= members[index]
+    return subset
+
+
+def _most_held_out(published: list[str], official_val: Split) -> Split:
+    """The split of a group by the publisher's word; copies that stand in two go to the more held out one."""
+    return min(_of_publisher(published, official_val), key=HELD_OUT.index)
+
+
+def _of_publisher(published: list[str], official_val: Split) -> Iterator[Split]:
+    """Translate "train2017", "validation", "val", "test" and the like."""
+    for name in published:
+        if name.startswith("train"):
+            yield "train"
+        elif name.startswith("val"):
+            yield official_val
+        elif name.startswith("test"):
+            yield "test"
+        else:
+            raise SettingsError(f"the publisher's split {name!r} is none of train, val and test; use strategy `hash`")
