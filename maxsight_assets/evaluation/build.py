@@ -1,0 +1,204 @@
+"""Evaluation sets in COCO form, and the contract that an mAP run relies on.
+
+A set keeps all that its publisher drew: what the detector cannot be asked for is dropped and named in the ledger, or
+kept as a crowd, which pycocotools neither rewards nor punishes. Which records are unfit is decided in `cleaning`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from maxsight_assets.cleaning.apply import Cleaned, clean
+from maxsight_assets.cleaning.config import CleaningConfig
+from maxsight_assets.formats.coco import write_document
+from maxsight_assets.formats.tables import Tables
+from maxsight_assets.labels.space import LabelSpace
+from maxsight_assets.landing.disk import sha256_of
+from maxsight_assets.splitting.ids import stable_ids
+
+CONTRACT = "contract.json"
+LEDGER_FILE = "ledger.parquet"
+ANNOTATIONS = "annotations.json"
+
+SPLITS: Mapping[str, str] = {"coco": "val2017", "openimages": "validation", "bdd100k": "val", "ade20k": "validation"}
+"""The publisher's split that each source is evaluated on."""
+
+EXHAUSTIVE = frozenset({"coco", "bdd100k", "ade20k"})
+"""Sources whose annotators looked for every class in every image, so that an image without boxes is a negative one.
+
+Open Images annotates only the classes that people confirmed in an image: there, no box does not mean nothing to find.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSettings:
+    """How mAP is computed, as COCO defined it; pycocotools' own defaults.
+
+    Attributes:
+        iou_type: Boxes, not masks, are compared.
+        iou_from: Lowest overlap that counts as a match.
+        iou_to: Highest of them.
+        iou_step: Distance between two of them.
+        max_detections: Detections an image that are counted, most confident first; mAP uses the last.
+        small_below: Objects of a smaller area (square pixels) are small.
+        large_from: Objects of this area at least are large.
+    """
+
+    iou_type: str = "bbox"
+    iou_from: float = 0.5
+    iou_to: float = 0.95
+    iou_step: float = 0.05
+    max_detections: tuple[int, ...] = (1, 10, 100)
+    small_below: int = 32**2
+    large_from: int = 96**2
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSource:
+    """One publisher's validation images, as they are landed.
+
+    Attributes:
+        tables: Its images and boxes; other splits than `SPLITS` names are left out.
+        facts: FILE_FACTS table (`images.facts.of_files`) of its files, paths relative to DATA_DIR.
+        labels: The detector's word, or None, by the publisher's label.
+    """
+
+    tables: Tables
+    facts: pl.DataFrame
+    labels: Mapping[str, str | None]
+
+
+def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: LabelSpace) -> dict[str, Any]:
+    """Write `<set>/annotations.json` for each source, `ledger.parquet` and `contract.json`.
+
+    Args:
+        sources: By name (`coco`, `openimages`, ...); those that a profile switches off are left out.
+        root: The directory to write into.
+        space: The detector's label space; the id of a category is its class index + 1.
+
+    Returns:
+        The contract, as it was written.
+    """
+    sets: dict[str, Any] = {}
+    ledgers = []
+    for name, source in sorted(sources.items()):
+        split = SPLITS[name]
+        cleaned = _cleaned(name, source)
+        ledgers.append(cleaned.ledger)
+        path = root / f"{name}_{split}" / ANNOTATIONS
+        path.parent.mkdir(parents=True, exist_ok=True)
+        images = _image_rows(cleaned, source.facts, keep_ids=name == "coco")
+        boxes = _box_rows(cleaned, images, space)
+        write_document(
+            path,
+            info={"description": f"MaxSight evaluation set {path.parent.name}"},
+            licenses=[],
+            images=_image_records(images),
+            annotations=_annotation_records(boxes),
+            categories=[{"id": index + 1, "name": each} for index, each in enumerate(space.names)],
+        )
+        sets[path.parent.name] = _promise(path, images, boxes, cleaned=cleaned, labels=source.labels)
+    pl.concat(ledgers).sort(pl.all()).write_parquet(root / LEDGER_FILE)
+    contract = {
+        "image_root": "DATA_DIR",
+        "label_space": {"names": len(space), "sha256": _digest(list(space.names))},
+        "evaluation": asdict(EvaluationSettings()),
+        "sets": sets,
+    }
+    (root / CONTRACT).write_text(json.dumps(contract, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return contract
+
+
+def _cleaned(name: str, source: EvaluationSource) -> Cleaned:
+    """What can be evaluated. Depictions become crowds: finding a painted dog is neither right nor wrong."""
+    images = source.tables.images.filter(pl.col("split") == SPLITS[name])
+    boxes = source.tables.boxes.filter(pl.col("split") == SPLITS[name]).with_columns(
+        crowd=pl.col("crowd").fill_null(value=False) | pl.col("depiction").fill_null(value=False)
+    )
+    config = CleaningConfig(drop_depictions=False, drop_empty_images=name not in EXHAUSTIVE, keep_segmentations=False)
+    return clean(images, boxes, source.facts, labels={name: source.labels}, config=config)
+
+
+def _image_rows(cleaned: Cleaned, facts: pl.DataFrame, *, keep_ids: bool) -> pl.DataFrame:
+    """Kept images, with the sha256 of their files and an `id`: COCO's own, which published results name, or ours."""
+    own = stable_ids((cleaned.images["source"] + "/" + cleaned.images["image_id"]).to_list())
+    number = pl.col("image_id").cast(pl.Int64) if keep_ids else pl.Series(own)
+    files = facts.select("path", "sha256").unique("path")
+    return cleaned.images.with_columns(id=number).join(files, on="path", how="left", maintain_order="left").sort("id")
+
+
+def _box_rows(cleaned: Cleaned, images: pl.DataFrame, space: LabelSpace) -> pl.DataFrame:
+    """Kept boxes in the order of their images, with `id` (never 0), `image` and `category`."""
+    numbers = {name: index + 1 for name, index in space.index.items()}
+    ids = stable_ids((cleaned.boxes["source"] + "/" + cleaned.boxes["box_id"]).to_list())
+    return (
+        cleaned.boxes.with_columns(
+            id=pl.Series(ids),
+            category=pl.col("label").replace_strict(numbers, return_dtype=pl.Int64),
+            crowd=pl.col("crowd").cast(pl.Int8),
+            area=pl.coalesce("area", pl.col("w") * pl.col("h")),
+        )
+        .join(images.select("source", "image_id", image="id"), on=["source", "image_id"])
+        .sort("image", "id")
+    )
+
+
+def _image_records(images: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    columns = {
+        "id": "id",
+        "file_name": "path",
+        "width": "width",
+        "height": "height",
+        "source": "source",
+        "source_id": "image_id",
+        "sha256": "sha256",
+        "license": "license",
+        "flickr_id": "flickr_id",
+    }
+    return images.select(**columns).iter_rows(named=True)
+
+
+def _annotation_records(boxes: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    columns = {
+        "id": pl.col("id"),
+        "image_id": pl.col("image"),
+        "category_id": pl.col("category"),
+        "bbox": pl.concat_list("x", "y", "w", "h"),
+        "area": pl.col("area"),
+        "iscrowd": pl.col("crowd"),
+        "source_id": pl.col("box_id"),
+    }
+    return boxes.select(**columns).iter_rows(named=True)
+
+
+def _promise(
+    path: Path, images: pl.DataFrame, boxes: pl.DataFrame, *, cleaned: Cleaned, labels: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """What the contract says of one set."""
+    dropped = cleaned.ledger.filter(pl.col("action") == "drop")
+    excluded = dropped.filter(pl.col("kind") == "image").select("image_id", "rule")
+    outside = dropped.filter(pl.col("rule") == "label_outside_space").height
+    counted = boxes.filter(pl.col("crowd") == 0).group_by("label").len().sort("label")
+    return {
+        "annotations": f"{path.parent.name}/{path.name}",
+        "annotations_sha256": sha256_of(path)[1],
+        "images_sha256": _digest(images.select("path", "sha256").sort("path").rows()),
+        "label_mapping_sha256": _digest(sorted(labels.items())),
+        "images": images.height,
+        "boxes": boxes.height,
+        "ignored_boxes": boxes.filter(pl.col("crowd") == 1).height,
+        "boxes_outside_label_space": outside,
+        "boxes_per_class": dict(counted.iter_rows()),
+        "dropped": dict(dropped.group_by(pl.format("{} {}", "kind", "rule")).len().sort(pl.all()).iter_rows()),
+        "excluded_images": dict(excluded.sort(pl.all()).iter_rows()),
+    }
+
+
+def _digest(value: object) -> str:
+    """Hex sha256 of a JSON value."""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
