@@ -13,6 +13,7 @@ import dagster as dg
 
 from maxsight_assets.defs.automation.inputs import last_reported, report
 from maxsight_assets.errors import LandingError
+from maxsight_assets.landing.redact import scrub
 
 Fingerprint = Callable[[threading.Event], str]
 """Computes what an upstream holds now, as a short text; gives up soon after the event is set."""
@@ -78,7 +79,7 @@ def upstream_sensor(
         try:
             now = _within(budget_s, fingerprint)
         except (LandingError, OSError) as error:
-            reason = f"{asset_key.to_user_string()} is away: {_said(error)}"
+            reason = f"{asset_key.to_user_string()} is away: {scrub(error) or type(error).__name__}"
             if failures + 1 >= warn_after:
                 context.log.warning(f"{reason} ({failures + 1} looks in a row failed; what is landed stays as it is)")
             return dg.SensorResult(skip_reason=reason, cursor=_Cursor(failures=failures + 1).text())
@@ -113,11 +114,6 @@ def _failures(context: dg.SensorEvaluationContext) -> int:
         pass
     context.log.warning("The cursor cannot be read and is begun anew; what was reported is in the event log.")
     return 0
-
-
-def _said(error: LandingError | OSError) -> str:
-    """What a person may read of an error; the text of one that is not ours can hold an address with a token in it."""
-    return str(error) if isinstance(error, LandingError | TimeoutError) else type(error).__name__
 
 
 def _within(budget_s: float, fingerprint: Fingerprint) -> str:

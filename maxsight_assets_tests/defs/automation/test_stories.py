@@ -208,6 +208,7 @@ def test_hammer_of_changes_with_runs_in_threads_repeats_nothing() -> None:
             quiet = quiet + 1 if not asked and number > 30 and all(each.done() for each in running) else 0
 
     assert quiet == 3
+    assert len(running) > 8
     assert story.disk["splits"] == "2930/2930"
     for name in ALL:
         contents = [content for made, content in story.made if made == name]

@@ -1,0 +1,97 @@
+"""Schedules: what they run, and what they leave alone."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+from dagster._core.test_utils import instance_for_test
+
+from maxsight_assets.defs.automation.schedules import scheduled_refresh, scheduled_verification
+from maxsight_assets_tests.defs.automation.story import ALL, Story
+
+RAW = dg.AssetSelection.assets("photos_raw", "boxes_raw")
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """An instance on disk: the context of a schedule knows no other."""
+    with instance_for_test() as instance:
+        yield instance
+
+
+def _evaluate(story: Story, schedule: dg.ScheduleDefinition) -> tuple[list[dg.RunRequest], dg.Definitions]:
+    defs = dg.Definitions.merge(story.defs, dg.Definitions(schedules=[schedule]))
+    context = dg.build_schedule_context(instance=story.instance, repository_def=defs.get_repository_def())
+    return list(schedule.evaluate_tick(context).run_requests or []), defs
+
+
+def _names(request: dg.RunRequest) -> list[str]:
+    return [key.to_user_string() for key in request.asset_selection]
+
+
+def test_refresh_asks_for_nothing_before_a_person_landed_something(start: Story) -> None:
+    assert _evaluate(start, scheduled_refresh(RAW))[0] == []
+
+
+def test_refresh_runs_what_is_landed_and_what_is_made_from_it(story: Story) -> None:
+    (request,), _ = _evaluate(story, scheduled_refresh(RAW))
+
+    assert _names(request) == sorted(ALL)
+
+
+def test_refresh_leaves_alone_what_was_never_landed(start: Story) -> None:
+    assert start.run("photos_raw")
+
+    (request,), _ = _evaluate(start, scheduled_refresh(RAW))
+
+    assert _names(request) == ["photos_raw"]
+
+
+def test_refresh_leaves_alone_what_is_made_from_something_that_is_not_landed(story: Story) -> None:
+    story.instance.wipe_assets([dg.AssetKey("boxes_raw")])
+
+    (request,), _ = _evaluate(story, scheduled_refresh(RAW))
+
+    assert _names(request) == ["photos_raw"]
+
+
+def test_run_of_the_refresh_is_not_followed_by_automation(story: Story) -> None:
+    story.holds["photos"] = "B"
+    (request,), _ = _evaluate(story, scheduled_refresh(RAW))
+    assert story.run(*_names(request))
+
+    assert story.settle() == []
+    assert story.disk["splits"] == "BA/BA"
+
+
+def test_verification_runs_the_checks_of_what_is_landed_and_nothing_else(story: Story) -> None:
+    schedule = scheduled_verification(dg.AssetSelection.all())
+    (request,), defs = _evaluate(story, schedule)
+    job = defs.resolve_job_def(schedule.job_name).get_subset(
+        asset_selection=set(request.asset_selection), asset_check_selection=set(request.asset_check_keys)
+    )
+
+    result = job.execute_in_process(instance=story.instance)
+
+    checked = sorted(each.asset_key.to_user_string() for each in result.get_asset_check_evaluations())
+    assert checked == ["boxes_raw", "evaluation", "photos_raw"]
+    assert story.made == []
+    assert story.settle() == []
+
+
+def test_verification_leaves_alone_what_was_never_landed(start: Story) -> None:
+    schedule = scheduled_verification(dg.AssetSelection.all())
+    assert _evaluate(start, schedule)[0] == []
+    assert start.run("photos_raw")
+
+    (request,), _ = _evaluate(start, schedule)
+
+    assert [key.asset_key.to_user_string() for key in request.asset_check_keys] == ["photos_raw"]
+
+
+@pytest.mark.parametrize("factory", [scheduled_refresh, scheduled_verification])
+def test_time_zone_and_status_are_the_callers(factory: type) -> None:
+    schedule = factory(RAW, cron="30 4 * * 1", timezone="Europe/Madrid")
+
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 4 * * 1", "Europe/Madrid")
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
