@@ -1,0 +1,93 @@
+"""Rules for `inference_eval_set`: those of all written COCO files, and the promises of the contract.
+
+A metric is worth what these hold: whoever reads the contract must find just that in the files.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from maxsight_assets.evaluation.build import ANNOTATIONS, CONTRACT
+from maxsight_assets.landing.disk import sha256_of
+from maxsight_assets.verification.outputs import IMAGE_NAME, OUTPUT_RULES, REBUILD, REPAIR_INPUT, OutputView
+from maxsight_assets.verification.verdict import Found, Rule, rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationView(OutputView):
+    """The directory of `inference_eval_set`."""
+
+    @property
+    def paths(self) -> Mapping[str, Path]:
+        """The annotation file of each set that is there or promised, by its name."""
+        there = {path.parent.name for path in self.root.glob(f"*/{ANNOTATIONS}")}
+        return {name: self.root / name / ANNOTATIONS for name in sorted(there | self.promised.keys())}
+
+    @cached_property
+    def promised(self) -> Mapping[str, Any]:
+        """What the contract says of each set, by its name; nothing where it cannot be read."""
+        try:
+            sets = json.loads((self.root / CONTRACT).read_text(encoding="utf-8"))["sets"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+        return sets if isinstance(sets, dict) else {}
+
+
+@rule(REBUILD, severity="error", blocking=True)
+def contract_holds(view: EvaluationView) -> Found:
+    """The contract names every set, and its digests and numbers are those of the files."""
+    offenders = [f"{name}: {problem}" for name in view.paths for problem in _broken(view, name)]
+    offenders += [] if view.promised else [f"{CONTRACT}: missing, unreadable or without sets"]
+    return Found(offenders, len(view.paths))
+
+
+def _broken(view: EvaluationView, name: str) -> Iterator[str]:
+    promise, document = view.promised.get(name), view.documents.get(name)
+    if promise is None or document is None:
+        yield "not in the contract" if promise is None else "promised, but not readable"
+        return
+    if promise["annotations_sha256"] != sha256_of(view.paths[name])[1]:
+        yield "the annotation file has another sha256 than promised"
+    names = {category.id: category.name for category in document.categories}
+    per_class: dict[str | None, int] = {}
+    for annotation in document.annotations:
+        if not annotation.iscrowd:
+            label = names.get(annotation.category_id)
+            per_class[label] = per_class.get(label, 0) + 1
+    found = {
+        "images": len(document.images),
+        "boxes": len(document.annotations),
+        "ignored_boxes": sum(annotation.iscrowd for annotation in document.annotations),
+        "boxes_per_class": per_class,
+    }
+    for what, value in found.items():
+        if promise[what] != value:
+            yield f"{what} promised and found differ"
+
+
+@rule(REPAIR_INPUT, severity="error", blocking=True)
+def images_are_the_promised_ones(view: EvaluationView) -> Found:
+    """Every image has the content that the set was made from, so that two mAP runs compare."""
+    changed = view.images.filter(pl.col("stated") != pl.col("sha256"))
+    return Found(changed.select(IMAGE_NAME).to_series(), view.images.height)
+
+
+@rule("Evaluate with care: a picture that is there twice weighs twice.", severity="warn")
+def pictures_are_distinct(view: EvaluationView) -> Found:
+    """No picture is in a set twice under two names."""
+    twice = view.images.filter(pl.col("sha256").is_not_null() & pl.struct("part", "sha256").is_duplicated())
+    return Found(twice.select(IMAGE_NAME).to_series(), view.images.height)
+
+
+EVALUATION_RULES: tuple[Rule[EvaluationView], ...] = (
+    *OUTPUT_RULES,
+    contract_holds,
+    images_are_the_promised_ones,
+    pictures_are_distinct,
+)
+"""Rules of `inference_eval_set`."""

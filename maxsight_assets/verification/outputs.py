@@ -1,0 +1,278 @@
+"""What evaluation sets and training splits have in common: COCO files that this project wrote, and the rules they keep.
+
+The files are read here on their own terms, not with the code that wrote them, so that a mistake there shows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from maxsight_assets.images.facts import examine
+from maxsight_assets.labels.space import LabelSpace
+from maxsight_assets.verification.verdict import Found, Rule, rule
+
+ROUNDING_PX = 0.001
+"""How far a box may reach over the edge: cleaning clips what reaches further (`cleaning.rules.ROUNDING`)."""
+
+REPAIR_INPUT = "Materialize or repair the raw asset that the image belongs to, then this one."
+REBUILD = "Materialize the asset again; if that does not help, this is a mistake in MaxSight Assets."
+
+
+class _Image(msgspec.Struct, gc=False):
+    id: int
+    file_name: str
+    width: int
+    height: int
+    source: str
+    source_id: str
+    flickr_id: str | None = None
+    sha256: str | None = None
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    id: int
+    image_id: int
+    category_id: int
+    bbox: tuple[float, float, float, float]
+    area: float
+    iscrowd: int
+    source_id: str
+
+
+class _Category(msgspec.Struct):
+    id: int
+    name: str
+
+
+class _Document(msgspec.Struct):
+    info: dict[str, Any]
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Category]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputView:
+    """A directory of COCO files that this project wrote.
+
+    Attributes:
+        root: The directory, published or staged.
+        data_dir: What `file_name` is relative to.
+        digests: sha256 of every landed image by its path relative to DATA_DIR, as the raw manifests state it.
+        space: The detector's label space.
+        cache: Parquet file of decoding results by content hash, so that only new pictures are decoded.
+    """
+
+    root: Path
+    data_dir: Path
+    digests: Mapping[str, str]
+    space: LabelSpace
+    cache: Path | None = None
+
+    @property
+    def paths(self) -> Mapping[str, Path]:
+        """The COCO files by the name of their set or split."""
+        raise NotImplementedError
+
+    @cached_property
+    def _reading(self) -> tuple[Mapping[str, _Document], tuple[str, ...]]:
+        documents, problems = {}, []
+        for name, path in sorted(self.paths.items()):
+            try:
+                documents[name] = msgspec.json.decode(path.read_bytes(), type=_Document)
+            except (OSError, msgspec.MsgspecError, RecursionError) as error:
+                problems.append(f"{path.relative_to(self.root)}: {error}")
+        return documents, tuple(problems)
+
+    @property
+    def documents(self) -> Mapping[str, _Document]:
+        """What the files hold, by the name of their set or split; files that do not parse are left out."""
+        return self._reading[0]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why files do not parse, one sentence a file."""
+        return self._reading[1]
+
+    @cached_property
+    def images(self) -> pl.DataFrame:
+        """One row an image: part (set or split), id, path, width, height, source, source_id, flickr_id and two digests.
+
+        `stated` is the sha256 in the file, if any; `sha256` that of the raw manifest, null where it has no such image.
+        """
+        schema = {
+            "part": pl.String,
+            "id": pl.Int64,
+            "path": pl.String,
+            "width": pl.Int64,
+            "height": pl.Int64,
+            "source": pl.String,
+            "source_id": pl.String,
+            "flickr_id": pl.String,
+            "stated": pl.String,
+        }
+        rows = [
+            (part, *msgspec.structs.astuple(image))
+            for part, document in self.documents.items()
+            for image in document.images
+        ]
+        images = pl.DataFrame(rows, schema=schema, orient="row")
+        return images.with_columns(
+            sha256=pl.Series([self.digests.get(path) for path in images["path"]], dtype=pl.String)
+        )
+
+    @cached_property
+    def facts(self) -> pl.DataFrame:
+        """FACTS table of the contents of all images."""
+        files = self.images.select("sha256", "path").drop_nulls().sort("path").rows()
+        return examine([(sha256, self.data_dir / path) for sha256, path in files], cache=self.cache)
+
+    @cached_property
+    def boxes(self) -> pl.DataFrame:
+        """One row a box: part, id, image (its id), category, x, y, w, h (absolute pixels), area, crowd, source_id.
+
+        Of its image: `width`, `height`, `source`, and whether it is `listed` in the same file.
+        """
+        parts = [_box_rows(part, document.annotations) for part, document in self.documents.items()]
+        boxes = pl.concat(parts) if parts else _box_rows("", [])
+        images = self.images.unique(["part", "id"]).select(
+            "part", "width", "height", "source", image="id", listed=pl.lit(value=True)
+        )
+        return boxes.join(images, on=["part", "image"], how="left", maintain_order="left").with_columns(
+            pl.col("listed").fill_null(value=False)
+        )
+
+
+def _box_rows(part: str, annotations: list[_Annotation]) -> pl.DataFrame:
+    geometry = [each.bbox for each in annotations]
+    return pl.DataFrame(
+        {
+            "part": pl.Series([part] * len(annotations), dtype=pl.String),
+            "id": pl.Series([each.id for each in annotations], dtype=pl.Int64),
+            "image": pl.Series([each.image_id for each in annotations], dtype=pl.Int64),
+            "category": pl.Series([each.category_id for each in annotations], dtype=pl.Int64),
+            **{name: pl.Series([box[i] for box in geometry], dtype=pl.Float64) for i, name in enumerate("xywh")},
+            "area": pl.Series([each.area for each in annotations], dtype=pl.Float64),
+            "crowd": pl.Series([each.iscrowd for each in annotations], dtype=pl.Int64),
+            "source_id": pl.Series([each.source_id for each in annotations], dtype=pl.String),
+        }
+    )
+
+
+IMAGE_NAME = pl.format("{}: {}", "part", "path")
+BOX_NAME = pl.format("{}: box {} of {}", "part", "source_id", pl.col("image"))
+
+
+@rule(REBUILD, severity="error", blocking=True)
+def files_parse(view: OutputView) -> Found:
+    """Every file is there and has the fields that training and pycocotools read."""
+    return Found(view.problems, len(view.paths))
+
+
+@rule("The selections of the raw assets leave nothing for it: widen them.", severity="error", blocking=True)
+def none_is_empty(view: OutputView) -> Found:
+    """Every set or split has at least one image and one box."""
+    offenders = [
+        f"{part}: no {what}"
+        for part, document in view.documents.items()
+        for what, records in (("images", document.images), ("boxes", document.annotations))
+        if not records
+    ]
+    facts = {f"{part} images": len(document.images) for part, document in view.documents.items()}
+    facts |= {f"{part} boxes": len(document.annotations) for part, document in view.documents.items()}
+    return Found(offenders, len(view.documents), facts)
+
+
+@rule(REPAIR_INPUT, severity="error", blocking=True)
+def image_files_are_there(view: OutputView) -> Found:
+    """Every image is a landed file that is still on disk; MaxSight would train on random noise in its place."""
+    paths = view.images["path"].unique().sort()
+    offenders = [path for path in paths if path not in view.digests or not (view.data_dir / path).is_file()]
+    return Found(offenders, paths.len())
+
+
+@rule(REPAIR_INPUT, severity="error", blocking=True)
+def images_decode(view: OutputView) -> Found:
+    """Every image decodes in full to the size that its file states; MaxSight would train on random noise otherwise."""
+    judged = view.images.join(
+        view.facts.select("sha256", "error", true_width="width", true_height="height"), on="sha256", how="left"
+    )
+    sized = (pl.col("width") == pl.col("true_width")) & (pl.col("height") == pl.col("true_height"))
+    bad = judged.filter(pl.col("error").is_not_null() | ~sized.fill_null(value=False))
+    problem = pl.coalesce("error", pl.format("{}x{} stated, not its size", "width", "height"))
+    return Found(bad.select(pl.format("{}: {}", IMAGE_NAME, problem)).to_series(), judged.height)
+
+
+@rule(REBUILD, severity="error", blocking=True)
+def categories_are_the_label_space(view: OutputView) -> Found:
+    """Every file's categories are the label space in its order, ids from 1, and every box has one of them.
+
+    MaxSight silently takes a name that it does not know for "person".
+    """
+    wanted = [(number, name) for number, name in enumerate(view.space.names, start=1)]
+    offenders = [
+        f"{part}: its categories are not the label space"
+        for part, document in view.documents.items()
+        if [(category.id, category.name) for category in document.categories] != wanted
+    ]
+    outside = view.boxes.filter(~pl.col("category").is_between(1, len(wanted)))
+    offenders += outside.select(pl.format("{}: category {}", BOX_NAME, "category")).to_series()
+    return Found(offenders, view.boxes.height, {"categories": len(wanted)})
+
+
+@rule(REBUILD, severity="error", blocking=True)
+def boxes_are_sound(view: OutputView) -> Found:
+    """Every box has a positive area and lies inside its image, which is in the same file."""
+    x, y, w, h = (pl.col(name) for name in "xywh")
+    sound = pl.all_horizontal(
+        pl.col("listed"),
+        pl.all_horizontal(pl.col("x", "y", "w", "h", "area").is_finite()),
+        w > 0,
+        h > 0,
+        pl.col("area") > 0,
+        x >= -ROUNDING_PX,
+        y >= -ROUNDING_PX,
+        x + w <= pl.col("width") + ROUNDING_PX,
+        y + h <= pl.col("height") + ROUNDING_PX,
+    )
+    text = pl.format("{}: [{}, {}, {}, {}] in {}x{} pixels", BOX_NAME, x, y, w, h, *_known("width", "height"))
+    return Found(view.boxes.filter(~sound.fill_null(value=False)).select(text).to_series(), view.boxes.height)
+
+
+def _known(*columns: str) -> list[pl.Expr]:
+    return [pl.col(column).cast(pl.String).fill_null("?") for column in columns]
+
+
+@rule(REBUILD, severity="error", blocking=True)
+def ids_name_one_record(view: OutputView) -> Found:
+    """Within a file no id, path or source id stands for two images, no id for two boxes, and none is 0.
+
+    pycocotools takes 0 for no match, and keeps the last of two records with one id.
+    """
+    images, boxes = view.images, view.boxes
+    twice = pl.any_horizontal(
+        pl.struct("part", name).is_duplicated() for name in ("id", "path", pl.struct("source", "source_id"))
+    )
+    wrong_boxes = pl.struct("part", "id").is_duplicated() | (pl.col("id") <= 0)
+    offenders = [
+        *images.filter(twice).select(IMAGE_NAME).to_series(),
+        *boxes.filter(wrong_boxes).select(BOX_NAME).to_series(),
+    ]
+    return Found(offenders, images.height + boxes.height)
+
+
+OUTPUT_RULES: tuple[Rule[OutputView], ...] = (
+    files_parse,
+    none_is_empty,
+    image_files_are_there,
+    images_decode,
+    categories_are_the_label_space,
+    boxes_are_sound,
+    ids_name_one_record,
+)
+"""Rules of every COCO file that this project writes."""

@@ -1,0 +1,156 @@
+"""Rules for `cleaned_splits`: those of all written COCO files, and that the splits share nothing, evaluation included.
+
+Groups of equal pictures are found anew from the files, not taken from what the build says.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from maxsight_assets.formats.tables import LEDGER, Tables
+from maxsight_assets.splitting.config import NEAR_RADIUS, SPLITS
+from maxsight_assets.splitting.groups import NODES, group
+from maxsight_assets.splitting.write import split_path
+from maxsight_assets.verification.evaluation import EvaluationView
+from maxsight_assets.verification.outputs import IMAGE_NAME, OUTPUT_RULES, REBUILD, OutputView
+from maxsight_assets.verification.verdict import Found, Rule, rule
+
+LEDGER_FILE = "ledger.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitsView(OutputView):
+    """The directory of `cleaned_splits`.
+
+    Attributes:
+        evaluation: The published evaluation sets.
+        inputs: Reads the images and boxes that the splits were made from; None where those have been replaced since.
+    """
+
+    evaluation: EvaluationView
+    inputs: Callable[[], Tables] | None
+
+    @property
+    def paths(self) -> Mapping[str, Path]:
+        """The file of each split."""
+        return {split: split_path(self.root, split) for split in SPLITS}
+
+    @cached_property
+    def ledger(self) -> pl.DataFrame | None:
+        """LEDGER table; None where it cannot be read as one."""
+        try:
+            ledger = pl.read_parquet(self.root / LEDGER_FILE, memory_map=False)
+        except (OSError, pl.exceptions.PolarsError):
+            return None
+        return ledger if ledger.schema == LEDGER else None
+
+    @property
+    def near_radius(self) -> int:
+        """Bits in which fingerprints of near copies may differ, as the splits were asked to be made."""
+        stated = (document.info.get("config") for document in self.documents.values())
+        return max((config.get("near_radius", NEAR_RADIUS) for config in stated if config), default=NEAR_RADIUS)
+
+    @cached_property
+    def groups(self) -> pl.DataFrame:
+        """One row an image of a split or evaluation set: part, path, evaluates, group of equal pictures."""
+        both = pl.concat(
+            [
+                self.images.with_columns(evaluates=pl.lit(value=False)),
+                self.evaluation.images.with_columns(evaluates=pl.lit(value=True)),
+            ]
+        )
+        facts = pl.concat([self.facts, self.evaluation.facts]).unique("sha256").select("sha256", "pixels", "phash")
+        images = both.unique("path", maintain_order=True).join(facts, on="sha256", how="left", maintain_order="left")
+        members = group(images.rename({"path": "key"}).select(NODES.names()), radius=self.near_radius).members
+        return both.select("part", "path", "evaluates").join(members, left_on="path", right_on="key", how="left")
+
+
+@rule(REBUILD, severity="error", blocking=True)
+def splits_share_no_image(view: SplitsView) -> Found:
+    """No image is in two splits, by its path, its id or its publisher's id."""
+    keys: tuple[pl.Expr, ...] = (pl.col("path"), pl.col("id"), pl.struct("source", "source_id"))
+    twice = pl.any_horizontal(pl.col("part").n_unique().over(key) > 1 for key in keys)
+    return Found(view.images.filter(twice).select(IMAGE_NAME).to_series(), view.images.height)
+
+
+@rule(REBUILD, severity="error", blocking=True)
+def splits_share_no_picture(view: SplitsView) -> Found:
+    """No picture is in two splits, as a copy, a near copy or under one Flickr id in two datasets."""
+    training = view.groups.filter(~pl.col("evaluates"))
+    shared = training.filter(pl.col("part").n_unique().over("group") > 1)
+    return Found(shared.select(IMAGE_NAME).to_series(), training.height, {"groups": training["group"].n_unique()})
+
+
+@rule(REBUILD, severity="error", blocking=True)
+def evaluation_is_unseen(view: SplitsView) -> Found:
+    """No picture of an evaluation set is in a split, not even a near copy; metrics would be a lie."""
+    leaked = view.groups.filter(~pl.col("evaluates") & pl.col("evaluates").any().over("group"))
+    facts = {"evaluation images": view.evaluation.images.height}
+    return Found(leaked.select(IMAGE_NAME).to_series(), view.groups.height, facts)
+
+
+@rule(REBUILD, severity="error", blocking=True)
+def ledger_balances(view: SplitsView) -> Found:
+    """Every record that came in is in a split or dropped in the ledger, and is so once."""
+    if view.ledger is None:
+        return Found([f"{LEDGER_FILE}: missing, unreadable or of another schema"], 1)
+    if view.inputs is None:
+        return Found((), 0, {"skipped": "the inputs have been replaced since the splits were made"})
+    inputs = view.inputs()
+    dropped = view.ledger.filter(pl.col("action") == "drop")
+    offenders, checked = [], 0
+    for kind, came, stayed in (("image", inputs.images, view.images), ("box", inputs.boxes, view.boxes)):
+        counts = [frame.group_by("source").len(name) for frame, name in ((came, "came"), (stayed, "stayed"))]
+        counts.append(dropped.filter(pl.col("kind") == kind).group_by("source").len("dropped"))
+        table = counts[0].join(counts[1], on="source", how="full", coalesce=True)
+        table = table.join(counts[2], on="source", how="full", coalesce=True).fill_null(0)
+        checked += came.height
+        for source, came_in, kept, gone in table.select("source", "came", "stayed", "dropped").iter_rows():
+            if came_in != kept + gone:
+                offenders.append(f"{source}, {kind}: {came_in:,} came in, {kept:,} stayed, {gone:,} were dropped")
+    rules = dropped.group_by(pl.format("dropped: {} {}", "kind", "rule")).len().sort(pl.all())
+    return Found(offenders, checked, dict(rules.iter_rows()))
+
+
+@rule("Extend the mapping or the label space if the detector should know these classes.", severity="warn")
+def labels_are_in_the_space(view: SplitsView) -> Found:
+    """No box was dropped for a class that the detector has no name for."""
+    if view.ledger is None:
+        return Found([f"{LEDGER_FILE}: missing, unreadable or of another schema"], 1)
+    outside = view.ledger.filter(pl.col("rule") == "label_outside_space")
+    label = pl.col("before").str.json_path_match("$.label").fill_null("no class")
+    counts = outside.group_by("source", label=label).len()
+    text = pl.format("{}, {}: {} boxes", "source", "label", "len")
+    return Found(counts.select(text).to_series(), outside.height + view.boxes.height, {"boxes": outside.height})
+
+
+@rule("Widen the selection for these classes, or read their scores with care.", severity="warn")
+def classes_are_trained(view: SplitsView) -> Found:
+    """Every class that val or test measures is in train too."""
+    boxes = view.boxes.filter(pl.col("crowd") == 0)
+    used = {split: set(boxes.filter(pl.col("part") == split)["category"]) for split in SPLITS}
+    names = dict(enumerate(view.space.names, start=1))
+    offenders = [
+        f"{names.get(number, number)}: in {split}, not in train"
+        for split in SPLITS
+        for number in used[split] - used["train"]
+    ]
+    facts: dict[str, str | int] = {f"{split} classes": len(used[split]) for split in SPLITS}
+    top = boxes.filter(pl.col("part") == "train").group_by("category").len().sort("len", "category", descending=True)
+    facts |= {f"train {names.get(number, number)}": count for number, count in top.head(5).iter_rows()}
+    return Found(offenders, sum(map(len, used.values())), facts)
+
+
+SPLIT_RULES: tuple[Rule[SplitsView], ...] = (
+    *OUTPUT_RULES,
+    splits_share_no_image,
+    splits_share_no_picture,
+    evaluation_is_unseen,
+    ledger_balances,
+    labels_are_in_the_space,
+    classes_are_trained,
+)
+"""Rules of `cleaned_splits`."""
