@@ -7,14 +7,14 @@ from typing import Any
 import dagster as dg
 
 from maxsight_assets.catalog import model as catalogs
-from maxsight_assets.defs.assets.evaluation import inference_eval_set
+from maxsight_assets.defs.assets.evaluation import evaluation_asset
 from maxsight_assets.defs.assets.raw import raw_assets
-from maxsight_assets.defs.assets.training import cleaned_splits
+from maxsight_assets.defs.assets.training import splits_asset
 from maxsight_assets.defs.assets.upstream import upstream_spec
 from maxsight_assets.defs.automation.condition import refresh_condition
 from maxsight_assets.defs.automation.schedules import scheduled_refresh, scheduled_verification
 from maxsight_assets.defs.automation.sensors import refresh_sensor, upstream_sensor
-from maxsight_assets.defs.checks.published import all_checks
+from maxsight_assets.defs.checks.published import published_checks
 from maxsight_assets.defs.resources import Upstreams, storage_of, upstreams_of
 from maxsight_assets.defs.runs import RunOutcome
 from maxsight_assets.defs.runs import materialize as run_graph
@@ -38,7 +38,8 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
     datasets = [dataset for dataset in catalogs.DATASETS if getattr(profile, dataset) is not None]
     raw = raw_assets(profile)
     raw_names = [asset.key.path[-1] for asset in raw]
-    assets = [*raw, inference_eval_set(profile, raw_names), cleaned_splits(profile, raw_names)]
+    training_names = [name for name in raw_names if name in ("coco_raw", "openimages_subset")]
+    assets = [*raw, evaluation_asset(profile, raw_names), splits_asset(profile, training_names)]
     assets = [
         asset.map_asset_specs(
             lambda spec: spec.replace_attributes(
@@ -51,7 +52,7 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
     upstream_specs = [upstream_spec(catalogs.load(dataset)) for dataset in datasets]
     return dg.Definitions(
         assets=[*upstream_specs, *assets],
-        asset_checks=all_checks(profile),
+        asset_checks=published_checks(profile),
         sensors=[refresh_sensor(), *reporting],
         schedules=[
             scheduled_refresh(dg.AssetSelection.assets(*raw_names)),

@@ -1,9 +1,11 @@
 """The `maxsight-assets` command: what a person does at a terminal rather than in the UI."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,41 +13,130 @@ import typer
 from rich.console import Console
 
 from maxsight_assets import settings as settings_module
-from maxsight_assets.errors import MaxSightAssetsError
+from maxsight_assets.errors import MaxSightAssetsError, SettingsError
 from maxsight_assets.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Vision datasets for MaxSight: landed, verified, cleaned, split and kept fresh.",
 )
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Assets = Annotated[list[str] | None, typer.Argument(help="Names of assets; none for all.")]
+
 
 @contextmanager
-def _explained() -> Iterator[Settings]:
-    """The settings; an error of ours becomes one line and exit status 1."""
+def _settings() -> Iterator[Settings]:
+    """The settings; an error of ours becomes one line and exit status 2."""
     try:
         yield settings_module.load()
     except MaxSightAssetsError as error:
         err.print(f"error: {error}", style="red", markup=False)
-        raise typer.Exit(1) from None
+        raise typer.Exit(2) from None
 
 
 @app.command(epilog="Example: maxsight-assets materialize coco_raw cleaned_splits")
-def materialize(
-    assets: Annotated[list[str] | None, typer.Argument(help="Names of assets; none for all.")] = None,
-) -> None:
-    """Materialize assets in this process; the run also shows in the UI."""
-    from maxsight_assets import build
-    from maxsight_assets.summary import print_run
-
-    with _explained() as settings:
+def materialize(assets: Assets = None) -> None:
+    """Materialize assets in this process and say what they came to; the UI shows the run too."""
+    with _settings() as settings:
         home = _dagster_home()
+        from maxsight_assets import build, summary
+        from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
+
         outcome = build.materialize(settings, assets or [])
-        print_run(out, settings, outcome, home)
+        profile, places = profiles.load(settings.profile), Places.of(settings)
+        summary.print_verdicts(out, outcome.checks)
+        if profile.upstream == "embedded" and "cleaned_splits" in outcome.materialized:
+            out.print()
+            summary.print_fates(out, places)
+        out.print()
+        summary.print_published(out, summary.published(profile, places))
+        for failure in outcome.failures:
+            err.print(f"failed: {failure}", style="red", markup=False)
+        out.print(f"\nOpen the UI with `make ui` (DAGSTER_HOME={home}); run {outcome.run_id}", markup=False)
         raise typer.Exit(0 if outcome.success else 1)
+
+
+@app.command(epilog="Example: maxsight-assets status --json")
+def status(as_json: AsJson = False) -> None:
+    """Say what is published, from which source, and where."""
+    with _settings() as settings:
+        from maxsight_assets import summary
+        from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
+
+        rows = summary.published(profiles.load(settings.profile), Places.of(settings))
+        if as_json:
+            print(json.dumps([asdict(row) | {"directory": str(row.directory)} for row in rows], indent=2))
+        else:
+            summary.print_published(out, rows)
+
+
+@app.command(epilog="Example: maxsight-assets verify coco_raw --json")
+def verify(assets: Assets = None, as_json: AsJson = False) -> None:
+    """Check what is published against every rule; exit status 1 where a rule of severity error fails."""
+    with _settings() as settings:
+        from maxsight_assets import summary
+        from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
+
+        told = summary.verify(profiles.load(settings.profile), Places.of(settings), assets or [])
+        if as_json:
+            print(json.dumps([asdict(each) for each in told], indent=2))
+        else:
+            summary.print_verdicts(out, told)
+        raise typer.Exit(1 if any(not each.passed and each.severity == "error" for each in told) else 0)
+
+
+@app.command(epilog="Example: maxsight-assets doctor")
+def doctor() -> None:
+    """Look for what would spoil a landing: settings, space, file systems, programs; exit status 1 where something would."""
+    with _settings() as settings:
+        from maxsight_assets import doctor as doctors
+
+        findings = doctors.examine(settings, _dagster_home())
+        for finding in findings:
+            out.print(f"{finding.level:5} {finding.text}", style=doctors.STYLES[finding.level], markup=False)
+        raise typer.Exit(1 if any(finding.level == "ERROR" for finding in findings) else 0)
+
+
+@app.command(epilog="Example: maxsight-assets rollback cleaned_splits")
+def rollback(asset: Annotated[str, typer.Argument(help="Name of the asset.")]) -> None:
+    """Bring back the version that was published before; the present one becomes the previous."""
+    with _settings() as settings:
+        from maxsight_assets.inspection import of_profile
+        from maxsight_assets.landing.publish import rollback as bring_back
+        from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
+
+        inspections = {each.asset: each for each in of_profile(profiles.load(settings.profile))}
+        if asset not in inspections:
+            raise SettingsError(f"no asset {asset}; there are {', '.join(inspections)}")
+        manifest = bring_back(inspections[asset].directory(Places.of(settings)))
+        out.print(f"{asset}: version {manifest.info.data_version[:12]} is published again")
+
+
+@app.command(epilog="Example: maxsight-assets touch coco, then watch the UI")
+def touch(
+    dataset: Annotated[str, typer.Argument(help="coco, openimages, bdd100k or ade20k.")] = "coco",
+    back: Annotated[bool, typer.Option("--back", help="Return to the first edition.")] = False,
+) -> None:
+    """Change a file of the embedded upstream, so that a refresh can be watched."""
+    with _settings() as settings:
+        from maxsight_assets.places import Places
+        from maxsight_assets.sample_upstream.touch import touch as change
+        from maxsight_assets.sample_upstream.world import publish
+
+        if settings.profile != "sample":
+            raise SettingsError(
+                f"MAXSIGHT_PROFILE={settings.profile}: only the sample's embedded upstream can be changed"
+            )
+        out.print(change(publish(Places.of(settings).world), dataset, back=back), markup=False)
 
 
 def _dagster_home() -> Path:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 if TYPE_CHECKING:
-    import polars as pl
-
+    from maxsight_assets.derived import Made
     from maxsight_assets.sources.raw import Version
     from maxsight_assets.verification.verdict import Verdict
 
@@ -61,6 +60,66 @@ def of_version(version: "Version", target: str) -> Metadata:
     }
 
 
+def of_evaluation(made: "Made", target: str) -> Metadata:
+    """What the evaluation sets hold, one row a set."""
+    sets = sorted(made.report["sets"].items())
+    columns = ("images", "boxes", "ignored_boxes", "boxes_outside_label_space")
+    return {
+        **_of_made(made, target),
+        "dagster/row_count": dg.MetadataValue.int(sum(each["images"] for _, each in sets)),
+        "sets": table(("set", *columns), ((name, *(each[column] for column in columns)) for name, each in sets)),
+        "left out": table(
+            ("set", "records", "count"),
+            ((name, what, count) for name, each in sets for what, count in sorted(each["dropped"].items())),
+        ),
+    }
+
+
+def of_splits(made: "Made", target: str) -> Metadata:
+    """What the splits hold and what became of the rest, in tables that answer a person's questions."""
+    report = made.report
+    splits = report["splits"]
+    classes = sorted({label for each in splits.values() for label in each["classes"]})
+    licences = sorted({name for each in splits.values() for name in each["licences"]})
+    return {
+        **_of_made(made, target),
+        "dagster/row_count": dg.MetadataValue.int(sum(each["images"] for each in splits.values())),
+        "splits": table(
+            ("split", "images", "boxes", "crowds"),
+            ((name, each["images"], each["boxes"], each["crowds"]) for name, each in splits.items()),
+        ),
+        "boxes per class": table(
+            ("class", *splits),
+            ((label, *(each["classes"].get(label, 0) for each in splits.values())) for label in classes),
+        ),
+        "images per licence": table(
+            ("licence", *splits),
+            ((name, *(each["licences"].get(name, 0) for each in splits.values())) for name in licences),
+        ),
+        "dropped": _by_rule(report["dropped"]),
+        "repaired": _by_rule(report["repaired"]),
+        "leaks": table(("found by", "images"), sorted(report["leaks"].items())),
+        "groups": dg.MetadataValue.json(report["groups"]),
+        "selection": dg.MetadataValue.json(dict(made.manifest.info.selection)),
+    }
+
+
+def _of_made(made: "Made", target: str) -> Metadata:
+    info = made.manifest.info
+    return {
+        "path": dg.MetadataValue.path(target),
+        "files": dg.MetadataValue.int(info.files),
+        "bytes": dg.MetadataValue.int(info.bytes),
+        "seconds": dg.MetadataValue.float(round(made.seconds, 3)),
+        "made from": table(("asset", "data version"), sorted(info.inputs.items())),
+    }
+
+
+def _by_rule(counts: Mapping[str, Mapping[str, int]]) -> dg.TableMetadataValue:
+    rows = ((kind, rule, count) for kind, rules in sorted(counts.items()) for rule, count in sorted(rules.items()))
+    return table(("records", "rule", "count"), rows)
+
+
 def table(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> dg.TableMetadataValue:
     """A small table; every value is a number or plain text."""
     records = [
@@ -69,11 +128,6 @@ def table(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> dg.Table
     ]
     schema = dg.TableSchema(columns=[dg.TableColumn(name, _type(records, name)) for name in columns])
     return dg.MetadataValue.table(records, schema)
-
-
-def frame(rows: "pl.DataFrame") -> dg.TableMetadataValue:
-    """A small Polars frame as a table."""
-    return table(tuple(rows.columns), rows.iter_rows())
 
 
 def picture(jpeg: bytes, *, title: str) -> dg.MarkdownMetadataValue:

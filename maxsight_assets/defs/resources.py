@@ -4,11 +4,12 @@ import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field, SecretStr
 
+from maxsight_assets.places import Places
 from maxsight_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,19 +27,9 @@ class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]
     state_dir: str = Field(description="Caches that can be made again.")
 
     @property
-    def root(self) -> Path:
-        """Root of all datasets; `file_name` in every split is relative to it."""
-        return Path(self.data_dir)
-
-    @property
-    def splits(self) -> Path:
-        """The published directory of the training splits."""
-        return Path(self.splits_dir)
-
-    @property
-    def facts(self) -> Path:
-        """Cache of what is in each image file, by content."""
-        return Path(self.state_dir) / "image_facts.parquet"
+    def places(self) -> Places:
+        """The directories as paths."""
+        return Places(Path(self.data_dir), Path(self.splits_dir), Path(self.state_dir))
 
 
 class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -60,7 +51,7 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
         from maxsight_assets.landing.options import Credentials
         from maxsight_assets.sources.upstreams import Access, open_upstream
 
-        secrets = {name: SecretStr(value) for name in SECRETS if (value := getattr(self, name))}
+        secrets: dict[str, Any] = {name: SecretStr(value) for name in SECRETS if (value := getattr(self, name))}
         access = Access(
             embedded_world=Path(self.embedded_world) if self.embedded_world else None,
             mirrors=self.mirrors,
@@ -86,7 +77,7 @@ def upstreams_of(settings: Settings, *, embedded: bool) -> Upstreams:
     }
     variables = ("COCO_MIRROR", "OPENIMAGES_MIRROR", "OPENIMAGES_IMAGES_MIRROR", "BDD100K_MIRROR", "ADE20K_MIRROR")
     return Upstreams(
-        embedded_world=str(settings.state_dir / "sample_upstream") if embedded else None,
+        embedded_world=str(Places.of(settings).world) if embedded else None,
         mirrors={name: address for name in variables if (address := settings.mirror(name))},
         aws_region=settings.aws_region,
         s3_endpoint=settings.s3_endpoint,

@@ -7,27 +7,7 @@ import dagster as dg
 
 from maxsight_assets.defs.automation.records import DATA_VERSION_TAG
 from maxsight_assets.errors import SettingsError
-
-
-@dataclass(frozen=True, slots=True)
-class CheckOutcome:
-    """The verdict of one asset check.
-
-    Attributes:
-        asset: The asset's name.
-        check: The check's name.
-        passed: Whether the rule holds.
-        blocking: Whether a failure stops what is downstream.
-        offenders: Number of records that offend.
-        examples: The first of them.
-    """
-
-    asset: str
-    check: str
-    passed: bool
-    blocking: bool
-    offenders: int
-    examples: str
+from maxsight_assets.summary import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +25,7 @@ class RunOutcome:
     run_id: str
     success: bool
     materialized: dict[str, str]
-    checks: tuple[CheckOutcome, ...]
+    checks: tuple[Told, ...]
     failures: tuple[str, ...]
 
 
@@ -83,13 +63,13 @@ def materialize(defs: dg.Definitions, select: Sequence[str] = ()) -> RunOutcome:
     )
 
 
-def _outcome(evaluation: dg.AssetCheckEvaluation) -> CheckOutcome:
+def _outcome(evaluation: dg.AssetCheckEvaluation) -> Told:
     offenders, examples = evaluation.metadata.get("offenders"), evaluation.metadata.get("first offenders")
-    return CheckOutcome(
+    return Told(
         asset=evaluation.asset_key.to_user_string(),
-        check=evaluation.check_name,
+        rule=evaluation.check_name,
         passed=evaluation.passed,
-        blocking=bool(evaluation.blocking),
+        severity=evaluation.severity.value.lower(),
         offenders=int(str(offenders.value)) if offenders else 0,
         examples=str(examples.value).replace("\n", ", ") if examples else "",
     )

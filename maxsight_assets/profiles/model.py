@@ -7,7 +7,7 @@ changes it field by field; it is stored with the version, and a run that states 
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -25,61 +25,84 @@ class Selection(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def with_stated(self, stated: Mapping[str, object]) -> Self:
-        """This selection, with the fields that a person stated replaced.
 
-        Raises:
-            SettingsError: A stated value does not fit its field.
-        """
-        merged = self.model_dump() | {name: value for name, value in stated.items() if value is not None}
-        try:
-            return type(self).model_validate(merged)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise SettingsError(f"run config, {field}: {first['msg']}") from None
+_Seed = Annotated[int, Field(description="Decides which images a count takes; a larger count only adds images.")]
 
 
 class CocoSelection(Selection):
-    """Which COCO images to land.
+    """Which COCO images to land; annotation files land whole."""
 
-    Attributes:
-        splits: Largest number of images by split (`train2017`, `val2017`); null takes all. Annotation files land whole.
-        classes: Only images with a box of one of these classes; null takes every image.
-        licences: Only images under these licence ids (1 to 8); null takes every image.
-        seed: Decides which images a count takes. A larger count only adds images.
-    """
-
-    splits: Mapping[Literal["train2017", "val2017"], int | None] = Field(min_length=1)
-    classes: tuple[str, ...] | None = None
-    licences: tuple[int, ...] | None = None
-    seed: int = SEED
+    splits: Mapping[Literal["train2017", "val2017"], int | None] = Field(
+        min_length=1,
+        description='Largest number of images by split, null for all, e.g. {"train2017": 14000, "val2017": null}.',
+    )
+    classes: tuple[str, ...] | None = Field(
+        default=None, description='Only images with a box of one of these, e.g. ["person", "dog"]; an empty list: any.'
+    )
+    licences: tuple[int, ...] | None = Field(
+        default=None, description="Only images under these licence ids (1 to 8); an empty list: any."
+    )
+    seed: _Seed = SEED
 
 
 class OpenImagesSelection(Selection):
-    """Which Open Images to land.
+    """Which Open Images to land."""
 
-    Attributes:
-        splits: Largest number of images by split (`train`, `validation`, `test`); null takes all that match.
-        classes: Class names or MIDs (with all their subclasses); null takes every class that the detector knows.
-        seed: Decides which images a count takes. A larger count only adds images.
-    """
-
-    splits: Mapping[Literal["train", "validation", "test"], int | None] = Field(min_length=1)
-    classes: tuple[str, ...] | None = None
-    seed: int = SEED
+    splits: Mapping[Literal["train", "validation", "test"], int | None] = Field(
+        min_length=1, description='Largest number of images by split, null for all that match, e.g. {"train": 2000}.'
+    )
+    classes: tuple[str, ...] | None = Field(
+        default=None,
+        description='Class names or MIDs with all their subclasses, e.g. ["Door handle", "/m/01lynh"]; '
+        "an empty list: every class that the detector knows.",
+    )
+    seed: _Seed = SEED
 
 
 class ValidationSelection(Selection):
-    """How much of a validation set to land.
+    """How much of a validation set to land."""
 
-    Attributes:
-        max_images: Largest number of images; null takes all.
-        seed: Decides which images a count takes. A larger count only adds images.
+    max_images: int | None = Field(default=None, ge=1, description="Largest number of images.")
+    seed: _Seed = SEED
+
+
+class SplitsSelection(Selection):
+    """What goes into the training splits, and how it is divided."""
+
+    splitting: SplitConfig = Field(default=SplitConfig(), description="Sizes, strategy and seed.")
+    cleaning: CleaningConfig = Field(default=CleaningConfig(), description="Switches and limits of the cleaning rules.")
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def with_stated(model: Model, stated: Mapping[str, Any]) -> Model:
+    """A copy of a configuration in which what a person stated is replaced; null leaves a field as it is.
+
+    Args:
+        model: A selection, or the configuration of cleaning or splitting.
+        stated: Values by field; for a field that is a model itself, a mapping of the same kind.
+
+    Raises:
+        SettingsError: A stated value does not fit its field.
     """
+    try:
+        return type(model).model_validate(_merged(model, stated))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"run config, {field}: {first['msg']}") from None
 
-    max_images: int | None = Field(default=None, ge=1)
-    seed: int = SEED
+
+def _merged(model: BaseModel, stated: Mapping[str, Any]) -> dict[str, Any]:
+    merged = model.model_dump()
+    for name, value in stated.items():
+        present = getattr(model, name, None)
+        if isinstance(present, BaseModel) and value is not None:
+            merged[name] = _merged(present, value)
+        elif value is not None:
+            merged[name] = value
+    return merged
 
 
 class Profile(BaseModel):
@@ -92,8 +115,7 @@ class Profile(BaseModel):
         openimages: As `coco`.
         bdd100k: As `coco`.
         ade20k: As `coco`.
-        cleaning: Cleaning rules' settings.
-        cleaned_splits: Sizes, strategy and seed of the splits.
+        cleaned_splits: How the training splits are cleaned and divided.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,8 +126,7 @@ class Profile(BaseModel):
     openimages: OpenImagesSelection | None = None
     bdd100k: ValidationSelection | None = None
     ade20k: ValidationSelection | None = None
-    cleaning: CleaningConfig = CleaningConfig()
-    cleaned_splits: SplitConfig = SplitConfig()
+    cleaned_splits: SplitsSelection = SplitsSelection()
 
 
 @cache

@@ -87,10 +87,10 @@ def tables(root: Path, manifest: Manifest) -> Tables:
 def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> Tables:
     everything = document.tables()
     images = everything.images
-    if selection.classes is not None:
+    if selection.classes:
         of_classes = everything.boxes.filter(pl.col("label").is_in(list(selection.classes)))["image_id"].unique()
         images = images.filter(pl.col("image_id").is_in(of_classes.implode()))
-    if selection.licences is not None:
+    if selection.licences:
         allowed = [licence["url"] for licence in document.licenses if licence["id"] in selection.licences]
         images = images.filter(pl.col("license").is_in(allowed))
     ids = take(images["image_id"], selection.splits[split], seed=selection.seed)  # type: ignore[index]

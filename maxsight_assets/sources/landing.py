@@ -172,8 +172,8 @@ def _extract(stage: Stage, archive: Archive, key: str, todo: Mapping[str, str], 
 
 def record_made(stage: Stage, path: str) -> None:
     """Record a file that this project wrote into the tree itself."""
-    file = stage.root / path
-    stage.record(FileRow(path=path, bytes=file.stat().st_size, sha256=sha256_of(file), level="made"))
+    size, digest = sha256_of(stage.root / path)
+    stage.record(FileRow(path=path, bytes=size, sha256=digest, level="made"))
 
 
 def measure_images(stage: Stage, rows: Iterable[FileRow], *, cache: Path) -> None:

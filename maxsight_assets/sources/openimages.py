@@ -95,7 +95,7 @@ def image_path(split: str, image_id: str) -> str:
 def _wanted_mids(root: Path, selection: OpenImagesSelection) -> frozenset[str]:
     """MIDs of the selected classes and all their subclasses."""
     names = formats.read_class_names(root / _metadata(CLASSES))
-    if selection.classes is None:
+    if not selection.classes:
         known = to_space("openimages", load_space())
         return frozenset(mid for mid, name in names.items() if known.get(name) is not None)
     by_name = {name: mid for mid, name in names.items()}

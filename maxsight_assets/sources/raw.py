@@ -5,7 +5,7 @@ judge by the blocking rules, publish.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,19 @@ from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.landing.manifest import Manifest
 from maxsight_assets.landing.publish import read_published, staging
-from maxsight_assets.profiles.model import CocoSelection, OpenImagesSelection, Selection, ValidationSelection
+from maxsight_assets.profiles.model import (
+    CocoSelection,
+    OpenImagesSelection,
+    Selection,
+    ValidationSelection,
+    with_stated,
+)
 from maxsight_assets.sources import ade20k, bdd100k, coco, openimages
-from maxsight_assets.sources.landing import Tally, Upstream, combined, is_current, measure_images
-from maxsight_assets.verification import verdict
+from maxsight_assets.sources.landing import Gate, Tally, Upstream, combined, is_current, measure_images
 from maxsight_assets.verification.boxes import ANNOTATED_RULES
 from maxsight_assets.verification.coco import COCO_RULES, CocoView
 from maxsight_assets.verification.openimages import OPENIMAGES_RULES
-from maxsight_assets.verification.verdict import Rule, Verdict
+from maxsight_assets.verification.verdict import Rule
 from maxsight_assets.verification.views import RawView
 
 WAIT_S = 60.0
@@ -137,7 +142,7 @@ def selection_of(source: Source, target: Path, *, default: Selection, stated: Ma
     """
     present = read_published(target)
     stored = source.selection.model_validate(present.info.selection) if present else default
-    return stored.with_stated(stated)
+    return with_stated(stored, stated)
 
 
 def fingerprint(source: Source, upstream: Upstream, target: Path, *, default: Selection) -> str:
@@ -154,6 +159,7 @@ def refresh(
     cache: Path,
     default: Selection,
     stated: Mapping[str, object],
+    gate: Gate,
     before_reading: Callable[[str], None] = lambda _: None,
 ) -> Version:
     """Bring a raw directory up to what upstream has and the selection asks for.
@@ -165,6 +171,7 @@ def refresh(
         cache: Parquet file of what is known of images by content.
         default: Selection of a first version.
         stated: Fields of the selection that a person stated for this run.
+        gate: Runs the blocking rules on the staged tree.
         before_reading: Told the fingerprint of the upstream before anything is fetched.
 
     Raises:
@@ -187,10 +194,6 @@ def refresh(
         moved = frozenset(key for key, value in inputs.items() if known.get(key) != value)
         source.land(stage, upstream, selection, moved=moved, tally=tally)
         measure_images(stage, stage.rows.values(), cache=cache)
-
-        def gate(root: Path, manifest: Manifest) -> Sequence[Verdict]:
-            blocking = tuple(rule for rule in source.rules if rule.blocking)
-            return verdict.run(blocking, view(source, root, manifest, cache=cache))
 
         manifest = stage.publish(selection=selection.model_dump(mode="json"), inputs=inputs, gate=gate, keep=True)
     changed = present is None or present.info.data_version != manifest.info.data_version

@@ -1,0 +1,35 @@
+"""The evaluation sets, from every validation split that is landed."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from maxsight_assets.defs.failures import as_failures
+from maxsight_assets.defs.resources import Storage
+from maxsight_assets.profiles.model import Profile
+
+
+def evaluation_asset(profile: Profile, raw_names: Sequence[str]) -> dg.AssetsDefinition:
+    """The asset `inference_eval_set` over the raw assets that the profile switches on."""
+
+    @dg.asset(group_name="evaluation", kinds={"json"}, deps=raw_names, pool="inference_eval_set", code_version="1")
+    def inference_eval_set(context: dg.AssetExecutionContext, storage: Storage) -> dg.MaterializeResult[None]:
+        """COCO-format files for mAP runs, one a validation split, in `inference_eval/<set>/annotations.json`.
+
+        Every label is one of the detector's; crowds are ignored by pycocotools, and `ledger.parquet` says what was left
+        out. `contract.json` states what an mAP run relies on. `file_name` is relative to DATA_DIR.
+        """
+        from maxsight_assets.defs import metadata
+        from maxsight_assets.derived import make_evaluation
+        from maxsight_assets.inspection import EVALUATION
+
+        places = storage.places
+        with as_failures():
+            made = make_evaluation(profile, places, gate=EVALUATION.gate(places))
+        context.log.info(f"inference_eval_set: {'a new version' if made.changed else 'nothing new'}")
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(made.manifest.info.data_version),
+            metadata=metadata.of_evaluation(made, str(places.evaluation)),
+        )
+
+    return inference_eval_set

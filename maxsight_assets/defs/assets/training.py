@@ -1,0 +1,52 @@
+"""The training splits."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import dagster as dg
+
+from maxsight_assets.defs.config import stated, stated_of
+from maxsight_assets.defs.failures import as_failures
+from maxsight_assets.defs.resources import Storage
+from maxsight_assets.profiles.model import Profile, SplitsSelection
+
+if TYPE_CHECKING:  # the form is made at run time, so a type checker knows it as a plain configuration
+    SplitsConfig: TypeAlias = dg.Config
+else:
+    SplitsConfig = stated_of(SplitsSelection)
+
+
+def splits_asset(profile: Profile, raw_names: Sequence[str]) -> dg.AssetsDefinition:
+    """The asset `cleaned_splits` over the raw assets that training draws from."""
+
+    @dg.asset(
+        group_name="training",
+        kinds={"json"},
+        deps=[*raw_names, "inference_eval_set"],
+        pool="cleaned_splits",
+        code_version="1",
+    )
+    def cleaned_splits(
+        context: dg.AssetExecutionContext, config: SplitsConfig, storage: Storage
+    ) -> dg.MaterializeResult[None]:
+        """COCO-format train, val and test files that the detector reads as they are.
+
+        No image, nor a near-copy of one, is in two of them or in an evaluation set. `ledger.parquet` holds the fate of
+        every record that was dropped or repaired, `ATTRIBUTION.csv` the licence of every image, `report.json` the
+        counts.
+        `file_name` is relative to DATA_DIR.
+        """
+        from maxsight_assets.defs import metadata
+        from maxsight_assets.derived import make_splits
+        from maxsight_assets.inspection import SPLITS
+
+        places = storage.places
+        with as_failures():
+            made = make_splits(profile, places, stated=stated(config), gate=SPLITS.gate(places))
+        context.log.info(f"cleaned_splits: {'a new version' if made.changed else 'nothing new'}")
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(made.manifest.info.data_version),
+            metadata=metadata.of_splits(made, str(places.splits)),
+        )
+
+    return cleaned_splits

@@ -1,0 +1,47 @@
+"""Asset checks: the rules of each published directory, asked together, so that one scan answers all checks of an asset.
+
+They can be run alone, which is how verification is scheduled.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from maxsight_assets.defs.resources import Storage
+from maxsight_assets.inspection import Inspection, of_profile
+from maxsight_assets.profiles.model import Profile
+
+
+def published_checks(profile: Profile) -> list[dg.AssetChecksDefinition]:
+    """The checks of every asset that the profile switches on."""
+    return [_checks_of(inspection) for inspection in of_profile(profile)]
+
+
+def _checks_of(inspection: Inspection) -> dg.AssetChecksDefinition:
+    rules = {rule.name: rule for rule in inspection.rules}
+
+    @dg.multi_asset_check(
+        name=f"{inspection.asset}_checks",
+        specs=[
+            dg.AssetCheckSpec(rule.name, asset=inspection.asset, description=rule.description, blocking=rule.blocking)
+            for rule in inspection.rules
+        ],
+        can_subset=True,
+    )
+    def checks(context: dg.AssetCheckExecutionContext, storage: Storage) -> Iterator[dg.AssetCheckResult]:
+        from maxsight_assets.defs import metadata
+
+        view = inspection.view(storage.places)
+        for key in sorted(context.selected_asset_check_keys):
+            rule = rules[key.name]
+            verdict = None if view is None else rule.judge(view)
+            yield dg.AssetCheckResult(
+                passed=verdict is not None and verdict.passed,
+                asset_key=key.asset_key,
+                check_name=key.name,
+                severity=dg.AssetCheckSeverity.ERROR if rule.severity == "error" else dg.AssetCheckSeverity.WARN,
+                description=None if verdict else f"Nothing is published; materialize {inspection.asset}.",
+                metadata=metadata.of_verdict(verdict, rule.description) if verdict else {},
+            )
+
+    return checks

@@ -1,0 +1,136 @@
+"""What the command line tells a person: directories, verdicts, and what became of each seeded fault."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from maxsight_assets.errors import SettingsError
+from maxsight_assets.fates import fates
+from maxsight_assets.inspection import of_profile
+from maxsight_assets.landing.publish import read_published
+from maxsight_assets.places import Places
+from maxsight_assets.profiles.model import Profile
+from maxsight_assets.verification.verdict import Rule, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What an asset has published.
+
+    Attributes:
+        asset: Its name.
+        directory: Where.
+        files: Number of files; 0 where nothing is published. The same for `bytes`.
+        data_version: Digest of what is published; empty where nothing is.
+        source: `embedded` or `upstream`.
+    """
+
+    asset: str
+    directory: Path
+    files: int = 0
+    bytes: int = 0
+    data_version: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The verdict of one rule, as a line.
+
+    Attributes:
+        asset: The asset's name.
+        rule: The rule's name.
+        passed: Whether it holds.
+        severity: "error" or "warn".
+        offenders: Number of records that offend.
+        examples: The first of them.
+    """
+
+    asset: str
+    rule: str
+    passed: bool
+    severity: str
+    offenders: int
+    examples: str
+
+
+def published(profile: Profile, places: Places) -> list[Published]:
+    """What every asset of the profile has published, upstream first."""
+    return [_published(each.asset, each.directory(places)) for each in of_profile(profile)]
+
+
+def verify(profile: Profile, places: Places, assets: Sequence[str]) -> list[Told]:
+    """Judge what is published by every rule.
+
+    Args:
+        profile: Says which assets there are.
+        places: Where they are published.
+        assets: Names of the assets to judge; none for all that are published.
+
+    Raises:
+        SettingsError: There is no asset of such a name, or it has published nothing.
+    """
+    inspections = {each.asset: each for each in of_profile(profile)}
+    unknown = sorted(set(assets) - set(inspections))
+    if unknown:
+        raise SettingsError(f"no asset {', '.join(unknown)}; there are {', '.join(inspections)}")
+    told = []
+    for asset in assets or inspections:
+        view = inspections[asset].view(places)
+        if view is None and assets:
+            raise SettingsError(
+                f"{asset}: nothing is published in {inspections[asset].directory(places)}; materialize it"
+            )
+        if view is not None:
+            told += [_told(asset, rule, rule.judge(view)) for rule in inspections[asset].rules]
+    return told
+
+
+def _told(asset: str, rule: Rule[Any], verdict: Verdict) -> Told:
+    return Told(asset, rule.name, verdict.passed, rule.severity, verdict.offenders, ", ".join(verdict.examples))
+
+
+def _published(asset: str, directory: Path) -> Published:
+    manifest = read_published(directory)
+    if manifest is None:
+        return Published(asset, directory)
+    info = manifest.info
+    return Published(asset, directory, info.files, info.bytes, info.data_version, info.source)
+
+
+def print_published(console: Console, rows: Iterable[Published]) -> None:
+    """Print what is published, a line an asset."""
+    table = Table("asset", "files", "size", "version", "where", box=None, pad_edge=False)
+    for row in rows:
+        made = [f"{row.files:,}", f"{row.bytes / 1e6:,.1f} MB", row.data_version[:12]] if row.files else ["-", "-", "-"]
+        table.add_row(row.asset, *made, str(row.directory))
+    console.print(table)
+
+
+def print_verdicts(console: Console, verdicts: Iterable[Told]) -> None:
+    """Print how many checks passed for each asset, and each one that did not."""
+    told = list(verdicts)
+    for asset in dict.fromkeys(each.asset for each in told):
+        mine = [each for each in told if each.asset == asset]
+        failed = [each for each in mine if not each.passed]
+        console.print(f"{asset}: {len(mine) - len(failed)} of {len(mine)} checks passed")
+        for each in failed:
+            style = "red" if each.severity == "error" else "yellow"
+            shown = f": {each.examples}" if each.examples else ""
+            console.print(
+                f"  {each.severity.upper():5} {each.rule}: {each.offenders:,} offenders{shown}",
+                style=style,
+                markup=False,
+            )
+
+
+def print_fates(console: Console, places: Places) -> None:
+    """Print what became of each fault that the embedded upstream holds on purpose."""
+    table = Table("seeded fault", "record", "what became of it", box=None, pad_edge=False)
+    for defect, fate in fates(places):
+        table.add_row(defect.name, f"{defect.dataset} {defect.kind} {defect.record_ids[0]}", fate)
+    console.print(table)
