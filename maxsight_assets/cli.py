@@ -95,7 +95,7 @@ def verify(assets: Assets = None, as_json: AsJson = False) -> None:
 
 @app.command(epilog="Example: maxsight-assets doctor")
 def doctor() -> None:
-    """Look for what would spoil a landing: settings, space, file systems, programs; exit status 1 where something would."""
+    """Look for what would spoil a landing: settings, space, file systems; exit status 1 where something would."""
     with _settings() as settings:
         from maxsight_assets import doctor as doctors
 

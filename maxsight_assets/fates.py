@@ -37,8 +37,9 @@ class _Outputs:
     @cached_property
     def images(self) -> Mapping[tuple[str, str], str]:
         """The file that each image is in, by source and the publisher's id."""
-        return {(image["source"], image["source_id"]): name for name, each in self._documents() for image in
-        each["images"]}
+        return {
+            (image["source"], image["source_id"]): name for name, each in self._documents() for image in each["images"]
+        }
 
     @cached_property
     def boxes(self) -> Mapping[str, tuple[str, int]]:
@@ -48,8 +49,8 @@ class _Outputs:
         }
 
     def _documents(self) -> Iterator[tuple[str, dict[str, list[dict[str, str]]]]]:
-        paths = sorted([*self.places.splits.glob("maxsight_*.json"),
-        *self.places.evaluation.glob("*/annotations.json")]) for path in paths:
+        written = self.places.splits.glob("maxsight_*.json"), self.places.evaluation.glob("*/annotations.json")
+        for path in sorted(path for paths in written for path in paths):
             yield _name(path), json.loads(path.read_bytes())
 
 
