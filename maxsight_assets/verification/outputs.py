@@ -221,7 +221,7 @@ def categories_are_the_label_space(view: OutputView) -> Found:
         if [(category.id, category.name) for category in document.categories] != wanted
     ]
     outside = view.boxes.filter(~pl.col("category").is_between(1, len(wanted)))
-    offenders += outside.select(pl.format("{}: category {}", BOX_NAME, "category")).to_series()
+    offenders.extend(outside.select(pl.format("{}: category {}", BOX_NAME, "category")).to_series())
     return Found(offenders, view.boxes.height, {"categories": len(wanted)})
 
 
