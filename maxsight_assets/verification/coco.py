@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 import polars as pl
 
 from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.errors import FormatError
-from maxsight_assets.formats.coco import Kind, check_parses, read_instances, segmentation_fault
+from maxsight_assets.formats.coco import Kind, check_parses, segmentation_fault
 from maxsight_assets.labels import mapping
 from maxsight_assets.verification.boxes import ANNOTATED_RULES, BOX_NAME, table_rule
 from maxsight_assets.verification.verdict import Found, Rule, rule
@@ -25,6 +26,28 @@ UNUSED_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
 KNOWN_IDS = frozenset(range(1, 91)) - UNUSED_IDS
 """Ids of the 80 categories, in whose order `labels/coco.csv` lists them."""
 
+
+class _Named(msgspec.Struct):
+    id: int
+    name: str = "unknown"
+
+
+class _Image(msgspec.Struct, gc=False):
+    license: int | None = None
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    """Only counted."""
+
+
+class _Document(msgspec.Struct):
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Named]
+    licenses: list[_Named] = []
+
+
+_DECODER = msgspec.json.Decoder(_Document)
 _KINDS: Mapping[str, Kind] = {"person_keypoints": "person_keypoints", "captions": "captions"}
 
 
@@ -55,13 +78,12 @@ class CocoView(RawView):
         return {} if self.problem else {split: self._document(split) for split in splits}
 
     def _document(self, split: str) -> DocumentFacts:
-        document = read_instances(self.root / f"annotations/instances_{split}.json", split=split, image_dir=split)
-        tables = document.tables()
-        names = {each.get("url"): each.get("name", "unknown") for each in document.licenses}
+        document = _DECODER.decode((self.root / f"annotations/instances_{split}.json").read_bytes())
+        names = {each.id: each.name for each in document.licenses}
         return DocumentFacts(
-            counts=SplitCounts(images=tables.images.height, boxes=tables.boxes.height),
-            categories={each["id"]: each["name"] for each in document.categories},
-            licenses=Counter(str(names.get(url, "unknown")) for url in tables.images["license"]),
+            counts=SplitCounts(images=len(document.images), boxes=len(document.annotations)),
+            categories={each.id: each.name for each in document.categories},
+            licenses=Counter(names.get(image.license or 0, "unknown") for image in document.images),
         )
 
     @property
