@@ -90,4 +90,5 @@ def materialize(settings: Settings, select: Sequence[str] = ()) -> RunOutcome:
     Raises:
         SettingsError: There is no asset of a name in `select`.
     """
-    return run_graph(build_defs(settings), select)
+    with dg.DagsterInstance.get() as instance:
+        return run_graph(build_defs(settings), select, instance=instance)

@@ -82,14 +82,19 @@ def _evaluation_view(places: Places, root: Path) -> EvaluationView:
 
 
 def _splits_view(places: Places, root: Path, manifest: Manifest) -> SplitsView:
-    read = [source.dataset for source in raw.SOURCES.values() if source.asset in manifest.info.inputs]
+    read = [source for source in raw.SOURCES.values() if source.asset in manifest.info.inputs]
+    present = {source.asset: read_published(places.data_dir / source.directory) for source in read}
+    unmoved = all(
+        each is not None and each.info.data_version == manifest.info.inputs[asset] for asset, each in present.items()
+    )
+    names = [source.dataset for source in read]
     return SplitsView(
         root=root,
         data_dir=places.data_dir,
         digests=_digests(places),
         space=load_space(),
         evaluation=_evaluation_view(places, places.evaluation),
-        inputs=lambda: training_tables(read, places),
+        inputs=(lambda: training_tables(names, places)) if unmoved else None,
         cache=places.facts,
     )
 

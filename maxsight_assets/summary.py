@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.fates import fates
@@ -104,11 +103,10 @@ def _published(asset: str, directory: Path) -> Published:
 
 def print_published(console: Console, rows: Iterable[Published]) -> None:
     """Print what is published, a line an asset."""
-    table = Table("asset", "files", "size", "version", "where", box=None, pad_edge=False)
+    console.print(f"{'asset':20}{'files':>8}{'size':>12}  {'version':14}where")
     for row in rows:
-        made = [f"{row.files:,}", f"{row.bytes / 1e6:,.1f} MB", row.data_version[:12]] if row.files else ["-", "-", "-"]
-        table.add_row(row.asset, *made, str(row.directory))
-    console.print(table)
+        size, version = f"{row.bytes / 1e6:,.1f} MB", row.data_version[:12] or "none yet"
+        console.print(f"{row.asset:20}{row.files:>8,}{size:>12}  {version:14}{row.directory}", markup=False)
 
 
 def print_verdicts(console: Console, verdicts: Iterable[Told]) -> None:
@@ -130,7 +128,7 @@ def print_verdicts(console: Console, verdicts: Iterable[Told]) -> None:
 
 def print_fates(console: Console, places: Places) -> None:
     """Print what became of each fault that the embedded upstream holds on purpose."""
-    table = Table("seeded fault", "record", "what became of it", box=None, pad_edge=False)
+    console.print(f"{'seeded fault':27}{'record':36}what became of it")
     for defect, fate in fates(places):
-        table.add_row(defect.name, f"{defect.dataset} {defect.kind} {defect.record_ids[0]}", fate)
-    console.print(table)
+        record = f"{defect.dataset} {defect.kind} {defect.record_ids[0]}"
+        console.print(f"{defect.name:27}{record:36}{fate}", markup=False)

@@ -9,7 +9,7 @@ from maxsight_assets import settings
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.profiles import model as profiles
-from maxsight_assets.profiles.model import CocoSelection
+from maxsight_assets.profiles.model import CocoSelection, with_stated
 
 
 def test_defaults_keep_the_sample_in_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ def test_every_profile_reads(name: str) -> None:
 
 
 def test_starter_has_the_sizes_of_the_training_scripts() -> None:
-    splits = profiles.load("starter").cleaned_splits
+    splits = profiles.load("starter").cleaned_splits.splitting
 
     assert (splits.sizes.train, splits.sizes.val, splits.sizes.test, splits.seed) == (10_000, 2_000, 1_000, 42)
 
@@ -125,11 +125,11 @@ def test_starter_has_the_sizes_of_the_training_scripts() -> None:
 def test_a_stated_field_replaces_the_stored_one_and_the_rest_stays() -> None:
     stored = CocoSelection(splits={"val2017": 10}, classes=("person",))
 
-    changed = stored.with_stated({"splits": None, "classes": ["dog"], "seed": None})
+    changed = with_stated(stored, {"splits": None, "classes": ["dog"], "seed": None})
 
     assert changed == CocoSelection(splits={"val2017": 10}, classes=("dog",))
 
 
 def test_a_stated_field_that_does_not_fit_is_named() -> None:
     with pytest.raises(SettingsError, match=r"^run config, splits"):
-        CocoSelection(splits={"val2017": 10}).with_stated({"splits": {"val2025": 1}})
+        with_stated(CocoSelection(splits={"val2017": 10}), {"splits": {"val2025": 1}})

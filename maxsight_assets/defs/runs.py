@@ -1,7 +1,8 @@
 """Runs of the graph that are started from the command line rather than from the UI; the UI shows them all the same."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -29,12 +30,20 @@ class RunOutcome:
     failures: tuple[str, ...]
 
 
-def materialize(defs: dg.Definitions, select: Sequence[str] = ()) -> RunOutcome:
-    """Materialize assets in this process and keep the record of it in DAGSTER_HOME.
+def materialize(
+    defs: dg.Definitions,
+    select: Sequence[str] = (),
+    *,
+    instance: dg.DagsterInstance,
+    run_config: Mapping[str, Any] | None = None,
+) -> RunOutcome:
+    """Materialize assets and run their checks in this process.
 
     Args:
         defs: The definitions.
         select: Names of assets; none for all.
+        instance: Keeps the record of the run.
+        run_config: What a person would state in the Launchpad.
 
     Raises:
         SettingsError: There is no asset of that name.
@@ -44,12 +53,12 @@ def materialize(defs: dg.Definitions, select: Sequence[str] = ()) -> RunOutcome:
     unknown = sorted(set(select) - known)
     if unknown:
         raise SettingsError(f"no asset {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    with dg.DagsterInstance.get() as instance:
-        result = job.execute_in_process(
-            instance=instance,
-            asset_selection=[dg.AssetKey(name) for name in select] or None,
-            raise_on_error=False,
-        )
+    result = job.execute_in_process(
+        instance=instance,
+        asset_selection=[dg.AssetKey(name) for name in select] or None,
+        run_config=run_config,
+        raise_on_error=False,
+    )
     return RunOutcome(
         run_id=result.run_id,
         success=result.success,

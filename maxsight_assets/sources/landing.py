@@ -23,6 +23,9 @@ from maxsight_assets.verification.verdict import Verdict
 IMAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}\.(jpg|jpeg|png)")
 """Image file names that are taken from annotations: one path segment of plain characters, so that none climbs out."""
 
+STRONG: frozenset[Level] = frozenset({"sha256", "etag-md5"})
+"""Levels at which a whole upstream file was compared with a digest that its publisher states."""
+
 Gate = Callable[[Path, Manifest], Sequence[Verdict]]
 
 
@@ -93,7 +96,7 @@ def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: b
             path=path,
             bytes=landed.bytes,
             sha256=landed.sha256,
-            level=landed.level,
+            level=landed.level if landed.level in STRONG else "first-use",
             etag=landed.probe.etag,
             origin=key,
             verified_at=now(),
@@ -139,7 +142,8 @@ def land_members(
     if todo and whole:
         landed = upstream.client.download(file, stage.downloads / Path(key).name)
         with open_local(landed.path) as archive:
-            _extract(stage, archive, key, todo, level=landed.level, tally=tally)
+            level = landed.level if landed.level in STRONG else "crc32+size"
+            _extract(stage, archive, key, todo, level=level, tally=tally)
 
 
 def _reuse(stage: Stage, path: str, member: Member, *, moved: bool) -> bool:

@@ -1,0 +1,181 @@
+"""The whole graph on the embedded upstream, in process: what lands, what is found, and that a rerun changes nothing."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+from pycocotools.coco import COCO
+
+from maxsight_assets.defs.runs import RunOutcome
+from maxsight_assets.fates import fates
+from maxsight_assets.labels.space import load_space
+from maxsight_assets.landing.publish import read_published
+from maxsight_assets_tests.conftest import Project, copy_world
+
+ASSETS = {"coco_raw", "openimages_subset", "bdd100k_raw", "ade20k_raw", "inference_eval_set", "cleaned_splits"}
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory, drawn_world: Path) -> Iterator[tuple[Project, RunOutcome]]:
+    """A project in which the whole graph was materialized once. Tests must leave it as it is."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        project = Project(tmp_path_factory.mktemp("landed"), instance)
+        project.places.world.parent.mkdir(parents=True)
+        copy_world(drawn_world, project.places.world)
+        yield project, project.run()
+
+
+def tree(root: Path) -> dict[str, str]:
+    """sha256 of every file below a directory, by path."""
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_one_run_materializes_the_whole_graph(landed: tuple[Project, RunOutcome]) -> None:
+    _, outcome = landed
+
+    assert outcome.failures == ()
+    assert outcome.success
+    assert set(outcome.materialized) == ASSETS
+
+
+def test_no_check_of_severity_error_fails(landed: tuple[Project, RunOutcome]) -> None:
+    _, outcome = landed
+
+    failed = [told for told in outcome.checks if not told.passed]
+    assert [told for told in failed if told.severity == "error"] == []
+    assert {told.asset for told in outcome.checks} == ASSETS
+
+
+def test_every_published_directory_is_what_its_manifest_says(landed: tuple[Project, RunOutcome]) -> None:
+    project, _ = landed
+
+    for directory in ("coco_raw", "open_images_v6", "bdd100k", "ade20k", "inference_eval", "cleaned_splits"):
+        root = project.places.data_dir / directory
+        manifest = read_published(root)
+        assert manifest is not None
+        found = {path: digest for path, digest in tree(root).items() if not path.startswith(".maxsight/")}
+        assert found == {path: row.sha256 for path, row in manifest.rows.items()}
+
+
+def test_pycocotools_loads_each_split_and_finds_every_image(landed: tuple[Project, RunOutcome]) -> None:
+    project, _ = landed
+
+    total = 0
+    for split in ("train", "val", "test"):
+        loaded = COCO(str(project.places.splits / f"maxsight_{split}.json"))
+        images = loaded.loadImgs(loaded.getImgIds())
+        assert images
+        assert all((project.places.data_dir / image["file_name"]).is_file() for image in images)
+        assert tuple(each["name"] for each in loaded.loadCats(sorted(loaded.getCatIds()))) == load_space().names
+        total += len(images)
+    assert total > 200
+
+
+def test_no_image_is_in_two_splits_or_in_an_evaluation_set(landed: tuple[Project, RunOutcome]) -> None:
+    project, _ = landed
+    files = [*project.places.splits.glob("maxsight_*.json"), *project.places.evaluation.glob("*/annotations.json")]
+
+    names = [image["file_name"] for path in files for image in json.loads(path.read_bytes())["images"]]
+
+    assert len(files) == 7
+    assert len(names) == len(set(names))
+
+
+def test_every_seeded_fault_is_told_what_became_of_it(landed: tuple[Project, RunOutcome]) -> None:
+    project, _ = landed
+
+    told = {defect.name: fate for defect, fate in fates(project.places)}
+
+    assert "nothing is published that holds it" not in told.values()
+    assert told["truncated_jpeg"] == "training: dropped by undecodable_image"
+    assert told["missing_image"] == "training: dropped by missing_file"
+    assert told["grayscale_jpeg"].startswith("kept in ")
+    assert told["zero_height_box"] == "training: dropped by no_area"
+    assert told["unknown_label_elephant"] == "training: dropped by label_outside_space"
+    assert told["evaluation_leak"] == "training: dropped by leaks_into_evaluation"
+    for name in ("exact_duplicate", "near_duplicate"):
+        assert told[name] == "training: dropped by leaks_into_evaluation"
+
+
+def test_ledger_and_splits_account_for_every_record(landed: tuple[Project, RunOutcome]) -> None:
+    project, _ = landed
+    report = json.loads((project.places.splits / "report.json").read_bytes())
+    ledger = pl.read_parquet(project.places.splits / "ledger.parquet")
+
+    for kind in ("image", "box"):
+        dropped = ledger.filter((pl.col("kind") == kind) & (pl.col("action") == "drop")).height
+        assert report["records"][kind]["in"] == report["records"][kind]["kept"] + dropped
+
+
+def test_a_second_run_fetches_nothing_and_changes_no_byte(landed: tuple[Project, RunOutcome]) -> None:
+    project, first = landed
+    before = tree(project.places.data_dir)
+
+    second = project.run()
+
+    assert second.success
+    assert second.materialized == first.materialized
+    assert tree(project.places.data_dir) == before
+    for name in ("coco_raw", "openimages_subset", "bdd100k_raw", "ade20k_raw"):
+        event = project.instance.get_latest_materialization_event(dg.AssetKey(name))
+        assert event is not None
+        assert event.asset_materialization is not None
+        assert event.asset_materialization.metadata["fetched files"].value == 0
+
+
+def test_two_directories_get_the_same_bytes(landed: tuple[Project, RunOutcome], project: Project) -> None:
+    first, outcome = landed
+
+    again = project.run()
+
+    assert again.materialized == outcome.materialized
+    assert tree(project.places.splits) == tree(first.places.splits)
+    assert tree(project.places.evaluation) == tree(first.places.evaluation)
+
+
+def test_no_address_of_the_embedded_upstream_is_written(landed: tuple[Project, RunOutcome]) -> None:
+    project, _ = landed
+
+    for directory in ("coco_raw", "open_images_v6", "inference_eval", "cleaned_splits"):
+        for path in (project.places.data_dir / directory).rglob("*"):
+            if path.suffix in {".json", ".csv", ".parquet"}:
+                assert b"127.0.0.1:" not in path.read_bytes(), path
+
+
+def test_a_selection_stated_once_is_kept(project: Project) -> None:
+    project.run("coco_raw", coco_raw={"splits": {"train2017": 20, "val2017": 5}})
+    project.run("coco_raw")
+
+    manifest = read_published(project.places.data_dir / "coco_raw")
+    assert manifest is not None
+    assert manifest.info.selection["splits"] == {"train2017": 20, "val2017": 5}
+    assert sum(row.width is not None for row in manifest.selected()) in range(24, 26)
+
+
+def test_a_smaller_selection_leaves_landed_images_in_place(project: Project) -> None:
+    project.run("coco_raw", coco_raw={"splits": {"train2017": 20, "val2017": 5}})
+    before = {path for path in tree(project.places.data_dir / "coco_raw") if path.endswith(".jpg")}
+    outcome = project.run("coco_raw", coco_raw={"splits": {"train2017": 10, "val2017": 5}})
+
+    after = {path for path in tree(project.places.data_dir / "coco_raw") if path.endswith(".jpg")}
+    manifest = read_published(project.places.data_dir / "coco_raw")
+    assert outcome.success
+    assert before == after
+    assert manifest is not None
+    assert sum(row.kept for row in manifest.rows.values()) in range(9, 11)
+
+
+def test_a_selection_that_does_not_fit_is_one_clear_line_and_not_retried(project: Project) -> None:
+    outcome = project.run("coco_raw", coco_raw={"splits": {"val2025": 5}})
+
+    assert not outcome.success
+    assert len(outcome.failures) == 1
+    assert "SettingsError: run config, splits" in outcome.failures[0]
