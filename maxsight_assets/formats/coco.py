@@ -30,7 +30,6 @@ _Int = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Number = _Int | float
 _CHUNK = 20_000  # records decoded at a time, which bounds what is held beside the file and the tables
 _SECTIONS = ("info", "licenses", "images", "annotations", "categories")
-_NESTED = ("segmentation", "date_captured")  # fields that stay bytes, and whose own keys are counted
 _FLICKR_PHOTO = r"/(\d+)_[0-9a-f]+(?:_[a-z0-9]+)?\.[a-z]+$"  # .../<photo id>_<secret>_z.jpg
 _MAX_PIXELS = 89_478_485  # where Pillow begins to warn of a decompression bomb (Image.MAX_IMAGE_PIXELS)
 _NO_BOX = (np.nan, np.nan, np.nan, np.nan)
@@ -190,7 +189,7 @@ def segmentation_fault(raw: str | bytes | Raw, width: int, height: int) -> str |
     """
     try:
         mask = _MASK.decode(raw)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return "neither polygons nor an RLE"
     if width * height > _MAX_PIXELS:
         return f"a mask of {width}x{height} pixels"
@@ -301,7 +300,7 @@ class _Parts:
         try:
             for raw in raws:
                 chunk.append(decode(raw))  # noqa: PERF401 (its length tells which record is wrong)
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             index = len(chunk)
             strict_json.decode(raws[index], decoder, name=self._name, at=f"{at}[{start + index}]")
             raise
@@ -309,7 +308,7 @@ class _Parts:
 
     def check_keys(self) -> None:
         """Refuse keys that stand twice in one object. To be called when the large sections have been decoded."""
-        small = sum(strict_json.count_keys(value) for name, value in self.values.items() if name not in self._lists)
+        small = sum(strict_json.count_keys(self.value(name, object)) for name in self.values if name not in self._lists)
         strict_json.check_keys(self._data, self._keys + small, name=self._name)
 
 
@@ -320,8 +319,9 @@ def _count_keys(chunk: list[_Record], type_: type[_Record]) -> int:
     for name in names[len(names) - len(type_.__struct_defaults__) :]:
         values = list(map(attrgetter(name), chunk))
         total -= values.count(UNSET)
-        if name in _NESTED:
-            total += b"".join(value for value in values if value is not UNSET).count(b'":')
+        if name == "segmentation":
+            objects = b"".join(value for value in values if value is not UNSET).count(b"{")
+            total += objects * len(_Rle.__struct_fields__)
     return total
 
 

@@ -51,6 +51,8 @@ def decode(data: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[T], *, name:
     except msgspec.ValidationError as error:
         what, _, inner = str(error).partition(" - at `$")
         raise FormatError(f"{name}: {at}{inner.rstrip('`')}: {what}") from None
+    except UnicodeDecodeError:
+        raise FormatError(f"{name}: {at}: text that is not UTF-8") from None
     except RecursionError:
         raise FormatError(f"{name}: {at}: nested too deep for an annotation file") from None
     except msgspec.DecodeError as error:
@@ -80,9 +82,11 @@ def check_keys(data: bytes, expected: int, *, name: str) -> None:
         raise FormatError(f"{name}: ${place}: this key stands twice in the same object; correct the file")
 
 
-def count_keys(part: bytes | msgspec.Raw) -> int:
-    """Number of `":` in a small part of a document, for `check_keys`."""
-    return bytes(part).count(b'":')
+def count_keys(value: object) -> int:
+    """Number of keys in all objects of a decoded value, for `check_keys`."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(count_keys, value.values()))
+    return sum(map(count_keys, value)) if isinstance(value, list) else 0
 
 
 def _scan(data: bytes, end: int, *, until_duplicate: bool) -> str | None:
