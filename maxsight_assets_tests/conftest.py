@@ -2,48 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import dagster as dg
 import pytest
 
-from maxsight_assets import settings
-from maxsight_assets.build import build_defs
-from maxsight_assets.defs.runs import RunOutcome, materialize
-from maxsight_assets.places import Places
-
-
-@dataclass
-class Project:
-    """One project on the embedded upstream, with a Dagster instance of its own.
-
-    Attributes:
-        root: Everything that it writes is below.
-        instance: Keeps the record of its runs.
-        overrides: Resources to replace.
-    """
-
-    root: Path
-    instance: dg.DagsterInstance
-    overrides: dict[str, object] = field(default_factory=dict)
-
-    @property
-    def settings(self) -> settings.Settings:
-        return settings.load({"DATA_DIR": str(self.root / "data")})
-
-    @property
-    def places(self) -> Places:
-        return Places.of(self.settings)
-
-    @property
-    def defs(self) -> dg.Definitions:
-        return build_defs(self.settings, overrides=self.overrides)
-
-    def run(self, *select: str, **configs: object) -> RunOutcome:
-        """Materialize assets; a keyword states run config of the asset of that name."""
-        run_config = {"ops": {asset: {"config": config} for asset, config in configs.items()}}
-        return materialize(self.defs, select, instance=self.instance, run_config=run_config)
+if TYPE_CHECKING:
+    from maxsight_assets_tests.project import Project
 
 
 @pytest.fixture(scope="session")
@@ -59,17 +24,14 @@ def drawn_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path: Path, drawn_world: Path) -> Iterator[Project]:
+def project(tmp_path: Path, drawn_world: Path) -> "Iterator[Project]":
     """A project on a copy of the embedded upstream that the test may change."""
+    import dagster as dg
+
+    from maxsight_assets_tests.project import Project, copy_world
+
     with dg.DagsterInstance.ephemeral() as instance:
         made = Project(tmp_path, instance)
         made.places.world.parent.mkdir(parents=True)
         copy_world(drawn_world, made.places.world)
         yield made
-
-
-def copy_world(source: Path, dest: Path) -> None:
-    """Give a project the drawn world without drawing it again; files are replaced when it is touched, never changed."""
-    import shutil
-
-    shutil.copytree(source, dest, copy_function=os.link)

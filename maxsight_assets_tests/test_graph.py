@@ -14,7 +14,7 @@ from maxsight_assets.defs.runs import RunOutcome
 from maxsight_assets.fates import fates
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.landing.publish import read_published
-from maxsight_assets_tests.conftest import Project, copy_world
+from maxsight_assets_tests.project import Project, copy_world
 
 ASSETS = {"coco_raw", "openimages_subset", "bdd100k_raw", "ade20k_raw", "inference_eval_set", "cleaned_splits"}
 

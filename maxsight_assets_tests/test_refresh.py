@@ -9,7 +9,7 @@ import pytest
 from maxsight_assets.landing.publish import read_published
 from maxsight_assets.sample_upstream.touch import touch
 from maxsight_assets.sample_upstream.world import publish
-from maxsight_assets_tests.conftest import Project
+from maxsight_assets_tests.project import Project
 
 COCO_PATH = ("coco_raw", "inference_eval_set", "cleaned_splits")
 
@@ -99,10 +99,8 @@ def test_a_failing_blocking_check_stops_what_is_below_until_it_is_mended(project
     automation = Automation(project)
     automation.look("coco")
     assert automation.settle() == []
-    broken = project.places.data_dir / sorted(images_of(project.places.data_dir / "coco_raw"))[0]
-    victim = project.places.data_dir / "coco_raw" / sorted(images_of(project.places.data_dir / "coco_raw"))[0]
+    victim = project.places.data_dir / "coco_raw" / min(images_of(project.places.data_dir / "coco_raw"))
     original = victim.read_bytes()
-    del broken
 
     touch(publish(project.places.world), "coco")
     automation.look("coco")

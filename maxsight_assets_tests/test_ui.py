@@ -1,0 +1,157 @@
+"""The UI as a person meets it: the real web server and daemon, the lineage, an asset's page, materializing from it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from maxsight_assets_tests.project import copy_world
+
+REPOSITORY = Path(__file__).parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+    pytest.mark.filterwarnings("default"),
+]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def dagster_dev(home: Path, data: Path) -> Iterator[str]:
+    """`dagster dev` in a process group of its own, ended with everything it started."""
+    port = free_port()
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copy(REPOSITORY / "dagster.yaml", home)
+    environment = {**os.environ, "DAGSTER_HOME": str(home), "DATA_DIR": str(data), "MAXSIGHT_PROFILE": "sample"}
+    command = [
+        Path(sys.executable).with_name("dagster"),
+        "dev",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-w",
+        "workspace.yaml",
+    ]
+    with (home / "dev.log").open("wb") as log:
+        server = subprocess.Popen(
+            command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: answers(url), 90, home / "dev.log")
+        yield url
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait(10)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/server_info", timeout=5) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+def wait_for(condition: "callable", seconds: float, log: Path) -> None:  # type: ignore[valid-type]
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds} s:\n{log.read_text(errors='replace')[-3000:]}")
+        time.sleep(0.5)
+
+
+def graphql(url: str, query: str) -> dict[str, object]:
+    request = urllib.request.Request(
+        f"{url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        return dict(json.loads(reply.read())["data"])
+
+
+def run_states(url: str) -> list[str]:
+    data = graphql(url, "{ runsOrError { ... on Runs { results { status } } } }")
+    return [each["status"] for each in data["runsOrError"]["results"]]  # type: ignore[index]
+
+
+@contextmanager
+def browser_page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        try:
+            yield page
+        finally:
+            browser.close()
+
+
+def test_a_person_materializes_the_graph_from_the_page_and_reads_what_it_holds(
+    tmp_path: Path, drawn_world: Path
+) -> None:
+    home, data = tmp_path / "home", tmp_path / "data"
+    (data / ".maxsight").mkdir(parents=True)
+    copy_world(drawn_world, data / ".maxsight/sample_upstream")
+    shots = Path(os.environ.get("SCREENSHOTS", tmp_path / "shots"))
+    shots.mkdir(parents=True, exist_ok=True)
+    with dagster_dev(home, data) as url, browser_page() as page:
+        page.goto(f"{url}/asset-groups")
+        for asset in ("coco_upstream", "coco_raw", "openimages_subset", "inference_eval_set", "cleaned_splits"):
+            expect(page.get_by_text(asset, exact=True).first).to_be_visible(timeout=60_000)
+        page.screenshot(path=shots / "lineage_before.png")
+
+        page.get_by_role("button", name="Materialize all").first.click()
+        wait_for(lambda: "SUCCESS" in run_states(url) or "FAILURE" in run_states(url), 300, home / "dev.log")
+        assert run_states(url) == ["SUCCESS"]
+        page.goto(f"{url}/asset-groups")
+        expect(page.get_by_text("cleaned_splits", exact=True).first).to_be_visible(timeout=60_000)
+        page.wait_for_timeout(3_000)
+        page.screenshot(path=shots / "lineage.png")
+
+        page.goto(f"{url}/assets/cleaned_splits?view=overview")
+        expect(page.get_by_text("boxes per class").first).to_be_visible(timeout=60_000)
+        page.screenshot(path=shots / "cleaned_splits.png", full_page=True)
+
+        page.goto(f"{url}/assets/coco_raw?view=checks")
+        expect(page.get_by_text("enough_images_decode").first).to_be_visible(timeout=60_000)
+        page.screenshot(path=shots / "coco_raw_checks.png")
+
+        page.goto(f"{url}/assets/coco_raw?view=automation")
+        page.wait_for_timeout(2_000)
+        page.screenshot(path=shots / "coco_raw_automation.png")
+
+        page.goto(f"{url}/automation")
+        expect(page.get_by_text("scheduled_refresh").first).to_be_visible(timeout=60_000)
+        page.screenshot(path=shots / "automation.png")
+    assert (data / "cleaned_splits/maxsight_train.json").is_file()
