@@ -1,0 +1,265 @@
+"""Streets, parks and savannas, seen by a person who stands in them.
+
+The eye is at 1.6 m over flat ground, so a thing of h metres whose foot is d pixels below the horizon is h / 1.6 * d
+pixels tall: nothing here is to scale otherwise.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from random import Random
+
+from maxsight_assets.sample_upstream.canvas import Canvas
+from maxsight_assets.sample_upstream.shapes import LEAF, WHITE, Color, dice, oval, shade
+from maxsight_assets.sample_upstream.things import KINDS
+
+_EYE = 1.6  # metres
+_SKIES: tuple[tuple[Color, float], ...] = (
+    ((96, 152, 214), 1.6),
+    ((150, 190, 226), 1.3),
+    ((176, 180, 186), 1.15),
+    ((92, 84, 132), 2.2),
+    ((226, 150, 104), 1.35),
+    ((26, 32, 62), 1.9),
+)
+_STONE: tuple[Color, ...] = (
+    (176, 108, 84),
+    (202, 182, 150),
+    (148, 152, 160),
+    (120, 92, 84),
+    (222, 212, 196),
+    (94, 110, 128),
+    (170, 146, 92),
+)
+_GROUND: tuple[Color, ...] = ((168, 164, 158), (138, 136, 138), (186, 172, 150), (120, 112, 108))
+
+
+def street(canvas: Canvas, rng: Random) -> None:
+    """A row of houses, a pavement and a road, which runs away from the eye or across its view."""
+    horizon = _sky(canvas, rng, canvas.height * rng.uniform(0.3, 0.52))
+    _houses(canvas, rng, horizon)
+    ground = rng.choice(_GROUND)
+    canvas.surface("sidewalk", ground, *_below(canvas, horizon), fade=rng.choice((0.8, 1.25)))
+    if rng.random() < 0.6:
+        _road_ahead(canvas, rng, horizon)
+        _populate(
+            canvas, rng, horizon, ("car rear", "person", "person", "car rear", "bicycle", "motorcycle", "bench", "dog")
+        )
+    else:
+        _road_across(canvas, rng, horizon)
+        _populate(canvas, rng, horizon, ("car", "person", "person", "car", "bus", "truck", "bench", "dog", "bicycle"))
+    _signals(canvas, rng, horizon)
+    _populate(
+        canvas, rng, horizon, ("person", "fire hydrant", "suitcase", "backpack", "wheelchair", "potted plant"), most=3
+    )
+    if rng.random() < 0.35:
+        _cyclist(canvas, rng, horizon)
+
+
+def park(canvas: Canvas, rng: Random) -> None:
+    """Grass, a path, trees, perhaps water."""
+    horizon = _sky(canvas, rng, canvas.height * rng.uniform(0.26, 0.56))
+    _hills(canvas, rng, horizon)
+    grass = shade(rng.choice(LEAF), rng.uniform(1.1, 1.5))
+    canvas.surface("grass", grass, *_below(canvas, horizon), fade=rng.choice((0.7, 1.2)))
+    width, height = canvas.width, canvas.height
+    if rng.random() < 0.5:
+        x, far, near = rng.uniform(0, width), rng.uniform(4, 16), rng.uniform(0.2, 0.6) * width
+        end = rng.uniform(0, width)
+        path = ((x - far, horizon), (x + far, horizon), (end + near, height), (end - near, height))
+        canvas.surface("path", rng.choice(_GROUND), *path)
+    else:
+        x, y = rng.uniform(0, width), horizon + (height - horizon) * rng.uniform(0.2, 0.6)
+        pond = oval((96, 146, 176), x, y, width * rng.uniform(0.2, 0.45), (y - horizon) * rng.uniform(0.3, 0.9))
+        canvas.surface("water", pond.color, *pond.points)
+    _trees(canvas, rng, horizon)
+    _populate(
+        canvas,
+        rng,
+        horizon,
+        ("person", "dog", "bench", "person", "bicycle", "bird", "sports ball", "umbrella", "wheelchair", "cat"),
+    )
+    for _ in range(rng.randrange(3)):
+        size = height * rng.uniform(0.08, 0.18)
+        canvas.stand("kite", rng, rng.uniform(0.1, 0.9) * width, horizon * rng.uniform(0.4, 0.9), height=size)
+
+
+def savanna(canvas: Canvas, rng: Random, animal: str) -> None:
+    """Dry grass, trees and one large animal."""
+    horizon = _sky(canvas, rng, canvas.height * rng.uniform(0.3, 0.5))
+    _hills(canvas, rng, horizon)
+    canvas.surface("field", (198, 170, 104), *_below(canvas, horizon), fade=0.8)
+    foot = horizon + (canvas.height - horizon) * rng.uniform(0.4, 0.7)
+    canvas.stand(
+        animal, rng, canvas.width * rng.uniform(0.35, 0.65), foot, height=canvas.height * rng.uniform(0.35, 0.5)
+    )
+    _populate(canvas, rng, horizon, ("person", "bird"), most=3)
+    _trees(canvas, rng, horizon)
+
+
+def crowd(canvas: Canvas, rng: Random) -> None:
+    """A square with a crowd that nobody would count, and a few people before it."""
+    horizon = _sky(canvas, rng, canvas.height * rng.uniform(0.3, 0.45))
+    _houses(canvas, rng, horizon)
+    canvas.surface("sidewalk", rng.choice(_GROUND), *_below(canvas, horizon), fade=0.8)
+    foot = horizon + (canvas.height - horizon) * rng.uniform(0.3, 0.5)
+    height = KINDS["crowd"].height / _EYE * (foot - horizon)
+    canvas.stand("crowd", rng, canvas.width * rng.uniform(0.3, 0.7), foot, height=height)
+    _populate(canvas, rng, horizon, ("person", "bench", "dog", "bicycle"))
+
+
+OUTDOORS: dict[str, Callable[[Canvas, Random], None]] = {
+    "street": street,
+    "park": park,
+    "crowd": crowd,
+    "elephant": partial(savanna, animal="elephant"),
+    "zebra": partial(savanna, animal="zebra"),
+}
+"""What draws a scene, by the scene's name."""
+
+
+def _below(canvas: Canvas, top: float) -> tuple[tuple[float, float], ...]:
+    return ((0, top), (canvas.width, top), (canvas.width, canvas.height), (0, canvas.height))
+
+
+def _sky(canvas: Canvas, rng: Random, horizon: float) -> float:
+    color, fade = rng.choice(_SKIES)
+    width = canvas.width
+    canvas.surface("sky", color, (0, 0), (width, 0), (width, horizon), (0, horizon), fade=fade)
+    if rng.random() < 0.5:
+        sun = oval(
+            (255, 240, 200), rng.uniform(0.1, 0.9) * width, horizon * rng.uniform(0.2, 0.7), width * 0.05, width * 0.05
+        )
+        canvas.detail(sun.color, *sun.points)
+    for _ in range(rng.randrange(6)):
+        x, y, size = rng.uniform(0, width), horizon * rng.uniform(0.05, 0.7), width * rng.uniform(0.05, 0.14)
+        for shift in (-0.8, 0, 0.7):
+            puff = oval(shade(color, fade * 1.15), x + shift * size, y + abs(shift) * size * 0.15, size, size * 0.4)
+            canvas.detail(puff.color, *puff.points)
+    return horizon
+
+
+def _houses(canvas: Canvas, rng: Random, horizon: float) -> None:
+    x, lit = -rng.uniform(0, 0.1) * canvas.width, rng.random() < 0.3
+    while x < canvas.width:
+        width = canvas.width * rng.uniform(0.1, 0.3)
+        top = horizon - canvas.height * rng.uniform(0.04, 0.5)
+        if rng.random() < 0.88:
+            _house(canvas, dice(rng.random()), (x, top, x + width, horizon + 1), lit=lit)
+        x += width
+
+
+def _house(canvas: Canvas, rng: Random, box: tuple[float, float, float, float], *, lit: bool) -> None:
+    left, top, right, bottom = box
+    wall = shade(rng.choice(_STONE), rng.uniform(0.7, 1.15))
+    canvas.surface(
+        "building", wall, (left, top), (right, top), (right, bottom), (left, bottom), fade=rng.uniform(0.85, 1.1)
+    )
+    pitch = canvas.height * rng.uniform(0.03, 0.09)
+    if rng.random() < 0.5:
+        canvas.surface("building", shade(wall, 0.55), (left, top), ((left + right) / 2, top - pitch), (right, top))
+    else:
+        canvas.bar(shade(wall, 0.7), left, top, right, top + 3)
+    step, tall = rng.uniform(13, 22), rng.uniform(7, 12)
+    y = top + 7
+    while y + tall < bottom - 4:
+        x = left + 5
+        while x + step * 0.55 < right - 3:
+            glow = lit and rng.random() < 0.5
+            canvas.bar(
+                (250, 214, 120) if glow else shade(wall, rng.uniform(0.45, 0.6)), x, y, x + step * 0.55, y + tall
+            )
+            x += step
+        y += tall * 1.7
+
+
+def _hills(canvas: Canvas, rng: Random, horizon: float) -> None:
+    for distance in range(rng.randrange(1, 4)):
+        color = shade(rng.choice(LEAF), 1.3 - 0.2 * distance)
+        x, size = rng.uniform(0, canvas.width), canvas.width * rng.uniform(0.3, 0.8)
+        hill = oval(color, x, horizon + 2, size, canvas.height * rng.uniform(0.06, 0.28), 180, 360)
+        canvas.surface("mountain", color, *hill.points)
+
+
+def _trees(canvas: Canvas, rng: Random, horizon: float) -> None:
+    ground = canvas.height - horizon
+    for depth in sorted(rng.uniform(0.05, 0.5) for _ in range(rng.randrange(2, 6))):
+        foot = horizon + depth * ground
+        height = min(KINDS["tree"].height / _EYE * depth * ground, foot * rng.uniform(0.8, 1.05))
+        canvas.stand("tree", rng, rng.uniform(0, canvas.width), foot, height=height)
+
+
+def _road_ahead(canvas: Canvas, rng: Random, horizon: float) -> None:
+    vanish, middle = canvas.width * rng.uniform(0.2, 0.8), canvas.width * rng.uniform(0.2, 0.8)
+    half, far = canvas.width * rng.uniform(0.4, 0.8), canvas.width * 0.02
+    tarmac = shade((92, 94, 100), rng.uniform(0.7, 1.2))
+    height = canvas.height
+
+    def across(depth: float, side: float) -> tuple[float, float]:
+        x = vanish + (middle - vanish) * depth + side * (far + (half - far) * depth)
+        return x, horizon + (height - horizon) * depth
+
+    canvas.surface("road", tarmac, across(0, -1), across(0, 1), across(1, 1), across(1, -1), fade=0.8)
+    for number in range(1, 7):
+        near = number * number / 36
+        canvas.detail(
+            WHITE, *(across(near * share, side) for share, side in ((0.8, -0.02), (0.8, 0.02), (1, 0.02), (1, -0.02)))
+        )
+    if rng.random() < 0.5:
+        near = rng.uniform(0.35, 0.7)
+        for stripe in range(-4, 5):
+            side = stripe / 4.6
+            canvas.detail(
+                WHITE,
+                *(
+                    across(d, s)
+                    for d, s in ((near, side), (near, side + 0.1), (near * 1.3, side + 0.1), (near * 1.3, side))
+                ),
+            )
+
+
+def _road_across(canvas: Canvas, rng: Random, horizon: float) -> None:
+    ground = canvas.height - horizon
+    top, bottom = horizon + ground * rng.uniform(0.12, 0.3), horizon + ground * rng.uniform(0.5, 0.85)
+    tarmac = shade((92, 94, 100), rng.uniform(0.7, 1.2))
+    canvas.surface("road", tarmac, (0, top), (canvas.width, top), (canvas.width, bottom), (0, bottom), fade=0.85)
+    canvas.bar(shade(WHITE, 0.8), 0, bottom, canvas.width, bottom + 3)
+    middle, x = (top + bottom) / 2, rng.uniform(-30, 0)
+    while x < canvas.width:
+        canvas.bar(WHITE, x, middle - 1, x + 22, middle + 1)
+        x += 44
+
+
+def _populate(canvas: Canvas, rng: Random, horizon: float, names: tuple[str, ...], *, most: int = 6) -> None:
+    """Stand up to `most` of the named things on the ground, far ones first."""
+    ground = canvas.height - horizon
+    for depth in sorted(rng.uniform(0.16, 1.0) ** 1.3 for _ in range(rng.randint(2, most))):
+        name = rng.choice(names)
+        foot = horizon + depth * ground
+        height = KINDS[name].height / _EYE * depth * ground * rng.uniform(0.9, 1.1)
+        if height * KINDS[name].aspect < canvas.width * 0.9:
+            canvas.stand(name, rng, rng.uniform(0.03, 0.97) * canvas.width, foot, height=height)
+
+
+def _signals(canvas: Canvas, rng: Random, horizon: float) -> None:
+    ground = canvas.height - horizon
+    for _ in range(rng.randrange(3)):
+        name, depth = (
+            rng.choice(("traffic light", "traffic light", "traffic sign", "stop sign")),
+            rng.uniform(0.15, 0.6),
+        )
+        foot, x = horizon + depth * ground, rng.uniform(0.05, 0.95) * canvas.width
+        metre = depth * ground / _EYE
+        canvas.bar((70, 74, 78), x - metre * 0.05, foot - 2.6 * metre, x + metre * 0.05, foot)
+        canvas.stand(name, rng, x, foot - 2.3 * metre, height=KINDS[name].height * metre)
+
+
+def _cyclist(canvas: Canvas, rng: Random, horizon: float) -> None:
+    depth = rng.uniform(0.35, 0.9)
+    metre = depth * (canvas.height - horizon) / _EYE
+    x, foot = rng.uniform(0.2, 0.8) * canvas.width, horizon + depth * (canvas.height - horizon)
+    wheels, body = KINDS["bicycle"], KINDS["rider"]
+    width = wheels.aspect * metre
+    if canvas.stand("bicycle", rng, x, foot, height=wheels.height * metre):
+        left, top = x - width * 0.28, foot - metre * 1.75
+        drawing = body.draw(rng)
+        canvas.draw("rider", drawing, lambda u, v: (left + u * width * 0.5, top + v * metre * 1.4))

@@ -1,0 +1,93 @@
+"""Publishes the embedded upstream on disk: draws it at first use and keeps it in a cache.
+
+Below the cache, a folder named by the digest of the generator holds `pristine/`, which nobody changes, and
+`published/`, a hard-linked copy that is served and that `touch` moves from edition to edition.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import PIL
+
+from maxsight_assets.sample_upstream import ade20k, bdd100k, coco, openimages
+from maxsight_assets.sample_upstream.defects import BY_NAME
+from maxsight_assets.sample_upstream.studio import Studio
+
+
+def publish(cache: Path) -> Path:
+    """Return the directory to serve, drawing the sample (some seconds) where the cache does not hold it yet.
+
+    Safe to call from several processes at once: each draws into a folder of its own, and the first to finish wins.
+
+    Args:
+        cache: Directory that may be deleted at any time while nothing serves from it.
+
+    Returns:
+        A directory with `coco/`, `openimages/`, `open-images-dataset/`, `bdd100k/` and `ade20k/`.
+    """
+    home = cache / generator_digest()[:16]
+    _once(home / "pristine", draw)
+    _once(home / "published", lambda target: link_tree(home / "pristine", target))
+    return home / "published"
+
+
+def pristine(root: Path) -> Path:
+    """The unchanged first edition that `root` (as `publish` returned it) is a copy of."""
+    return root.with_name("pristine")
+
+
+def draw(root: Path) -> None:
+    """Draw everything into the empty directory `root`; the same bytes each time for one generator digest."""
+    studio = Studio()
+    photos = {str(each.image_id): each for each in coco.draw(studio)}
+    shared = photos[BY_NAME["shared_photo"].twin_image]
+    wild = openimages.draw(studio, shared.scene, shared.flickr_id)
+    leak = BY_NAME["evaluation_leak"]
+    original = next(each for each in wild if each.image_id == leak.twin_image)
+    coco.publish(root / "coco", [*photos.values(), coco.near_copy(leak, original.scene)])
+    openimages.publish(root, wild)
+    bdd100k.publish(root / "bdd100k", bdd100k.draw(studio))
+    ade20k.publish(root / "ade20k", ade20k.draw(studio))
+
+
+def generator_digest() -> str:
+    """Hex digest of all that the bytes depend on: this package, the fingerprint it draws by, and Pillow's version."""
+    digest = hashlib.sha256(PIL.__version__.encode())
+    sources = [each for each in files(__package__).iterdir() if each.name.endswith((".py", ".csv"))]
+    sources.append(files("maxsight_assets.images").joinpath("phash.py"))
+    for source in sorted(sources, key=lambda each: each.name):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Copy a tree by hard links, or by bytes where the file system has none."""
+
+    def link(one: str, other: str) -> None:
+        try:
+            os.link(one, other)
+        except OSError:
+            shutil.copy2(one, other)
+
+    shutil.copytree(source, target, copy_function=link, dirs_exist_ok=True)
+
+
+def _once(target: Path, make: Callable[[Path], None]) -> None:
+    """Make a directory whole or not at all."""
+    if target.is_dir():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
+        made = Path(scratch) / target.name
+        made.mkdir()
+        make(made)
+        try:
+            made.rename(target)
+        except OSError:
+            if not target.is_dir():  # else another process was faster, with the same bytes
+                raise
