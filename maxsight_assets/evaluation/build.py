@@ -16,7 +16,7 @@ import polars as pl
 from maxsight_assets.cleaning.apply import Cleaned, clean
 from maxsight_assets.cleaning.config import CleaningConfig
 from maxsight_assets.formats.coco import write_document
-from maxsight_assets.formats.tables import Tables
+from maxsight_assets.formats.tables import LEDGER, Tables
 from maxsight_assets.labels.space import LabelSpace
 from maxsight_assets.landing.disk import sha256_of
 from maxsight_assets.splitting.ids import stable_ids
@@ -77,7 +77,7 @@ def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: La
     """Write `<set>/annotations.json` for each source, `ledger.parquet` and `contract.json`.
 
     Args:
-        sources: By name (`coco`, `openimages`, ...); those that a profile switches off are left out.
+        sources: By name (`coco`, `openimages`, ...); one that has no image of its evaluation split gives no set.
         root: The directory to write into.
         space: The detector's label space; the id of a category is its class index + 1.
 
@@ -85,9 +85,11 @@ def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: La
         The contract, as it was written.
     """
     sets: dict[str, Any] = {}
-    ledgers = []
+    ledgers = [LEDGER.to_frame()]
     for name, source in sorted(sources.items()):
         split = SPLITS[name]
+        if source.tables.images.filter(pl.col("split") == split).is_empty():
+            continue
         cleaned = _cleaned(name, source)
         ledgers.append(cleaned.ledger)
         path = root / f"{name}_{split}" / ANNOTATIONS
@@ -181,7 +183,7 @@ def _promise(
 ) -> dict[str, Any]:
     """What the contract says of one set."""
     dropped = cleaned.ledger.filter(pl.col("action") == "drop")
-    excluded = dropped.filter(pl.col("kind") == "image").select("image_id", "rule")
+    excluded = dropped.filter((pl.col("kind") == "image") & (pl.col("rule") != "no_boxes")).select("image_id", "rule")
     outside = dropped.filter(pl.col("rule") == "label_outside_space").height
     counted = boxes.filter(pl.col("crowd") == 0).group_by("label").len().sort("label")
     return {

@@ -89,7 +89,8 @@ def evaluation_is_unseen(view: SplitsView) -> Found:
     """No picture of an evaluation set is in a split, not even a near copy; metrics would be a lie."""
     leaked = view.groups.filter(~pl.col("evaluates") & pl.col("evaluates").any().over("group"))
     facts = {"evaluation images": view.evaluation.images.height}
-    return Found(leaked.select(IMAGE_NAME).to_series(), view.groups.height, facts)
+    unread = view.evaluation.problems if view.evaluation.paths else ("no evaluation set is published",)
+    return Found([*unread, *leaked.select(IMAGE_NAME).to_series()], view.groups.height, facts)
 
 
 @rule(REBUILD, severity="error", blocking=True)

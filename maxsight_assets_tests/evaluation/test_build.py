@@ -135,6 +135,13 @@ def test_images_of_other_splits_are_not_in_the_set(tmp_path: Path) -> None:
     assert pl.read_parquet(tmp_path / "ledger.parquet").is_empty()
 
 
+def test_a_source_whose_evaluation_split_was_not_landed_gives_no_set(tmp_path: Path) -> None:
+    source = source_of([image("1", split="train2017")], [box("5", "1", split="train2017")])
+
+    assert build_sets({"coco": source}, tmp_path, space=SPACE)["sets"] == {}
+    assert not (tmp_path / COCO_SET).exists()
+
+
 def test_a_detection_on_a_crowd_or_a_depiction_is_neither_rewarded_nor_punished(tmp_path: Path) -> None:
     boxes = [
         box("5", "1"),
@@ -165,7 +172,7 @@ def test_an_image_without_boxes_stays_only_where_annotators_looked_for_everythin
 
     assert contract["sets"]["coco_val2017"]["images"] == 2
     assert contract["sets"]["openimages_validation"]["images"] == 1
-    assert contract["sets"]["openimages_validation"]["excluded_images"] == {"0b": "no_boxes"}
+    assert contract["sets"]["openimages_validation"]["dropped"] == {"image no_boxes": 1}
 
 
 def test_coco_keeps_its_image_ids_and_others_get_ids_that_do_not_depend_on_their_neighbours(tmp_path: Path) -> None:

@@ -178,6 +178,15 @@ def test_a_picture_that_is_shared_is_found_by_content_likeness_and_flickr_id(
     assert rule.blocking
 
 
+def test_splits_are_not_called_unseen_where_no_evaluation_set_can_be_read(tmp_path: Path) -> None:
+    view = Written(tmp_path).splits_view()
+    (view.evaluation.root / SET / "annotations.json").write_text("{", encoding="utf-8")
+    empty = replace(view, evaluation=replace(view.evaluation, root=tmp_path / "nothing"))
+
+    assert splits.evaluation_is_unseen.judge(view).examples[0].startswith(f"{SET}/annotations.json")
+    assert splits.evaluation_is_unseen.judge(empty).examples == ("no evaluation set is published",)
+
+
 def test_near_copies_are_let_be_where_a_person_asked_for_exact_ones_only(tmp_path: Path) -> None:
     written = Written(tmp_path)
     _near_copy(tmp_path / "data", of=1, to=5)
