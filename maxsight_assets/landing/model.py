@@ -5,7 +5,7 @@ Plain frozen data, safe to compare and to pass between threads. How bytes move l
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -23,15 +23,17 @@ class RemoteFile:
         bytes: Its length, where the catalog states it.
         sha256: Lower-case hex digest, where the catalog or an earlier landing states it. The same for `md5`, `sha1`.
         on_change: What other bytes than the pinned ones mean: `stop` until a person accepts them, or `follow`.
+        mirror_env: Environment variable that points the dataset to a mirror; messages name it where upstream refuses.
     """
 
     key: str
-    url: str
+    url: str = field(repr=False)  # may hold a token
     bytes: int | None = None
     sha256: str | None = None
     md5: str | None = None
     sha1: str | None = None
     on_change: Literal["stop", "follow"] = "follow"
+    mirror_env: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,239 @@
+"""The one way to upstream: probes, downloads and reads ranges of objects over https, http, s3, hf and file.
+
+All traffic of a run goes through one `Client`, so that its limits, credentials and cancel event hold for all of it.
+"""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from maxsight_assets.errors import Cancelled, LandingError, TransientError, VerificationFailed
+from maxsight_assets.landing import disk_origin
+from maxsight_assets.landing.addresses import address_of
+from maxsight_assets.landing.guard import Guard, host_port
+from maxsight_assets.landing.http import Http
+from maxsight_assets.landing.model import Landed, Missing, Probe, RemoteFile
+from maxsight_assets.landing.options import Credentials, Limits, Progress
+from maxsight_assets.landing.parallel import Throttle
+from maxsight_assets.landing.redact import scrub
+from maxsight_assets.landing.reply import Absent, Again, Ask, Attempts, PastEnd, Reply, VersionChanged, WrongRange
+from maxsight_assets.landing.transfer import Download, NotGiven, read_range
+from maxsight_assets.landing.watch import Watch
+
+__all__ = ["Client", "Credentials", "Limits", "Progress"]
+
+DEFAULT_LIMITS = Limits()
+NO_CREDENTIALS = Credentials()
+
+log = logging.getLogger(__name__)
+
+
+class Client:
+    """Connections to upstream; a context manager, safe to use from many threads.
+
+    Args:
+        limits: Bounds of time, size, tries and redirects.
+        credentials: Whom to say one is; nothing is read from the environment.
+        cancel: When set, everything under way ends within seconds with `Cancelled`.
+        progress: Hears of the bytes that arrive.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        credentials: Credentials = NO_CREDENTIALS,
+        cancel: threading.Event | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.limits = limits
+        self._credentials = credentials
+        self._cancel = cancel or threading.Event()
+        self._progress = progress
+        self._watch = Watch(limits, self._cancel)
+        named = (credentials.s3_endpoint, credentials.hf_endpoint)  # a person named them: they may be private
+        own = frozenset(host_port(urlsplit(url)) for url in named if url)
+        self._guard = Guard(limits.loopback_allowed | own)
+        self._http = Http(limits, self._guard, self._watch)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close idle connections and stop watching."""
+        self._http.close()
+        self._watch.close()
+
+    def probe(self, file: RemoteFile) -> Probe:
+        """What upstream says of an object, without fetching it.
+
+        Raises:
+            TransientError, Cancelled, LandingError: As in `download`.
+        """
+        with self._clean():
+            if file.url.startswith("file:"):
+                return disk_origin.probe(file)
+            attempts = Attempts(file.key, self.limits, self._cancel)
+            while True:
+                try:
+                    return self._probe_once(file)
+                except Again as fault:
+                    attempts.failed(fault)
+                except Absent as absent:
+                    raise NotGiven(file, absent) from None
+
+    def _probe_once(self, file: RemoteFile) -> Probe:
+        """By HEAD; where HEAD is refused, by a GET of the first byte (presigned addresses allow just one method)."""
+        address = address_of(file, self._credentials)
+        try:
+            with contextlib.closing(self._http.open(address, Ask(), method="HEAD")) as reply:
+                return reply.probe
+        except (Absent, LandingError) as refusal:
+            if isinstance(refusal, Cancelled) or (isinstance(refusal, Absent) and refusal.status in (401, 404, 410)):
+                raise
+            try:
+                with contextlib.closing(self._http.open(address, Ask(0, 1))) as reply:
+                    return reply.probe
+            except PastEnd:
+                return Probe(0, None, None, ranges=False)
+            except (WrongRange, VersionChanged):
+                raise refusal from None
+
+    def download(self, file: RemoteFile, dest: Path) -> Landed:
+        """Bring a whole object to `dest`, taking up what an earlier try left beside it.
+
+        Args:
+            file: The object.
+            dest: Path to write; replaced at once when the object is whole, verified and on the disk.
+
+        Raises:
+            TransientError: Upstream or the line failed too often; what arrived is kept for the next run.
+            VerificationFailed: Other bytes than expected, also after one clean retry; nothing is kept.
+            UpstreamChanged: A pinned file that is to stop on a change has other bytes.
+            Cancelled: The cancel event was set; what arrived is kept.
+            LandingError: Refused or forbidden; the text says what to do.
+        """
+        with self._clean():
+            return self._download(file, dest, durable=True)
+
+    def _download(self, file: RemoteFile, dest: Path, *, durable: bool, abort: threading.Event | None = None) -> Landed:
+        return Download(
+            self._open,
+            file,
+            dest,
+            limits=self.limits,
+            cancel=self._cancel,
+            progress=self._progress,
+            durable=durable,
+            abort=abort,
+            plain=file.url.startswith("http://") and not self._guard.is_allowed(file.url),
+        ).run()
+
+    def read_range(
+        self, file: RemoteFile, start: int, length: int, *, probe: Probe, abort: threading.Event | None = None
+    ) -> bytes:
+        """Exactly `length` bytes from `start`, of the version that `probe` saw.
+
+        Args:
+            file: The object.
+            start: Offset of the first byte.
+            length: Bytes to read; they are held in memory.
+            probe: The version.
+            abort: Ends the read when set, beside the client's cancel event.
+
+        Raises:
+            TransientError: Also where upstream holds another version by now.
+            VerificationFailed: Where upstream does not give that range.
+            Cancelled, LandingError: As in `download`.
+        """
+        with self._clean():
+            try:
+                ask = Ask(start, length, probe, abort)
+                return read_range(self._open, file, ask, self.limits, cancel=self._cancel)
+            except VersionChanged:
+                raise TransientError(f"{file.key}: it changed upstream while it was read; rerun") from None
+            except (WrongRange, PastEnd) as fault:
+                raise VerificationFailed(f"{file.key}: upstream does not give the asked range: {fault}") from None
+
+    def download_many(
+        self, files: Iterable[tuple[RemoteFile, Path]], *, connections: int = 32
+    ) -> Iterator[tuple[RemoteFile, Landed | Missing]]:
+        """Bring many objects to disk over at most `connections` connections, fewer while upstream is busy.
+
+        Files are renamed into place when whole but not synced one by one: sync the tree once, before it is relied on.
+
+        Args:
+            files: Objects and the paths to write; read as connections get free.
+            connections: Most connections at a time.
+
+        Yields:
+            Each object with what became of it, in the order of completion. One that upstream does not give, or that is
+            not what its hash says, is `Missing`.
+
+        Raises:
+            Cancelled, UpstreamChanged, LandingError: As in `download`, where they concern more than one object.
+        """
+        throttle = Throttle(connections)
+        abort = threading.Event()
+        todo = iter(files)
+        begun: dict[Future[Landed | Missing], RemoteFile] = {}
+        pool = ThreadPoolExecutor(connections, thread_name_prefix="landing-many")
+        try:
+            while True:
+                while len(begun) < 2 * connections and (pair := next(todo, None)) is not None:
+                    begun[pool.submit(self._one_of_many, *pair, throttle, abort)] = pair[0]
+                if not begun:
+                    return
+                done, _ = wait(begun, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield begun.pop(future), future.result()
+        finally:
+            abort.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _one_of_many(
+        self, file: RemoteFile, dest: Path, throttle: Throttle, abort: threading.Event
+    ) -> Landed | Missing:
+        throttle.acquire()
+        try:
+            with self._clean():
+                return self._download(file, dest, durable=False, abort=abort)
+        except (TransientError, VerificationFailed) as error:
+            return Missing(file, str(error))
+        except NotGiven as error:
+            if error.status == 401:
+                raise
+            return Missing(file, error.said)
+        finally:
+            throttle.release()
+
+    def _open(self, file: RemoteFile, ask: Ask) -> Reply:
+        if self._cancel.is_set():
+            raise Cancelled(f"{file.key}: cancelled; what arrived is kept, rerun to resume")
+        if file.url.startswith("file:"):
+            return disk_origin.open_file(file, ask)
+        address = address_of(file, self._credentials)
+        return self._http.open(address, ask, shortcut=ask.length is not None)
+
+    @contextlib.contextmanager
+    def _clean(self) -> Iterator[None]:
+        """Errors that leave hold no secret, neither in their text nor in a chained exception."""
+        try:
+            yield
+        except LandingError as error:
+            secrets = self._credentials.secrets()
+            error.args = tuple(scrub(arg, secrets) if isinstance(arg, str) else arg for arg in error.args)
+            error.__cause__ = None
+            error.__context__ = None
+            error.__suppress_context__ = True
+            raise

@@ -1,0 +1,403 @@
+"""One HTTP exchange under our own rules: each redirect vetted, headers dropped across hosts, every answer judged.
+
+Built on requests and urllib3, because these rules cannot be kept through a client that follows redirects by itself.
+Retries, resuming and hashing are the caller's (`landing.transfer`).
+"""
+
+import contextlib
+import email.utils
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.connection import create_connection
+
+from maxsight_assets.errors import Cancelled, LandingError
+from maxsight_assets.landing.guard import Guard, host_port
+from maxsight_assets.landing.model import Probe
+from maxsight_assets.landing.options import Limits
+from maxsight_assets.landing.redact import scrub, scrub_url
+from maxsight_assets.landing.reply import (
+    CHUNK_BYTES,
+    Absent,
+    Again,
+    Ask,
+    PastEnd,
+    VersionChanged,
+    WrongRange,
+    content_range,
+    strong,
+)
+from maxsight_assets.landing.watch import Exchange, Watch
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+REFUSED = frozenset({401, 403, 404, 410})
+AGENT = "maxsight-assets"
+
+Signer = Callable[[str, str, Mapping[str, str]], Mapping[str, str]]
+"""(method, url, headers) -> headers to add; called for each request to the first host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an object is, and what it takes to be given it.
+
+    Attributes:
+        url: http(s) address without user and password.
+        remedy: What a person can do where it is refused.
+        sign: Makes the headers that prove who asks; never sent to another host.
+        if_match: Whether the server honours If-Match on a GET (S3), beside If-Range.
+    """
+
+    url: str = field(repr=False)
+    remedy: str
+    sign: Signer | None = field(default=None, repr=False)
+    if_match: bool = False
+
+
+class HttpReply:
+    """A vetted answer whose body has not been read yet; see `reply.Reply`."""
+
+    def __init__(
+        self,
+        answer: requests.Response,
+        exchange: Exchange,
+        watch: Watch,
+        *,
+        start: int,
+        length: int | None,
+        probe: Probe,
+        published_sha256: str | None,
+    ) -> None:
+        self._answer = answer
+        self._exchange = exchange
+        self._watch = watch
+        self.start = start
+        self.length = length
+        self.probe = probe
+        self.encoded = answer.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
+        self.published_sha256 = published_sha256
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it arrives; decoded where the server encoded it unasked."""
+        received = 0
+        while True:
+            self._exchange.reading()
+            try:
+                data: bytes = self._answer.raw.read1(CHUNK_BYTES, decode_content=self.encoded)
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                raise self._ended(error) from None
+            self._exchange.read(len(data))
+            if not data:
+                break
+            received += len(data)
+            yield data
+        if self._exchange.verdict:
+            raise self._ended(None)
+        if self.length is not None and not self.encoded and received != self.length:
+            raise Again(f"the body ended after {received:,} of {self.length:,} bytes")
+
+    def close(self) -> None:
+        """Return the connection to the pool where the body was read to its end, else close it."""
+        self._watch.end(self._exchange)
+        self._answer.close()
+
+    def _ended(self, error: Exception | None) -> Exception:
+        return _ended(self._exchange, error)
+
+
+def _ended(exchange: Exchange, error: Exception | None) -> Exception:
+    if exchange.cancelled:
+        return Cancelled("cancelled; what arrived is kept, rerun to resume")
+    return Again(exchange.verdict or scrub(error))
+
+
+class Http:
+    """Exchanges with http(s) servers; thread-safe.
+
+    Args:
+        limits: Time, size and hop bounds.
+        guard: Vets every address.
+        watch: Ends slow and cancelled exchanges.
+        connections: Idle connections that are kept for a host.
+    """
+
+    def __init__(self, limits: Limits, guard: Guard, watch: Watch, *, connections: int = 64) -> None:
+        self._limits = limits
+        self._guard = guard
+        self._watch = watch
+        self._session = requests.Session()
+        self._session.cookies.set_policy(_NoCookies())
+        self._session.auth = _as_it_is  # keeps ~/.netrc out
+        adapter = _Adapter(guard, watch, connections)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+        self._environments: dict[str, Any] = {}
+        self._final: dict[str, str] = {}
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._session.close()
+
+    def open(self, address: Address, ask: Ask, *, method: str = "GET", shortcut: bool = False) -> HttpReply:
+        """Ask for an object and judge the answer's header.
+
+        Args:
+            address: Where the object is.
+            ask: Which part of which version.
+            method: `GET` or `HEAD`.
+            shortcut: Go straight to where an earlier request was redirected to; asks anew once where that is refused.
+
+        Raises:
+            Again, VersionChanged, WrongRange, PastEnd, Absent: See there.
+            LandingError: Forbidden redirects, certificate errors, answers that make no sense.
+        """
+        headers = {"Accept-Encoding": "identity", "User-Agent": AGENT, "Accept": "*/*"}
+        if ask.ranged:
+            headers["Range"] = ask.header()
+        if ask.since is not None:
+            headers.update(_conditions(ask.since, if_match=address.if_match))
+        exchange = self._watch.begin(ask.abort)
+        try:
+            known = self._final.get(address.url) if shortcut else None
+            answer, published = self._follow(address, headers, method, exchange, known)
+            if known and answer.status_code in REFUSED:  # a presigned address that has expired
+                answer.close()
+                answer, published = self._follow(address, headers, method, exchange, None)
+            exchange.headers_arrived()
+            try:
+                return self._judge(answer, address, ask, exchange, published)
+            except BaseException:
+                answer.close()
+                raise
+        except BaseException:
+            self._watch.end(exchange)
+            raise
+
+    def _follow(
+        self, address: Address, headers: Mapping[str, str], method: str, exchange: Exchange, known: str | None
+    ) -> tuple[requests.Response, str | None]:
+        """The answer after at most `max_redirects` vetted hops, and the digest that a hop stated."""
+        url = known or address.url
+        published = None
+        self._guard.check(url)
+        for _ in range(self._limits.max_redirects + 1):
+            sent = dict(headers)
+            if address.sign and _origin(url) == _origin(address.url):
+                sent.update(address.sign(method, url, sent))
+            answer = self._send(method, url, sent, exchange)
+            published = published or _linked_sha256(answer)
+            target = answer.headers.get("Location")
+            if answer.status_code not in REDIRECTS or not target:
+                self._final[address.url] = url
+                return answer, published
+            answer.close()
+            target = urljoin(url, target)
+            self._guard.check_hop(url, target)
+            url = target
+        raise LandingError(
+            f"{scrub_url(address.url)}: more than {self._limits.max_redirects} redirects; {address.remedy}"
+        )
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], exchange: Exchange) -> requests.Response:
+        request = self._session.prepare_request(requests.Request(method, url, headers=dict(headers)))
+        timeout = (self._limits.connect_timeout_s, self._limits.header_timeout_s)
+        try:
+            with self._watch.sending(exchange):
+                return self._session.send(
+                    request, stream=True, allow_redirects=False, timeout=timeout, **self._environment(url)
+                )
+        except requests.exceptions.SSLError as error:
+            if exchange.verdict:
+                raise _ended(exchange, None) from None
+            raise _tls_fault(url, error) from None
+        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
+            raise _ended(exchange, error) from None
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+            raise LandingError(f"{scrub_url(url)}: {scrub(error)}") from None
+
+    def _environment(self, url: str) -> Any:
+        """Proxies and certificates that the environment names for a host."""
+        origin = _origin(url)
+        if origin not in self._environments:
+            self._environments[origin] = self._session.merge_environment_settings(url, {}, True, None, None)
+            self._environments[origin].pop("stream")
+        return self._environments[origin]
+
+    def _judge(
+        self, answer: requests.Response, address: Address, ask: Ask, exchange: Exchange, published: str | None
+    ) -> HttpReply:
+        status, headers = answer.status_code, answer.headers
+        said = f"{status} {scrub(answer.reason or '')}".strip()
+        if status in BUSY:
+            raise Again(said, wait_s=_retry_after(headers.get("Retry-After")), busy=status in (429, 503))
+        if status in REFUSED:
+            body = b"" if status in (404, 410) else _error_body(answer)
+            if b"RequestTimeTooSkewed" in body:
+                raise LandingError(f"{scrub_url(address.url)}: {said}: this machine's clock is wrong; set it and rerun")
+            raise Absent(status, said, address.remedy)
+        if status == 412:
+            raise VersionChanged(said)
+        if status == 416:
+            raise PastEnd(_total_of_416(headers.get("Content-Range")))
+        if status not in (200, 206):
+            raise LandingError(f"{scrub_url(address.url)}: {said} is no answer to a download; {address.remedy}")
+        if status == 206:
+            if not ask.ranged:
+                raise WrongRange("a partial answer to a whole request")
+            length, total = content_range(headers.get("Content-Range"), ask)
+            start, length_sent = ask.start, _length(headers)
+            if length_sent is not None and length_sent != length:
+                raise WrongRange(f"Content-Length {length_sent:,} for a range of {length:,} bytes")
+            known: int | None = length
+        else:
+            start, known = 0, _length(headers)
+            total = known
+        ranges = status == 206 or headers.get("Accept-Ranges", "").lower() == "bytes"
+        probe = Probe(total, headers.get("ETag"), headers.get("Last-Modified"), ranges)
+        reply = HttpReply(
+            answer, exchange, self._watch, start=start, length=known, probe=probe, published_sha256=published
+        )
+        if reply.encoded:
+            reply.probe = Probe(None, probe.etag, probe.last_modified, ranges=False)
+        if status == 206 and ask.since is not None:
+            _same_version(reply.probe, ask.since)
+        if (total or 0) > self._limits.max_bytes:
+            raise LandingError(
+                f"{scrub_url(address.url)}: {total:,} bytes, more than the {self._limits.max_bytes:,} allowed"
+            )
+        return reply
+
+
+def _same_version(now: Probe, before: Probe) -> None:
+    if before.etag and now.etag != before.etag:
+        raise VersionChanged("another ETag than before")
+    if not before.etag and before.last_modified and now.last_modified not in (None, before.last_modified):
+        raise VersionChanged("another Last-Modified than before")
+
+
+def _conditions(since: Probe, *, if_match: bool) -> dict[str, str]:
+    etag = strong(since)
+    if etag is None:
+        return {"If-Range": since.last_modified} if since.last_modified else {}
+    return {"If-Match": etag} if if_match else {"If-Range": etag}
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{host_port(parts)}"
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
+    text = headers.get("Content-Length", "").strip()
+    return int(text) if re.fullmatch(r"\d+", text) and "Transfer-Encoding" not in headers else None
+
+
+def _total_of_416(text: str | None) -> int | None:
+    found = re.match(r"bytes \*/(\d+)$", text or "")
+    return int(found[1]) if found else None
+
+
+def _linked_sha256(answer: requests.Response) -> str | None:
+    """The digest that Hugging Face states for a file in large-file storage."""
+    text = answer.headers.get("X-Linked-Etag", "").strip('"').lower()
+    return text if re.fullmatch(r"[0-9a-f]{64}", text) else None
+
+
+def _error_body(answer: requests.Response) -> bytes:
+    with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
+        return bytes(answer.raw.read(4096))
+    return b""
+
+
+def _retry_after(text: str | None) -> float | None:
+    """Seconds that a Retry-After (seconds or a date) asks for."""
+    if not text:
+        return None
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        then = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
+    return max(0.0, (then - datetime.fromtimestamp(time.time(), UTC)).total_seconds())
+
+
+def _tls_fault(url: str, error: Exception) -> Exception:
+    text = scrub(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate" in text.lower() or "WRONG_VERSION" in text:
+        return LandingError(
+            f"{scrub_url(url)}: the server's certificate cannot be trusted ({text}); nothing was fetched. "
+            "Certificates of your own go into REQUESTS_CA_BUNDLE"
+        )
+    return Again(text)
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[name-defined,misc]
+    """No host sets or gets a cookie."""
+
+    def __init__(self) -> None:
+        super().__init__(allowed_domains=[])
+
+
+class _Guarded:
+    """A connection that only goes to vetted IP addresses, and tells the watcher its socket."""
+
+    guard: Guard
+    watch: Watch
+
+    def _new_conn(self: Any) -> socket.socket:
+        fault: Exception = OSError("no address")
+        try:
+            addresses = self.guard.resolve(self.host, self.port)
+        except OSError as error:
+            raise urllib3.exceptions.NewConnectionError(self, f"{self.host} does not resolve: {error}") from None
+        for address in addresses:
+            try:
+                return create_connection(
+                    (address, self.port),
+                    self.timeout,
+                    source_address=self.source_address,
+                    socket_options=self.socket_options,
+                )
+            except OSError as error:
+                fault = error
+        raise urllib3.exceptions.NewConnectionError(self, f"{self.host}:{self.port}: {fault}")
+
+    def request(self: Any, *args: Any, **kwargs: Any) -> None:
+        super().request(*args, **kwargs)  # type: ignore[misc]
+        self.watch.attach(self.sock)
+
+
+class _Adapter(HTTPAdapter):
+    """Pools of guarded connections; no retries of its own."""
+
+    def __init__(self, guard: Guard, watch: Watch, connections: int) -> None:
+        ways = {"guard": guard, "watch": watch}
+        plain = type("GuardedHTTPConnection", (_Guarded, HTTPConnection), ways)
+        secure = type("GuardedHTTPSConnection", (_Guarded, HTTPSConnection), ways)
+        self._pools = {
+            "http": type("GuardedHTTPPool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": plain}),
+            "https": type("GuardedHTTPSPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": secure}),
+        }
+        super().__init__(pool_connections=16, pool_maxsize=connections, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools

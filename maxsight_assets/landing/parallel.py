@@ -1,0 +1,96 @@
+"""Bounded work in threads: results in order with a few made ahead, and a number of connections that adapts."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from maxsight_assets.landing.options import Progress
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+PROGRESS_EVERY_S = 0.3
+
+
+def in_order(
+    work: Callable[[Item, threading.Event], Result], items: Iterable[Item], *, workers: int, ahead: int
+) -> Iterator[Result]:
+    """Results of `work(item, abort)` in the order of the items, at most `ahead` of them begun and not yet taken.
+
+    `abort` is set when the first error, or the end of the iteration, makes the rest pointless.
+    """
+    abort = threading.Event()
+    begun: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="landing")
+    try:
+        for item in items:
+            begun.append(pool.submit(work, item, abort))
+            if len(begun) >= ahead:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+    finally:
+        abort.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Throttle:
+    """How many connections upstream bears: halved when it is busy, one more after a full round of successes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._limit = float(most)
+        self._used = 0
+        self._cond = threading.Condition()
+        self._cut_at = 0.0
+
+    @property
+    def limit(self) -> int:
+        """Connections that are allowed now."""
+        return max(1, int(self._limit))
+
+    def acquire(self) -> None:
+        """Wait for a free connection."""
+        with self._cond:
+            while self._used >= self.limit:
+                self._cond.wait()
+            self._used += 1
+
+    def release(self, *, busy: bool = False) -> None:
+        """Give it back, saying whether upstream was busy."""
+        with self._cond:
+            self._used -= 1
+            now = time.monotonic()
+            if not busy:
+                self._limit = min(self._most, self._limit + 1 / self._limit)
+            elif now - self._cut_at > 1.0:  # answers to one burst count once
+                self._limit, self._cut_at = max(1.0, self._limit / 2), now
+            self._cond.notify_all()
+
+
+class Meter:
+    """Counts bytes and passes them on to a `Progress` now and then; thread-safe."""
+
+    def __init__(self, progress: Progress | None, label: str, total: int | None, done: int = 0) -> None:
+        self._progress = progress
+        self._label = label
+        self._total = total
+        self._done = done
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def add(self, count: int) -> None:
+        """`count` more bytes are there."""
+        if self._progress is None:
+            return
+        with self._lock:
+            self._done += count
+            now = time.monotonic()
+            if now < self._next and self._done != self._total:
+                return
+            self._next = now + PROGRESS_EVERY_S
+            done = self._done
+        self._progress(self._label, done, self._total)

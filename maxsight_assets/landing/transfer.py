@@ -1,0 +1,323 @@
+"""Brings one whole object to disk: resume, retry, start again, verify; the rules of each fault in one loop.
+
+How bytes are asked for is the origin's (`landing.http`, `landing.disk_origin`); where they wait is `landing.partial`.
+"""
+
+import contextlib
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from maxsight_assets.errors import LandingError, TransientError, UpstreamChanged, VerificationFailed
+from maxsight_assets.landing import kinds
+from maxsight_assets.landing.model import Landed, Level, Probe, RemoteFile
+from maxsight_assets.landing.options import Limits, Progress
+from maxsight_assets.landing.parallel import Meter, in_order
+from maxsight_assets.landing.partial import Partial
+from maxsight_assets.landing.reply import (
+    Absent,
+    Again,
+    Ask,
+    Attempts,
+    PastEnd,
+    Reply,
+    VersionChanged,
+    WrongRange,
+    strong,
+)
+
+PROGRESS_BYTES = 256 << 10
+"""A try that brought this much counts as progress; one that brought less counts against `Limits.attempts`."""
+
+_MD5 = re.compile(r'"?([0-9a-f]{32})"?$')
+
+log = logging.getLogger(__name__)
+
+Open = Callable[[RemoteFile, Ask], Reply]
+
+
+class _Unfit(Exception):
+    """What came is not the file; worth one clean retry."""
+
+
+class NotGiven(LandingError):
+    """Upstream refuses one object (401, 403, 404, 410).
+
+    Attributes:
+        status: The HTTP status.
+        said: Status and reason, for instance `404 Not Found`.
+    """
+
+    def __init__(self, file: RemoteFile, absent: Absent) -> None:
+        super().__init__(f"{file.key}: {absent.said}; {absent.remedy}")
+        self.status = absent.status
+        self.said = absent.said
+
+
+def read_range(
+    opened: Open,
+    file: RemoteFile,
+    ask: Ask,
+    limits: Limits,
+    *,
+    cancel: threading.Event,
+) -> bytes:
+    """Exactly the asked bytes of exactly the asked version.
+
+    Raises:
+        VersionChanged, WrongRange, PastEnd: Where upstream has not got them.
+        TransientError, Cancelled, LandingError: As in `download`.
+    """
+    length = ask.length or 0
+    data = bytearray()
+    attempts = Attempts(file.key, limits, cancel)
+    while len(data) < length:
+        before = len(data)
+        part = Ask(ask.start + before, length - before, ask.since, ask.abort)
+        try:
+            with contextlib.closing(opened(file, part)) as reply:
+                if reply.start != part.start or reply.encoded:
+                    if ask.since and reply.probe.etag != ask.since.etag:
+                        raise VersionChanged("another ETag than before")
+                    raise WrongRange("the range was ignored")
+                for chunk in reply.chunks():
+                    data += chunk
+        except Again as fault:
+            if len(data) - before >= PROGRESS_BYTES:
+                attempts.progressed()
+            attempts.failed(fault)
+        except Absent as absent:
+            raise NotGiven(file, absent) from None
+    if len(data) != length:
+        raise WrongRange(f"{len(data):,} bytes for a range of {length:,}")
+    return bytes(data)
+
+
+class Download:
+    """One object on its way to disk.
+
+    Args:
+        opened: Asks upstream for a part of an object.
+        file: The object.
+        dest: Where it goes.
+        limits: Bounds.
+        cancel: Ends it.
+        progress: Hears of it.
+        durable: Whether the bytes must be on the disk before the file gets its name.
+        abort: Ends it too.
+        plain: Whether it comes over plain http from a server that is not allow-listed.
+    """
+
+    def __init__(
+        self,
+        opened: Open,
+        file: RemoteFile,
+        dest: Path,
+        *,
+        limits: Limits,
+        cancel: threading.Event,
+        progress: Progress | None,
+        durable: bool = True,
+        abort: threading.Event | None = None,
+        plain: bool = False,
+    ) -> None:
+        self._open = opened
+        self._file = file
+        self._dest = dest
+        self._limits = limits
+        self._cancel = cancel
+        self._progress = progress
+        self._durable = durable
+        self._abort = abort
+        self._plain = plain
+        self._partial = Partial(file, dest)
+        self._parallel = True
+        self._sha256 = file.sha256
+        self._answer: Probe | None = None
+
+    def run(self) -> Landed:
+        """Fetch, verify, name.
+
+        Raises:
+            TransientError: After the last try; what arrived is kept for the next run.
+            VerificationFailed: Other bytes than expected, twice; nothing is kept.
+            UpstreamChanged: The same, for a pinned file that upstream has replaced.
+            Cancelled: The cancel event was set; what arrived is kept.
+            LandingError: Refused, forbidden, not trusted: no further try would help.
+        """
+        try:
+            first = self._attempt()
+            if isinstance(first, Landed):
+                return first
+            second = self._attempt()
+            if isinstance(second, Landed):
+                return second
+            raise self._verdict(first, second)
+        finally:
+            self._partial.close()
+
+    def _attempt(self) -> Landed | str:
+        """The landed file, or what is wrong with what came."""
+        try:
+            self._fill()
+            level = self._verify()
+        except _Unfit as unfit:
+            self._partial.restart(None)
+            return str(unfit)
+        partial = self._partial
+        partial.finish(self._dest, durable=self._durable)
+        sha256 = partial.digest("sha256") or ""
+        probe = self._answer or partial.probe or Probe(partial.offset, None, None, ranges=False)
+        return Landed(self._dest, partial.offset, sha256, partial.digest("md5"), level, probe)
+
+    def _fill(self) -> None:
+        """Bring the partial file to the object's end."""
+        partial, file = self._partial, self._file
+        attempts = Attempts(file.key, self._limits, self._cancel)
+        restarts = wrong = 0
+        while True:
+            if partial.offset and not partial.resumable():
+                partial.restart(None)
+            before = partial.offset
+            if before and partial.probe and partial.probe.bytes == before:
+                return
+            try:
+                with contextlib.closing(self._open(file, self._ask())) as reply:
+                    self._take(reply)
+                    return
+            except Again as fault:
+                if partial.offset - before >= PROGRESS_BYTES:
+                    attempts.progressed()
+                partial.save()
+                attempts.failed(fault)
+                continue
+            except PastEnd as end:
+                if partial.offset and partial.offset in (end.total, file.bytes):
+                    return
+            except VersionChanged:
+                pass
+            except WrongRange as fault:
+                wrong += 1
+                self._parallel = False
+                if wrong > 1:
+                    raise VerificationFailed(
+                        f"{file.key}: upstream answers ranges wrongly ({fault}); nothing is kept, try another mirror"
+                    ) from None
+            except Absent as absent:
+                raise NotGiven(file, absent) from None
+            restarts += 1
+            partial.restart(None)
+            if restarts >= self._limits.attempts:
+                raise TransientError(f"{file.key}: it changes upstream while it is downloaded; rerun later")
+
+    def _ask(self) -> Ask:
+        offset = self._partial.offset
+        return Ask(offset, None, self._partial.probe, self._abort) if offset else Ask(abort=self._abort)
+
+    def _take(self, reply: Reply) -> None:
+        """Append an answer's body, from the network's side in one stream or in parallel ranges."""
+        partial, file = self._partial, self._file
+        self._sha256 = self._file.sha256 or reply.published_sha256
+        self._answer = reply.probe
+        self._check_size(reply)
+        if reply.start != partial.offset or partial.offset == 0:
+            partial.restart(reply.probe, also=self._hashes(reply.probe), fixed=not reply.encoded)
+        meter = Meter(self._progress, file.key, reply.probe.bytes or file.bytes, partial.offset)
+        for data in self._bodies(reply):
+            partial.write(data)
+            meter.add(len(data))
+            if partial.offset > self._limits.max_bytes:
+                raise LandingError(f"{file.key}: more than the {self._limits.max_bytes:,} bytes allowed")
+        if reply.length is None and file.bytes is not None and partial.offset < file.bytes:
+            raise Again(f"the body ended after {partial.offset:,} of {file.bytes:,} bytes")
+
+    def _bodies(self, reply: Reply) -> Iterator[bytes]:
+        probe, offset = reply.probe, self._partial.offset
+        total = probe.bytes
+        wide = total is not None and total - offset > self._limits.parallel_from
+        if not (wide and total and self._parallel and probe.ranges and strong(probe) and not reply.encoded):
+            yield from reply.chunks()
+            return
+        reply.close()
+        size = self._limits.part_bytes
+        spans = ((start, min(size, total - start)) for start in range(offset, total, size))
+
+        def read(span: tuple[int, int], abort: threading.Event) -> bytes:
+            ask = Ask(span[0], span[1], probe, abort)
+            return read_range(self._open, self._file, ask, self._limits, cancel=self._cancel)
+
+        connections = self._limits.connections
+        yield from in_order(read, spans, workers=connections, ahead=connections + 2)
+
+    def _hashes(self, probe: Probe) -> list[str]:
+        needed = {name for name in ("md5", "sha1") if getattr(self._file, name)}
+        if self._etag_md5(probe):
+            needed.add("md5")
+        return sorted(needed)
+
+    def _etag_md5(self, probe: Probe) -> str | None:
+        """The md5 that an S3 ETag may be (not that of a multipart upload, nor of an encrypted object)."""
+        found = _MD5.match(probe.etag or "")
+        return found[1] if found and self._file.url.startswith("s3://") else None
+
+    def _check_size(self, reply: Reply) -> None:
+        expected, stated = self._file.bytes, reply.probe.bytes
+        if expected is not None and stated is not None and expected != stated:
+            with contextlib.suppress(Again, StopIteration):
+                head = next(reply.chunks()) if reply.start == 0 else b""
+                self._check_kind(head[: kinds.HEAD_BYTES])
+            raise _Unfit(f"{expected:,} bytes expected, upstream has {stated:,}")
+
+    def _check_kind(self, head: bytes) -> None:
+        wrong = kinds.mismatch(self._file.key, head)
+        if wrong:
+            raise VerificationFailed(
+                f"{self._file.key}: {wrong}; nothing is kept. Open the address in a browser to see what it wants"
+            )
+
+    def _verify(self) -> Level:
+        """Compare what came with all that is known of it.
+
+        Raises:
+            _Unfit: Where it differs.
+            VerificationFailed: Where it is another kind of file.
+        """
+        file, partial = self._file, self._partial
+        try:
+            self._check_kind(partial.head(kinds.HEAD_BYTES))
+        except VerificationFailed:
+            partial.restart(None)
+            raise
+        if file.bytes is not None and partial.offset != file.bytes:
+            raise _Unfit(f"{file.bytes:,} bytes expected, {partial.offset:,} received")
+        pinned = {"sha256": self._sha256, "md5": file.md5, "sha1": file.sha1}
+        for name, expected in pinned.items():
+            digest = partial.digest(name)
+            if expected and digest != expected.lower():
+                raise _Unfit(f"{name} {expected.lower()} expected, {digest} received")
+        if any(pinned.values()):
+            return "sha256"
+        probe = partial.probe or Probe(None, None, None, ranges=False)
+        md5 = self._etag_md5(probe)
+        if md5 and md5 == partial.digest("md5"):
+            return "etag-md5"
+        if self._plain:
+            log.warning(
+                "%s: plain http and no known hash; the hash that came is recorded and compared ever after", file.key
+            )
+            return "first-use"
+        if file.bytes is not None or probe.bytes == partial.offset:
+            return "size"
+        log.warning("%s: neither its length nor a hash is known; it may be cut short", file.key)
+        return "unverified"
+
+    def _verdict(self, first: str, second: str) -> LandingError:
+        key = self._file.key
+        if self._file.on_change == "stop" and first == second:
+            return UpstreamChanged(
+                f"{key}: upstream changed ({second}); the last good version stays. "
+                f"To take the new one: maxsight-assets accept {key}"
+            )
+        return VerificationFailed(f"{key}: {second}, also after a clean retry; nothing is kept, rerun or try a mirror")
