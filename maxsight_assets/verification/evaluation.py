@@ -48,10 +48,10 @@ def contract_holds(view: EvaluationView) -> Found:
 
 def _broken(view: EvaluationView, name: str) -> Iterator[str]:
     promise, document = view.promised.get(name), view.documents.get(name)
-    if promise is None or document is None:
-        yield "not in the contract" if promise is None else "promised, but not readable"
+    if not isinstance(promise, dict) or document is None:
+        yield "promised, but not readable" if document is None else "not in the contract"
         return
-    if promise["annotations_sha256"] != sha256_of(view.paths[name])[1]:
+    if promise.get("annotations_sha256") != sha256_of(view.paths[name])[1]:
         yield "the annotation file has another sha256 than promised"
     names = {category.id: category.name for category in document.categories}
     per_class: dict[str | None, int] = {}
@@ -66,7 +66,7 @@ def _broken(view: EvaluationView, name: str) -> Iterator[str]:
         "boxes_per_class": per_class,
     }
     for what, value in found.items():
-        if promise[what] != value:
+        if promise.get(what) != value:
             yield f"{what} promised and found differ"
 
 

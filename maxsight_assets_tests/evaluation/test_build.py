@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from pycocotools.cocoeval import COCOeval, Params
 
-from maxsight_assets.evaluation.build import EvaluationSource, build_sets
+from maxsight_assets.evaluation.build import SPLITS, EvaluationSettings, EvaluationSource, build_sets
 from maxsight_assets.formats.coco import read_instances
 from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, Tables, conform
 from maxsight_assets.images.facts import FILE_FACTS, examine, of_files
@@ -32,8 +33,14 @@ def image(image_id: str, source: str = "coco", split: str = "val2017", **changes
 
 
 def box(box_id: str, image_id: str, label: str = "dog", source: str = "coco", **changes: Any) -> dict[str, Any]:
-    split = "val2017" if source == "coco" else "validation"
-    row = {"source": source, "split": split, "image_id": image_id, "box_id": box_id, "label": label, "crowd": False}
+    row = {
+        "source": source,
+        "split": SPLITS[source],
+        "image_id": image_id,
+        "box_id": box_id,
+        "label": label,
+        "crowd": False,
+    }
     return row | {"x": 10.0, "y": 10.0, "w": 20.0, "h": 30.0} | changes
 
 
@@ -211,6 +218,34 @@ def test_the_same_records_in_any_order_give_the_same_bytes(tmp_path: Path) -> No
     assert [(tmp_path / "a" / name).read_bytes() for name in files] == [
         (tmp_path / "b" / name).read_bytes() for name in files
     ]
+
+
+def test_every_publishers_set_evaluates_against_itself_to_one(tmp_path: Path) -> None:
+    sources = {}
+    for name, split in SPLITS.items():
+        labels = [label for label, word in to_space(name, SPACE).items() if word is not None]  # type: ignore[arg-type]
+        images = [image(str(n), name, split) for n in (1, 2)]
+        boxes = [box(f"{n}:{k}", str(n), label, name) for n in (1, 2) for k, label in enumerate(labels)]
+        sources[name] = source_of(images, boxes, name=name)
+
+    contract = build_sets(sources, tmp_path, space=SPACE)
+
+    assert list(contract["sets"]) == ["ade20k_validation", "bdd100k_val", "coco_val2017", "openimages_validation"]
+    for promise in contract["sets"].values():
+        path = tmp_path / promise["annotations"]
+        document = json.loads(path.read_text(encoding="utf-8"))
+        assert promise["boxes"] == len(document["annotations"]) > 0
+        assert average_precision(path, perfect(document)) == pytest.approx(1)
+
+
+def test_the_contract_names_the_settings_that_pycocotools_has() -> None:
+    params, stated = Params(iouType="bbox"), EvaluationSettings()
+
+    thresholds = np.arange(stated.iou_from, stated.iou_to + stated.iou_step / 2, stated.iou_step)
+    assert np.allclose(params.iouThrs, thresholds)
+    assert tuple(params.maxDets) == stated.max_detections
+    assert params.areaRng[1] == [0, stated.small_below]
+    assert params.areaRng[3][0] == stated.large_from
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no real COCO images beside the checkout")
