@@ -438,13 +438,6 @@ def test_cursor_lost_in_the_middle_of_a_refresh_repeats_nothing(story: Story) ->
     assert asked == CHAIN
 
 
-def test_unreadable_condition_cursor_begins_anew(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    _given_up(story)
-    with monkeypatch.context() as patched:
-        patched.setattr(dg.AutomationContext, "cursor", property(lambda self: '{"asked": 3}'))
-        assert story.tick() == ["photos_raw"]
-
-
 def test_change_while_upstream_was_away_is_found_when_it_is_back(story: Story) -> None:
     story.holds.update(photos=ConnectionError("down"), boxes="C")
     assert story.settle() == ["boxes_raw", "evaluation", "splits"]

@@ -1,0 +1,62 @@
+"""The refresh condition by itself: what the Automation tab shows, and what it remembers."""
+
+import json
+from dataclasses import asdict
+
+import dagster as dg
+import pytest
+
+from maxsight_assets.defs.automation.condition import Asks, refresh_condition
+from maxsight_assets_tests.defs.automation.story import Story
+
+MOVED = {"photos_upstream": "B"}
+
+
+def _state(story: Story, asset: str) -> dict[str, bool]:
+    """What the Automation tab says of each condition below the refresh of an asset."""
+    result = dg.evaluate_automation_conditions(story.defs, story.instance, evaluation_time=story.now)
+    (top,) = [each for each in result.results if each.key == dg.AssetKey(asset)]
+    return {
+        each.condition.get_label() or each.condition.name: not each.true_subset.is_empty for each in top.child_results
+    }
+
+
+def test_automation_tab_says_why_something_waits(story: Story) -> None:
+    story.holds["photos"] = "B"
+    story.look()
+    assert _state(story, "photos_raw") == {"ready": True, "behind": True, "ancestor_behind": False}
+    assert _state(story, "splits") == {"ready": True, "behind": False, "ancestor_behind": True}
+
+    story.bad.add("B")
+    assert story.run("photos_raw") is False
+    assert _state(story, "evaluation") == {"ready": False, "behind": True, "ancestor_behind": False}
+
+
+def test_description_states_tries_and_wait() -> None:
+    assert refresh_condition(tries=5, backoff_s=60).description == (
+        "Made from other data than its inputs have now; asked for 5 times, 60 s or more after a failure"
+    )
+
+
+def test_asks_survive_the_cursor() -> None:
+    asks = Asks(MOVED, times=2, at=17.5, given_up=True)
+
+    assert Asks.from_cursor(json.dumps(asdict(asks)), MOVED) == asks
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [None, "", "not json", "null", "[]", "7", '{"asked": 3}', '{"moved": {"photos_upstream": "A"}, "times": 3}'],
+)
+def test_cursor_that_is_lost_unreadable_or_of_another_change_begins_anew(cursor: str | None) -> None:
+    assert Asks.from_cursor(cursor, MOVED) == Asks(MOVED)
+
+
+def test_wait_doubles_with_every_ask_and_counts_from_what_came_last() -> None:
+    assert [Asks(MOVED, times, 100.0).not_before(0, 300) for times in (1, 2, 3)] == [400, 700, 1300]
+    assert Asks(MOVED, 1, 100.0).not_before(5000, 300) == 5300
+
+
+def test_first_ask_waits_only_where_a_run_failed_before() -> None:
+    assert Asks(MOVED).not_before(0, 300) == 0
+    assert Asks(MOVED).not_before(5000, 300) == 5300
