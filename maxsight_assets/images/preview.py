@@ -26,6 +26,7 @@ _COLOURS = (
     (230, 159, 0),
     (86, 180, 233),
 )  # Okabe and Ito's
+_LABELLED = 16  # pixels of a cell: the label of a narrower box would hide its neighbours
 _QUALITIES = (85, 70, 55, 40, 25, 10)
 
 Item = tuple[Path, NDArray[np.float64], Sequence[str]]
@@ -100,6 +101,8 @@ def _cell(path: Path, boxes: NDArray[np.float64], labels: Sequence[str], *, cell
     for (x, y, w, h), label in zip((boxes * scale + (2, 2, 0, 0)).tolist(), labels, strict=True):
         colour = _COLOURS[zlib.crc32(label.encode()) % len(_COLOURS)]
         draw.rectangle([x, y, x + w, y + h], outline=colour, width=2)
+        if w < _LABELLED:
+            continue
         draw.rectangle(draw.textbbox((x + 2, y + 1), label, font=font), fill=colour)
         draw.text((x + 2, y + 1), label, fill=_PAPER, font=font)
     return square
