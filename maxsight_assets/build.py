@@ -1,6 +1,7 @@
 """The composition root: settings -> every definition that Dagster loads; the UI, the CLI and the tests come here."""
 
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,12 +49,15 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
         )
         for asset in assets
     ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # the refresh sensor needs a beta flag, and says why
+        refresh = refresh_sensor()
     reporting = [_reporting_sensor(name, upstreams, settings, getattr(profile, name)) for name in datasets]
     upstream_specs = [upstream_spec(catalogs.load(dataset)) for dataset in datasets]
     return dg.Definitions(
         assets=[*upstream_specs, *assets],
         asset_checks=published_checks(profile),
-        sensors=[refresh_sensor(), *reporting],
+        sensors=[refresh, *reporting],
         schedules=[
             scheduled_refresh(dg.AssetSelection.assets(*raw_names)),
             scheduled_verification(dg.AssetSelection.groups("raw", "evaluation", "training")),

@@ -11,10 +11,16 @@ import dagster as dg
 
 if TYPE_CHECKING:
     from maxsight_assets.derived import Made
+    from maxsight_assets.places import Places
+    from maxsight_assets.profiles.model import Profile
+    from maxsight_assets.sources.overview import Overview
     from maxsight_assets.sources.raw import Version
     from maxsight_assets.verification.verdict import Verdict
 
 Metadata = dict[str, dg.MetadataValue]  # type: ignore[type-arg]
+
+CHART_ROWS = 20
+"""Bars of a chart; the table beside it has them all."""
 
 MAX_PICTURE_BYTES = 140_000
 """Base64 of a picture of this size stays below 200 kB, which the UI still shows quickly."""
@@ -34,6 +40,20 @@ def of_verdict(verdict: "Verdict", description: str) -> Metadata:
     if verdict.facts:
         shown["facts"] = table(("name", "value"), sorted(verdict.facts.items()))
     return shown
+
+
+def of_overview(seen: "Overview") -> Metadata:
+    """What a raw dataset holds, in a few tables and pictures."""
+    from maxsight_assets.images.preview import bar_chart
+
+    return {
+        "splits": table(("split", "images", "boxes"), ((name, *counts) for name, counts in seen.splits.items())),
+        "boxes per class": table(("class", "boxes"), seen.classes.items()),
+        "most frequent classes": chart(bar_chart(dict(list(seen.classes.items())[:CHART_ROWS])), title="classes"),
+        "box sizes (root of the area)": chart(bar_chart(seen.sizes), title="sizes"),
+        "images per licence": table(("licence", "images"), seen.licences.items()),
+        "pictures": picture(seen.sheet, title="some images with their boxes"),
+    }
 
 
 def of_version(version: "Version", target: str) -> Metadata:
@@ -75,14 +95,17 @@ def of_evaluation(made: "Made", target: str) -> Metadata:
     }
 
 
-def of_splits(made: "Made", target: str) -> Metadata:
+def of_splits(made: "Made", places: "Places", profile: "Profile") -> Metadata:
     """What the splits hold and what became of the rest, in tables that answer a person's questions."""
+    from maxsight_assets.fates import fates
+
     report = made.report
     splits = report["splits"]
     classes = sorted({label for each in splits.values() for label in each["classes"]})
     licences = sorted({name for each in splits.values() for name in each["licences"]})
+    seeded = fates(places) if profile.upstream == "embedded" else []
     return {
-        **_of_made(made, target),
+        **_of_made(made, str(places.splits)),
         "dagster/row_count": dg.MetadataValue.int(sum(each["images"] for each in splits.values())),
         "splits": table(
             ("split", "images", "boxes", "crowds"),
@@ -100,6 +123,16 @@ def of_splits(made: "Made", target: str) -> Metadata:
         "repaired": _by_rule(report["repaired"]),
         "leaks": table(("found by", "images"), sorted(report["leaks"].items())),
         "groups": dg.MetadataValue.json(report["groups"]),
+        **(
+            {
+                "seeded faults": table(
+                    ("fault", "record", "what became of it"),
+                    ((each.name, f"{each.dataset} {each.kind} {each.record_ids[0]}", fate) for each, fate in seeded),
+                )
+            }
+            if seeded
+            else {}
+        ),
         "selection": dg.MetadataValue.json(dict(made.manifest.info.selection)),
     }
 
@@ -140,6 +173,11 @@ def picture(jpeg: bytes, *, title: str) -> dg.MarkdownMetadataValue:
     if len(jpeg) > MAX_PICTURE_BYTES:
         return dg.MetadataValue.md(f"{title}: {len(jpeg):,} bytes are too many to show here")
     return dg.MetadataValue.md(f"![{title}](data:image/jpeg;base64,{base64.b64encode(jpeg).decode()})")
+
+
+def chart(svg: str, *, title: str) -> dg.MarkdownMetadataValue:
+    """A chart that the UI shows behind "Show Markdown"; as an image, so that no text in it is ever markup."""
+    return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
 
 
 def _type(records: list[dg.TableRecord], name: str) -> str:

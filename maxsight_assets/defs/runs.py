@@ -10,6 +10,9 @@ from maxsight_assets.defs.automation.records import DATA_VERSION_TAG
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.summary import Told
 
+CONSOLE = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
+"""What a terminal shows of a run: our own lines, not Dagster's account of every step."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
@@ -56,7 +59,7 @@ def materialize(
     result = job.execute_in_process(
         instance=instance,
         asset_selection=[dg.AssetKey(name) for name in select] or None,
-        run_config=run_config,
+        run_config={**CONSOLE, **(run_config or {})},
         raise_on_error=False,
     )
     return RunOutcome(

@@ -119,6 +119,7 @@ def _land(
     """Bring one raw directory up to date and say what it holds."""
     from maxsight_assets.defs import metadata
     from maxsight_assets.inspection import RAW
+    from maxsight_assets.sources.overview import overview
     from maxsight_assets.sources.raw import SOURCES, refresh
 
     source = SOURCES[dataset]
@@ -135,10 +136,12 @@ def _land(
             gate=RAW[dataset].gate(storage.places),
             before_reading=lambda fingerprint: tags.update(reported(context, {upstream_key: fingerprint})),
         )
+        target = storage.places.data_dir / source.directory
+        seen = overview(source, target, version.manifest)
     said = "a new version" if version.changed else "nothing new"
     context.log.info(f"{source.asset}: {said}; {version.tally.fetched_files} files fetched in {version.seconds:.1f} s")
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version.manifest.info.data_version),
-        metadata=metadata.of_version(version, str(storage.places.data_dir / source.directory)),
+        metadata={**metadata.of_version(version, str(target)), **metadata.of_overview(seen)},
         tags=tags,
     )

@@ -46,7 +46,7 @@ def splits_asset(profile: Profile, raw_names: Sequence[str]) -> dg.AssetsDefinit
         context.log.info(f"cleaned_splits: {'a new version' if made.changed else 'nothing new'}")
         return dg.MaterializeResult(
             data_version=dg.DataVersion(made.manifest.info.data_version),
-            metadata=metadata.of_splits(made, str(places.splits)),
+            metadata=metadata.of_splits(made, places, profile),
         )
 
     return cleaned_splits

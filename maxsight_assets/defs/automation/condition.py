@@ -10,8 +10,8 @@ Automation tab, which is worth the one private name used here (`_root_log`, guar
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import dagster as dg
@@ -67,40 +67,41 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
 
     @property
     def children(self) -> Sequence[dg.AutomationCondition[Any]]:
-        """The conditions that the Automation tab shows below this one; `evaluate` reads them in this order."""
-        return (self.ready, Behind(), AncestorBehind())
+        """The conditions that the Automation tab shows below this one; each looks only at what the one before passed."""
+        return (Behind(), AncestorsSettled(), self.ready)
 
     async def evaluate(  # type: ignore[override]  # Dagster awaits coroutine functions; its stub names the plain form only
         self, context: dg.AutomationContext[dg.AssetKey]
     ) -> dg.AutomationResult[dg.AssetKey]:
         """Decide for one asset at one tick; the cursor holds the asks made for the present change, nothing else."""
-        children = [
-            await context.for_child_condition(
-                child, child_indices=[index], candidate_subset=context.candidate_subset
-            ).evaluate_async()
-            for index, child in enumerate(self.children)
-        ]
-        ready, _, ancestor_behind = (not child.true_subset.is_empty for child in children)
-        # Read after the children: a run that they saw as ended has logged what it landed by now.
+        subset, children = context.candidate_subset, []
+        for index, child in enumerate(self.children):
+            part = context.for_child_condition(child, child_indices=[index], candidate_subset=subset)
+            children.append(await part.evaluate_async())
+            subset = children[-1].true_subset
+        ask, cursor = False, None if children[0].true_subset.is_empty else context.cursor
+        if not subset.is_empty:
+            ask, cursor = self._decide(context)
+        return dg.AutomationResult(
+            context, subset if ask else context.get_empty_subset(), cursor=cursor, child_results=children
+        )
+
+    def _decide(self, context: dg.AutomationContext[dg.AssetKey]) -> tuple[bool, str | None]:
+        """Whether to ask now that all conditions hold, and the cursor."""
+        # Read again, because a run that `ready` saw as ended may have landed after `Behind` looked.
         records = Records.of(context)
         moved = records.moved(context.key)
         asks = Asks.from_cursor(context.cursor, moved)
-        ask = False
-        if moved and ready and not ancestor_behind:
-            now = context.evaluation_time.timestamp()
-            if asks.times < self.tries:
-                ask = now >= asks.not_before(records.failed_at(context.key), self.backoff_s)
-                asks = Asks(moved, asks.times + 1, now) if ask else asks
-            elif not asks.given_up:
-                # context.log is a child logger that does not reach the log of the tick.
-                context._root_log.warning(self._giving_up(context.key, moved))  # noqa: SLF001
-                asks = Asks(moved, asks.times, asks.at, given_up=True)
-        return dg.AutomationResult(
-            context,
-            context.candidate_subset if ask else context.get_empty_subset(),
-            cursor=json.dumps(asdict(asks)) if asks.times else None,
-            child_results=children,
-        )
+        now = context.evaluation_time.timestamp()
+        ask = bool(moved) and asks.times < self.tries
+        ask = ask and now >= asks.not_before(records.failed_at(context.key), self.backoff_s)
+        if ask:
+            asks = Asks(moved, asks.times + 1, now)
+        elif asks.times == self.tries and not asks.given_up:
+            # context.log is a child logger that does not reach the log of the tick.
+            context._root_log.warning(self._giving_up(context.key, moved))  # noqa: SLF001
+            asks = replace(asks, given_up=True)
+        return ask, json.dumps(asdict(asks)) if asks.times else None
 
     def _giving_up(self, key: dg.AssetKey, moved: Mapping[str, str]) -> str:
         return (
@@ -121,23 +122,23 @@ class Behind(dg.AutomationCondition[dg.AssetKey]):
 
     def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
         """Compare the versions at this moment."""
-        return _whole(context, bool(Records.of(context).moved(context.key)))
+        return _where(context, lambda records: bool(records.moved(context.key)))
 
 
 @dataclass(frozen=True)
-class AncestorBehind(dg.AutomationCondition[dg.AssetKey]):
-    """True while something above the asset is behind and will be refreshed; what reads it now would read one half."""
+class AncestorsSettled(dg.AutomationCondition[dg.AssetKey]):
+    """False while something above the asset is behind and will be refreshed; what reads it now would read one half."""
 
     @property
     def name(self) -> str:
         """What the Automation tab calls it."""
-        return "ancestor_behind"
+        return "ancestors_settled"
 
     def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
         """Compare the versions of all ancestors that have a condition; others move only when a person says so."""
-        graph, records = context.asset_graph, Records.of(context)
-        ancestors = (key for key in graph.get_ancestor_asset_keys(context.key) if graph.get(key).automation_condition)
-        return _whole(context, any(records.moved(key) for key in ancestors))
+        graph = context.asset_graph
+        ancestors = [key for key in graph.get_ancestor_asset_keys(context.key) if graph.get(key).automation_condition]
+        return _where(context, lambda records: not any(records.moved(key) for key in ancestors))
 
 
 @dataclass(frozen=True)
@@ -155,13 +156,18 @@ class InputsChecked(dg.AutomationCondition[dg.AssetKey]):
 
     def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
         """Look up the latest verdict of every blocking check of every input."""
-        graph, records = context.asset_graph, Records.of(context)
-        checks = (check for dep in graph.get(context.key).parent_keys for check in graph.get(dep).check_keys)
-        return _whole(context, all(records.passed(check) for check in checks if graph.get(check).blocking))
+        graph = context.asset_graph
+        checks = [check for dep in graph.get(context.key).parent_keys for check in graph.get(dep).check_keys]
+        blocking = [check for check in checks if graph.get(check).blocking]
+        return _where(context, lambda records: all(records.passed(check) for check in blocking))
 
 
-def _whole(context: dg.AutomationContext[dg.AssetKey], holds: bool) -> dg.AutomationResult[dg.AssetKey]:
-    return dg.AutomationResult(context, context.candidate_subset if holds else context.get_empty_subset())
+def _where(
+    context: dg.AutomationContext[dg.AssetKey], holds: Callable[[Records], bool]
+) -> dg.AutomationResult[dg.AssetKey]:
+    """The asset where it is a candidate still and `holds`; the event log is read only then."""
+    true = not context.candidate_subset.is_empty and holds(Records.of(context))
+    return dg.AutomationResult(context, context.candidate_subset if true else context.get_empty_subset())
 
 
 @dataclass(frozen=True, slots=True)
