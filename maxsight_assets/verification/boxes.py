@@ -60,12 +60,20 @@ def annotations_parse(view: RawView) -> Found:
     severity="error",
     blocking=True,
 )
-def ids_are_unique(view: RawView) -> Found:
-    """No image and no box has an id that another one has, since everything else refers to them by id."""
-    key = ["source", "image_id"]
-    images = view.images.filter(pl.struct(key).is_duplicated()).select(pl.format("image {}", "image_id"))
-    boxes = view.boxes.filter(pl.struct("source", "box_id").is_duplicated()).select(BOX_NAME)
-    return Found([*images.to_series(), *boxes.to_series()], view.images.height + view.boxes.height)
+def image_ids_are_unique(view: RawView) -> Found:
+    """No two images have one id, by which boxes refer to them."""
+    twice = view.images.filter(pl.struct("source", "image_id").is_duplicated())
+    return Found(twice.select(pl.format("image {}", "image_id")).to_series(), view.images.height)
+
+
+@table_rule(
+    "Nothing breaks: cleaning gives the later ones another id and names them in the ledger.",
+    severity="warn",
+)
+def box_ids_are_unique(view: RawView) -> Found:
+    """No two boxes have one id; pycocotools would keep only the last of them."""
+    twice = view.boxes.filter(pl.struct("source", "box_id").is_duplicated())
+    return Found(twice.select(BOX_NAME).to_series(), view.boxes.height)
 
 
 @table_rule(
@@ -159,7 +167,8 @@ def boxes_are_distinct(view: RawView) -> Found:
 TABLE_RULES: tuple[Rule[RawView], ...] = (
     annotations_parse,
     not_empty,
-    ids_are_unique,
+    image_ids_are_unique,
+    box_ids_are_unique,
     landed_images_are_listed,
     boxes_have_an_image,
     classes_are_declared,

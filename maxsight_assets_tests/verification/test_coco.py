@@ -50,7 +50,12 @@ def test_rules_have_names_of_their_own_and_speak_to_people() -> None:
 
 
 SPOILT: list[tuple[Rule[CocoView], Spoil, str]] = [
-    (boxes.ids_are_unique, adding(annotation(101, 2)), "box 101 of image 1"),
+    (boxes.box_ids_are_unique, adding(annotation(101, 2)), "box 101 of image 1"),
+    (
+        boxes.image_ids_are_unique,
+        lambda contents: contents["images"].append(contents["images"][1] | {"file_name": "000000000001.jpg"}),
+        "image 2",
+    ),
     (boxes.boxes_have_an_image, adding(annotation(9, 77)), "box 9 of image 77"),
     (boxes.classes_are_declared, adding(annotation(9, 1, category_id=12)), "box 9 of image 1"),
     (boxes.boxes_have_area, adding(annotation(9, 1, bbox=[1, 1, 5, 0])), "box 9 of image 1: 5.0 x 0.0 pixels"),
