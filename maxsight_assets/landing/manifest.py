@@ -188,7 +188,9 @@ class Manifest:
             return None
         try:
             info = ManifestInfo(**json.loads(page))
-            table = pq.read_table(root / ROWS, schema=_SCHEMA, page_checksum_verification=True, memory_map=False)
+            # ParquetFile rather than read_table, which imports pyarrow's dataset layer: a second at the first call
+            with pq.ParquetFile(root / ROWS, page_checksum_verification=True) as file:
+                table = file.read()
             columns = [table.column(name).to_pylist() for name in _SCHEMA.names]
             manifest = cls(MappingProxyType({row[0]: FileRow(*row) for row in zip(*columns, strict=True)}), info)
         except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
