@@ -1,0 +1,332 @@
+"""Open Images' CSV and JSON files: streamed in bounded memory, columns found by name, ids kept as text.
+
+A broken row is set aside with its line and the reason; a file of the wrong kind is refused. Which class means what to
+the detector is in `labels`.
+"""
+
+import csv
+import html
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from maxsight_assets.errors import FormatError
+from maxsight_assets.formats import strict_json
+from maxsight_assets.formats.openimages_csv import (
+    FLAGS,
+    REJECTED,
+    collect_boxes,
+    first_lines,
+    header_of,
+    id_fault,
+    id_frame,
+)
+from maxsight_assets.formats.tables import BOXES, IMAGES, Tables, conform
+
+SOURCE = "openimages"
+
+NORMALISED = pl.Schema(
+    {
+        "split": pl.String,
+        "image_id": pl.String,
+        "box_id": pl.String,  # "<image id>:<n>", where n counts lines from the image's first in the file
+        "mid": pl.String,
+        "label": pl.String,  # the class name, or the MID where the class list does not have it
+        "x_min": pl.Float64,  # left edge as a share of the picture's width
+        "x_max": pl.Float64,
+        "y_min": pl.Float64,  # top edge as a share of its height
+        "y_max": pl.Float64,
+        "crowd": pl.Boolean,  # IsGroupOf; the flags are null where unknown (-1), or where the edition lacks the column
+        "occluded": pl.Boolean,
+        "truncated": pl.Boolean,
+        "depiction": pl.Boolean,
+        "inside": pl.Boolean,
+    }
+)
+"""Schema of boxes as published: normalised, so that pixels cannot be mistaken for them."""
+
+_IMAGE_COLUMNS = ("ImageID", "OriginalLandingURL", "License", "Author", "Title", "Rotation")
+_FLICKR_PHOTO = r"/photos/[^/]+/(\d+)"
+
+Sizes = Mapping[str, tuple[int | None, int | None]]
+"""Width and height of pictures in pixels by image id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a CSV holds.
+
+    Attributes:
+        table: Its sound rows.
+        rejected: The others; schema `REJECTED`, by line.
+    """
+
+    table: pl.DataFrame
+    rejected: pl.DataFrame
+
+
+def read_boxes(
+    path: Path,
+    *,
+    split: str,
+    class_names: Mapping[str, str],
+    wanted: Collection[str] | None = None,
+    image_ids: Collection[str] | None = None,
+) -> Rows:
+    """Read a bounding-box CSV of any edition (8, 13 or 21 columns).
+
+    A row is set aside where it has more or fewer fields than the header, no ImageID or LabelName, a coordinate that is
+    no number in 0..1, or a flag other than 1, 0 and -1.
+
+    Args:
+        path: The CSV.
+        split: Value of the `split` column.
+        class_names: Names by MID.
+        wanted: MIDs to keep; all where None.
+        image_ids: Images to keep; all where None.
+
+    Returns:
+        Boxes of schema `NORMALISED`, in the order of the file.
+
+    Raises:
+        FormatError: The header lacks columns; the text names them.
+    """
+
+    def query(rows: pl.LazyFrame) -> pl.LazyFrame:
+        if image_ids is not None:
+            rows = rows.join(id_frame(image_ids), on="image_id", how="semi")
+        if wanted is not None:
+            rows = rows.filter(pl.col("mid").is_in(list(wanted)) | pl.col("reason").is_not_null())
+        return rows
+
+    rows = collect_boxes(path, query).sort("line")
+    sound = rows.filter(pl.col("reason").is_null())
+    if wanted is None:
+        firsts = rows.group_by("image_id").agg(first=pl.col("line").min())
+    else:
+        firsts = first_lines(path, sound["image_id"])
+    table = sound.join(firsts, on="image_id", how="left", maintain_order="left").with_columns(
+        split=pl.lit(split),
+        box_id=pl.format("{}:{}", "image_id", pl.col("line") - pl.col("first")),
+        label=pl.col("mid").replace(dict(class_names)),
+        **{name: pl.when(pl.col(name) >= 0).then(pl.col(name) == 1) for name in FLAGS.values()},
+    )
+    rejected = rows.filter(pl.col("reason").is_not_null())
+    return Rows(table=conform(table, NORMALISED), rejected=conform(rejected, REJECTED))
+
+
+def image_ids(path: Path, wanted: Collection[str]) -> frozenset[str]:
+    """Ids of the images that have a sound box of a wanted class (MIDs) in a bounding-box CSV.
+
+    Raises:
+        FormatError: The header lacks columns; the text names them.
+    """
+
+    def query(rows: pl.LazyFrame) -> pl.LazyFrame:
+        chosen = rows.filter(pl.col("mid").is_in(list(wanted)), pl.col("reason").is_null())
+        return chosen.select("image_id").unique()
+
+    return frozenset(collect_boxes(path, query)["image_id"])
+
+
+def write_rows_of(path: Path, dest: Path, ids: Collection[str]) -> int:
+    """Copy the header and the rows of some images from one CSV to another, byte for byte and in order.
+
+    Returns:
+        The number of rows that were copied.
+    """
+    wanted = {image_id.encode() for image_id in ids}
+    count = 0
+    with path.open("rb") as source, dest.open("wb") as target:
+        target.write(source.readline())
+        for line in source:
+            if line[: line.find(b",")] in wanted:
+                target.write(line if line.endswith(b"\n") else line + b"\n")
+                count += 1
+    return count
+
+
+def read_images(path: Path, *, split: str, image_dir: str, image_ids: Collection[str] | None = None) -> Rows:
+    """Read an image-metadata CSV.
+
+    Titles and authors are published with HTML entities and are decoded here to plain text. `rotation` is the number of
+    degrees counter-clockwise that the picture, and its boxes with it, have to be turned by to stand upright; null where
+    the publisher does not know.
+
+    Args:
+        path: The CSV.
+        split: Value of the `split` column.
+        image_dir: Directory of the split's images relative to DATA_DIR, for example "open_images_v6/train".
+        image_ids: Images to keep; all where None.
+
+    Returns:
+        Images of schema `IMAGES` in the order of the file; width and height are null, as no file states them.
+
+    Raises:
+        FormatError: The header lacks columns, or quotes do not close; the text says which.
+    """
+    header = header_of(path, _IMAGE_COLUMNS)
+    rows = pl.scan_csv(
+        path,
+        schema=dict.fromkeys(header, pl.String),
+        row_index_name="row",
+        truncate_ragged_lines=True,
+    ).select(*_IMAGE_COLUMNS[1:], line=pl.col("row").cast(pl.Int64) + 2, image_id="ImageID")
+    if image_ids is not None:
+        rows = rows.join(id_frame(image_ids), on="image_id", how="semi")
+    try:
+        found = rows.with_columns(reason=id_fault()).collect(engine="streaming").sort("line")
+    except pl.exceptions.ComputeError as error:
+        raise FormatError(f"{path.name}: not a CSV of image metadata: {error}") from None
+    degrees = pl.col("Rotation").cast(pl.Float64, strict=False)
+    table = found.filter(pl.col("reason").is_null()).with_columns(
+        source=pl.lit(SOURCE),
+        split=pl.lit(split),
+        path=_path_of(image_dir),
+        license=pl.col("License"),
+        author=_plain("Author"),
+        title=_plain("Title"),
+        page=pl.col("OriginalLandingURL"),
+        flickr_id=pl.col("OriginalLandingURL").str.extract(_FLICKR_PHOTO),
+        rotation=pl.when(degrees.is_in([0.0, 90.0, 180.0, 270.0])).then(degrees),
+    )
+    rejected = found.filter(pl.col("reason").is_not_null())
+    return Rows(table=conform(table, IMAGES), rejected=conform(rejected, REJECTED))
+
+
+def to_pixels(boxes: pl.DataFrame, sizes: Sizes) -> pl.DataFrame:
+    """Turn normalised boxes into absolute pixels of the picture as it is stored.
+
+    The frame is the pixel matrix of the JPEG in the bucket, with neither its EXIF orientation nor `rotation` applied:
+    the publisher says that image *and boxes* have to be turned by `rotation` together
+    (storage.googleapis.com/openimages/web/2018-05-17-rotation-information.html), so a box fits the picture unturned.
+    Whoever turns a picture has to turn its boxes.
+
+    Args:
+        boxes: Schema `NORMALISED`.
+        sizes: Stored width and height in pixels. Boxes of other images get null coordinates.
+
+    Returns:
+        Schema `BOXES`, in the same order. Nothing is rounded or clipped.
+    """
+    width, height = pl.col("width"), pl.col("height")
+    return conform(
+        boxes.join(_size_frame(sizes), on="image_id", how="left", maintain_order="left").with_columns(
+            source=pl.lit(SOURCE),
+            x=pl.col("x_min") * width,
+            y=pl.col("y_min") * height,
+            w=(pl.col("x_max") - pl.col("x_min")) * width,
+            h=(pl.col("y_max") - pl.col("y_min")) * height,
+        ),
+        BOXES,
+    )
+
+
+def read_split(
+    boxes: Path,
+    images: Path,
+    *,
+    split: str,
+    class_names: Mapping[str, str],
+    sizes: Sizes,
+    image_dir: str,
+) -> Tables:
+    """Read the images of one split that a bounding-box CSV has rows of, with all their boxes in pixels.
+
+    Args:
+        boxes: Bounding-box CSV.
+        images: Image-metadata CSV; an image that it lacks has no licence, author, title, page and rotation.
+        split: The publisher's split.
+        class_names: Names by MID.
+        sizes: Stored width and height in pixels by image id; null where it lacks one.
+        image_dir: Directory of the split's images relative to DATA_DIR, for example "open_images_v6/train".
+
+    Returns:
+        Images by id, and boxes in the order of the file (see `to_pixels`).
+
+    Raises:
+        FormatError: One of the files is of the wrong kind.
+    """
+    found = read_boxes(boxes, split=split, class_names=class_names).table
+    ids = found.select(pl.col("image_id").unique().sort())
+    facts = read_images(images, split=split, image_dir=image_dir, image_ids=ids["image_id"]).table
+    stated = facts.unique("image_id", keep="first").drop("source", "split", "path", "width", "height")
+    table = (
+        ids.join(stated, on="image_id", how="left", maintain_order="left")
+        .join(_size_frame(sizes), on="image_id", how="left", maintain_order="left")
+        .with_columns(source=pl.lit(SOURCE), split=pl.lit(split), path=_path_of(image_dir))
+    )
+    return Tables(images=conform(table, IMAGES), boxes=to_pixels(found, sizes))
+
+
+def read_class_names(path: Path) -> dict[str, str]:
+    """Read `class-descriptions-boxable.csv`: names by MID. It has no header (of one, V7's, the line is skipped).
+
+    Raises:
+        FormatError: A line is not `MID,Name`, or a MID stands twice.
+    """
+    names: dict[str, str] = {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for number, row in enumerate(csv.reader(file), start=1):
+            if number == 1 and row[:1] == ["LabelName"]:
+                continue
+            if len(row) != 2 or not re.fullmatch(r"/[a-z]/\w+", row[0]) or row[0] in names:
+                raise FormatError(f"{path.name}: line {number}: a new MID and its name expected, not {str(row)[:80]}")
+            names[row[0]] = row[1]
+    return names
+
+
+class _Node(msgspec.Struct, gc=False):
+    name: str = msgspec.field(name="LabelName")
+    subcategories: list["_Node"] = msgspec.field(name="Subcategory", default_factory=list)
+    parts: list["_Node"] = msgspec.field(name="Part", default_factory=list)
+
+
+def read_hierarchy(path: Path) -> dict[str, frozenset[str]]:
+    """Read `bbox_labels_600_hierarchy.json`: all classes below each class, by MID.
+
+    Only `Subcategory` is followed: a wheel is a `Part` of a bicycle, not a bicycle. A class may have several parents.
+
+    Raises:
+        FormatError: Not such a file; the text names the place.
+    """
+    root = strict_json.decode(strict_json.read_bytes(path), msgspec.json.Decoder(_Node), name=path.name)
+    children: dict[str, set[str]] = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        children.setdefault(node.name, set()).update(child.name for child in node.subcategories)
+        stack += node.subcategories + node.parts
+    return {name: _below(name, children) for name in sorted(children)}
+
+
+def _below(name: str, children: Mapping[str, Collection[str]]) -> frozenset[str]:
+    below: set[str] = set()
+    todo = set(children[name])
+    while todo:
+        below |= todo
+        todo = {child for each in todo for child in children[each]} - below
+    return frozenset(below)
+
+
+def _size_frame(sizes: Sizes) -> pl.DataFrame:
+    widths = [size[0] for size in sizes.values()]
+    heights = [size[1] for size in sizes.values()]
+    schema = {"image_id": pl.String, "width": pl.Int32, "height": pl.Int32}
+    return pl.DataFrame({"image_id": list(sizes), "width": widths, "height": heights}, schema=schema)
+
+
+def _path_of(image_dir: str) -> pl.Expr:
+    """Path of an image: as on disk, in a folder named by the first two digits of its id."""
+    return pl.format("{}/{}/{}.jpg", pl.lit(image_dir), pl.col("image_id").str.slice(0, 2), "image_id")
+
+
+def _plain(column: str) -> pl.Expr:
+    """Text without HTML entities."""
+    text = pl.col(column)
+    escaped = text.str.contains("&", literal=True)
+    return pl.when(escaped).then(text.map_elements(html.unescape, return_dtype=pl.String)).otherwise(text)

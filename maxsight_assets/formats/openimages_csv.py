@@ -1,0 +1,141 @@
+"""The rows of Open Images' bounding-box CSVs: which are sound, and what is wrong with the others.
+
+Lines are never held all at once; a field is text unless its column is a number. What rows mean is in `openimages`.
+"""
+
+import csv
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import polars as pl
+
+from maxsight_assets.errors import FormatError
+
+REJECTED = pl.Schema({"line": pl.Int64, "image_id": pl.String, "reason": pl.String})
+"""Schema of rows that were set aside; `line` counts from 1, the header being line 1."""
+
+COORDINATES: Mapping[str, str] = MappingProxyType({"XMin": "x_min", "XMax": "x_max", "YMin": "y_min", "YMax": "y_max"})
+"""Columns that hold shares of the picture's width or height, and their names in our tables."""
+
+FLAGS: Mapping[str, str] = MappingProxyType(
+    {
+        "IsGroupOf": "crowd",
+        "IsOccluded": "occluded",
+        "IsTruncated": "truncated",
+        "IsDepiction": "depiction",
+        "IsInside": "inside",
+    }
+)
+"""Columns that hold 1, 0 or -1 (unknown), and their names in our tables; editions before V4 lack them."""
+
+_MAX_ID = 255  # bytes; an id becomes a file name, and common file systems take no more
+_MAX_HEADER = 65_536
+
+
+def header_of(path: Path, required: Iterable[str]) -> list[str]:
+    """Column names of a CSV's first line.
+
+    Raises:
+        FormatError: A required column is missing, or a name stands twice.
+    """
+    with path.open("rb") as file:
+        line = file.readline(_MAX_HEADER).decode("utf-8-sig", "replace")
+    header = next(csv.reader([line.rstrip("\r\n")]), [])
+    missing = ", ".join(name for name in required if name not in header)
+    if missing or len(set(header)) < len(header):
+        problem = f"lacks {missing}" if missing else "names a column twice"
+        raise FormatError(f"{path.name}: the header {problem}; it begins {line[:80]!r}")
+    return header
+
+
+def collect_boxes(path: Path, query: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
+    """Run a query on the rows of a bounding-box CSV.
+
+    Args:
+        path: The CSV.
+        query: Gets a frame with the columns `line`, `image_id`, `mid`, the values of `COORDINATES` (float64) and
+            `FLAGS` (int8, null where the file lacks the column), and `reason` (null where the row is sound).
+
+    Raises:
+        FormatError: The header lacks columns; the text names them.
+    """
+    header = header_of(path, ("ImageID", "LabelName", *COORDINATES))
+    try:
+        return query(_scan(path, header, truncate=False)).collect(engine="streaming")
+    except pl.exceptions.ComputeError:  # a row has more fields than the header; Polars does not say which
+        long = pl.LazyFrame({"line": _long_lines(path, len(header))}, schema={"line": pl.Int64})
+        long = long.with_columns(long=pl.lit("more fields than the header"))
+        rows = _scan(path, header, truncate=True).join(long, on="line", how="left")
+        return query(rows.with_columns(reason=pl.coalesce("long", "reason"))).collect(engine="streaming")
+
+
+def first_lines(path: Path, image_ids: pl.Series) -> pl.DataFrame:
+    """Line on which each of these images begins in a CSV: columns `image_id`, `first`."""
+    header = header_of(path, ("ImageID",))
+    rows = pl.scan_csv(
+        path, schema=dict.fromkeys(header, pl.String), quote_char=None, truncate_ragged_lines=True, row_index_name="row"
+    )
+    wanted = rows.select(image_id="ImageID", row="row").join(id_frame(image_ids), on="image_id", how="semi")
+    firsts = wanted.group_by("image_id").agg(first=pl.col("row").min().cast(pl.Int64) + 2)
+    return firsts.collect(engine="streaming")
+
+
+def id_frame(image_ids: Collection[str] | pl.Series) -> pl.LazyFrame:
+    """Image ids as a frame to join with."""
+    ids = image_ids if isinstance(image_ids, pl.Series) else pl.Series(sorted(image_ids), dtype=pl.String)
+    return ids.unique().to_frame("image_id").lazy()
+
+
+def id_fault() -> pl.Expr:
+    """Why a row's `image_id` is none; null where it is one."""
+    image_id = pl.col("image_id")
+    return (
+        pl.when(image_id.is_null() | (image_id.str.strip_chars() == ""))
+        .then(pl.lit("no ImageID"))
+        .when(image_id.str.len_bytes() > _MAX_ID)
+        .then(pl.lit(f"an ImageID of more than {_MAX_ID} bytes"))
+    )
+
+
+def _scan(path: Path, header: list[str], *, truncate: bool) -> pl.LazyFrame:
+    types = {name: pl.Float64() for name in COORDINATES} | {name: pl.Int8() for name in FLAGS}
+    rows = pl.scan_csv(
+        path,
+        schema={name: types.get(name, pl.String()) for name in header},
+        quote_char=None,  # these files quote nothing, and a stray quote must not swallow the lines after it
+        ignore_errors=True,  # what is no number becomes null, which `_fault` names
+        truncate_ragged_lines=truncate,
+        row_index_name="row",
+    )
+    return (
+        rows.rename({"ImageID": "image_id", "LabelName": "mid"})
+        .with_columns(line=pl.col("row").cast(pl.Int64) + 2, reason=_fault(header))
+        .select(
+            "line",
+            "image_id",
+            "mid",
+            "reason",
+            **{ours: pl.col(theirs) for theirs, ours in COORDINATES.items()},
+            **{ours: pl.col(name) if name in header else pl.lit(None, pl.Int8) for name, ours in FLAGS.items()},
+        )
+    )
+
+
+def _fault(header: list[str]) -> pl.Expr:
+    """Why a row cannot be used, null where it can. It reads the last column, so that Polars sees rows that go on."""
+    last = {"ImageID": "image_id", "LabelName": "mid"}.get(header[-1], header[-1])
+    faults = [id_fault(), pl.when(pl.col("mid").is_null()).then(pl.lit("no LabelName"))]
+    for name in COORDINATES:
+        is_share = pl.col(name).is_between(0, 1).fill_null(value=False)
+        faults.append(pl.when(~is_share).then(pl.lit(f"{name} is no number in 0..1")))
+    for name in (each for each in FLAGS if each in header):
+        is_flag = pl.col(name).is_between(-1, 1).fill_null(value=False)
+        faults.append(pl.when(~is_flag).then(pl.lit(f"{name} is neither 1, 0 nor -1")))
+    return pl.coalesce(*faults, pl.when(pl.col(last).is_null()).then(pl.lit("fewer fields than the header")))
+
+
+def _long_lines(path: Path, fields: int) -> list[int]:
+    """Numbers of the lines that have more than so many fields."""
+    with path.open("rb") as file:
+        return [number for number, line in enumerate(file, start=1) if line.count(b",") >= fields]
