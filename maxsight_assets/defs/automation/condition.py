@@ -67,7 +67,7 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
 
     @property
     def children(self) -> Sequence[dg.AutomationCondition[Any]]:
-        """The conditions that the Automation tab shows below this one; each looks only at what the one before passed."""
+        """What the Automation tab shows below this one; each looks only at what the one before passed."""
         return (Behind(), AncestorsSettled(), self.ready)
 
     async def evaluate(  # type: ignore[override]  # Dagster awaits coroutine functions; its stub names the plain form only

@@ -24,12 +24,12 @@ def _state(story: Story, asset: str) -> dict[str, bool]:
 def test_automation_tab_says_why_something_waits(story: Story) -> None:
     story.holds["photos"] = "B"
     story.look()
-    assert _state(story, "photos_raw") == {"ready": True, "behind": True, "ancestor_behind": False}
-    assert _state(story, "splits") == {"ready": True, "behind": False, "ancestor_behind": True}
+    assert _state(story, "photos_raw") == {"behind": True, "ancestors_settled": True, "ready": True}
+    assert _state(story, "splits") == {"behind": False, "ancestors_settled": False, "ready": False}
 
     story.bad.add("B")
     assert story.run("photos_raw") is False
-    assert _state(story, "evaluation") == {"ready": False, "behind": True, "ancestor_behind": False}
+    assert _state(story, "evaluation") == {"behind": True, "ancestors_settled": True, "ready": False}
 
 
 def test_description_states_tries_and_wait() -> None:

@@ -365,6 +365,16 @@ def test_change_that_goes_away_after_giving_up_releases_the_rest(story: Story) -
     assert story.settle() == ["boxes_raw", "evaluation", "splits"]
 
 
+def test_change_that_goes_away_after_giving_up_and_comes_back_is_asked_for_again(story: Story) -> None:
+    _given_up(story)
+    story.holds["photos"] = "A"
+    assert story.settle() == []
+    story.failing.clear()
+    story.holds["photos"] = "B"
+
+    assert story.settle() == CHAIN
+
+
 def test_killed_run_worker_is_asked_for_again(story: Story) -> None:
     story.holds["photos"] = "B"
     story.look()
