@@ -202,6 +202,7 @@ class Download:
                 wrong += 1
                 self._parallel = False
                 if wrong > 1:
+                    partial.restart(None)
                     raise VerificationFailed(
                         f"{file.key}: upstream answers ranges wrongly ({fault}); nothing is kept, try another mirror"
                     ) from None

@@ -1,0 +1,84 @@
+"""What the tests of the network side share: bytes to serve, an impatient client, a certificate."""
+
+import datetime as dt
+import hashlib
+import ipaddress
+import random
+import ssl
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from maxsight_assets.landing.client import Client
+from maxsight_assets.landing.model import RemoteFile
+from maxsight_assets.landing.options import Credentials, Limits, Progress
+
+QUICK = Limits(
+    attempts=4,
+    backoff_s=0.01,
+    backoff_cap_s=0.05,
+    connect_timeout_s=2,
+    header_timeout_s=5,
+    rate_window_s=1,
+    min_rate=100,
+)
+
+
+def some_bytes(count: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(count)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def pinned(url: str, data: bytes, key: str = "data.bin") -> RemoteFile:
+    return RemoteFile(key, url, bytes=len(data), sha256=sha256(data))
+
+
+def quick_client(
+    *hosts: str,
+    limits: Limits = QUICK,
+    credentials: Credentials | None = None,
+    cancel: threading.Event | None = None,
+    progress: Progress | None = None,
+) -> Client:
+    """A client that may talk to these servers and gives up soon."""
+    allowed = replace(limits, loopback_allowed=frozenset(hosts))
+    return Client(limits=allowed, credentials=credentials or Credentials(), cancel=cancel, progress=progress)
+
+
+def left_over(directory: Path) -> list[str]:
+    return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+
+
+def certificate(directory: Path) -> tuple[Path, ssl.SSLContext]:
+    """A self-signed certificate for 127.0.0.1 and a server context that shows it."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    chain = directory / "chain.pem"
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM) + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    return chain, context
