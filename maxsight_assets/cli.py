@@ -50,7 +50,7 @@ def materialize(assets: Assets = None) -> None:
 
         outcome = build.materialize(settings, assets or [])
         profile, places = profiles.load(settings.profile), Places.of(settings)
-        summary.print_verdicts(out, outcome.checks)
+        summary.print_verdicts(out, profile, outcome.checks)
         if profile.upstream == "embedded" and "cleaned_splits" in outcome.materialized:
             out.print()
             summary.print_fates(out, places)
@@ -85,11 +85,12 @@ def verify(assets: Assets = None, as_json: AsJson = False) -> None:
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 
-        told = summary.verify(profiles.load(settings.profile), Places.of(settings), assets or [])
+        profile = profiles.load(settings.profile)
+        told = summary.verify(profile, Places.of(settings), assets or [])
         if as_json:
             print(json.dumps([asdict(each) for each in told], indent=2))
         else:
-            summary.print_verdicts(out, told)
+            summary.print_verdicts(out, profile, told)
         raise typer.Exit(1 if any(not each.passed and each.severity == "error" for each in told) else 0)
 
 

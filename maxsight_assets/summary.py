@@ -109,11 +109,13 @@ def print_published(console: Console, rows: Iterable[Published]) -> None:
         console.print(f"{row.asset:20}{row.files:>8,}{size:>12}  {version:14}{row.directory}", markup=False)
 
 
-def print_verdicts(console: Console, verdicts: Iterable[Told]) -> None:
-    """Print how many checks passed for each asset, and each one that did not."""
+def print_verdicts(console: Console, profile: Profile, verdicts: Iterable[Told]) -> None:
+    """Print how many checks passed for each asset, upstream first, and each one that did not."""
     told = list(verdicts)
-    for asset in dict.fromkeys(each.asset for each in told):
-        mine = [each for each in told if each.asset == asset]
+    for inspection in of_profile(profile):
+        asset, mine = inspection.asset, [each for each in told if each.asset == inspection.asset]
+        if not mine:
+            continue
         failed = [each for each in mine if not each.passed]
         console.print(f"{asset}: {len(mine) - len(failed)} of {len(mine)} checks passed")
         for each in failed:

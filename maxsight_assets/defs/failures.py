@@ -31,3 +31,6 @@ def as_failures() -> Iterator[None]:
             metadata=metadata,
             allow_retries=isinstance(error, LandingError) and error.retryable,
         ) from None
+    except Exception as error:
+        # A mistake of ours, or a machine in trouble: the same attempt again would only hide it.
+        raise dg.Failure(description=f"{type(error).__name__}: {error}", allow_retries=False) from error

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from maxsight_assets.sources.raw import Version
     from maxsight_assets.verification.verdict import Verdict
 
-Metadata = dict[str, dg.MetadataValue]  # type: ignore[type-arg]
+Metadata = dict[str, dg.MetadataValue]
 
 CHART_ROWS = 20
 """Bars of a chart; the table beside it has them all."""
