@@ -32,8 +32,7 @@ class Thing:
         layer: Its number in the scene's layer map.
         box: Left, top, width, height in absolute pixels, inside the picture.
         polygons: Outlines in absolute pixels, inside the picture; together they cover the thing.
-        area: Pixels that the outlines cover.
-        visible: Share of them that nothing hides, 0 to 1.
+        visible: Share of its pixels that nothing hides, 0 to 1.
         truncated: Whether the picture's edge cuts it.
     """
 
@@ -41,7 +40,6 @@ class Thing:
     layer: int
     box: Box
     polygons: tuple[Outline, ...]
-    area: int
     visible: float
     truncated: bool
 
@@ -83,12 +81,10 @@ class Scene:
         )
 
     def _mapped(self, picture: Image.Image, layers: Image.Image, view: View) -> "Scene":
-        growth = picture.width * picture.height / (self.picture.width * self.picture.height)
         things = []
         for thing in self.things:
             polygons = tuple(tuple(_rounded(view(x, y)) for x, y in polygon) for polygon in thing.polygons)
-            area = max(1, round(thing.area * growth))
-            things.append(replace(thing, polygons=polygons, box=_bounds(polygons), area=area))
+            things.append(replace(thing, polygons=polygons, box=_bounds(polygons)))
         return replace(self, picture=picture, layers=layers, things=tuple(things))
 
 
@@ -191,16 +187,16 @@ class Canvas:
         pen = ImageDraw.Draw(mask)
         polygons, truncated = [], False
         for outline in _contours(outlines):
-            pen.polygon(list(outline), fill=255)
             clipped = tuple(_rounded((_clip(x, self.width), _clip(y, self.height))) for x, y in outline)
             truncated |= any(abs(a[0] - b[0]) + abs(a[1] - b[1]) > 1 for a, b in zip(outline, clipped, strict=True))
             if min(_bounds((clipped,))[2:]) > 0:
+                pen.polygon(list(clipped), fill=255)
                 polygons.append(clipped)
         area = mask.histogram()[255]
         if not polygons or not area:
             return None
         box = _bounds(tuple(polygons))
-        return Thing(name, number, box, tuple(polygons), area, visible=min(1.0, seen / area), truncated=truncated)
+        return Thing(name, number, box, tuple(polygons), visible=min(1.0, seen / area), truncated=truncated)
 
 
 def _contours(outlines: tuple[Outline, ...]) -> tuple[Outline, ...]:

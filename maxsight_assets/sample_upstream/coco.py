@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
+from pycocotools import mask as coco_mask
 
 from maxsight_assets.sample_upstream.archives import jpeg, put, zip_of
 from maxsight_assets.sample_upstream.canvas import Scene, Thing
@@ -214,11 +215,14 @@ def _annotations(each: Photo) -> list[dict[str, Any]]:
 
 
 def _annotation(each: Photo, thing: Thing, place: int) -> dict[str, Any]:
-    crowd = thing.name == "crowd"
+    size = each.scene.picture.size
     outlines = [[number for point in polygon for number in point] for polygon in thing.polygons]
+    crowd = thing.name == "crowd"
+    segmentation = _run_lengths(size, thing) if crowd else outlines
+    mask = coco_mask.frPyObjects(segmentation, *reversed(size))
     return {
-        "segmentation": _run_lengths(each.scene.picture.size, thing) if crowd else outlines,
-        "area": thing.area,
+        "segmentation": segmentation,
+        "area": int(coco_mask.area(mask if crowd else coco_mask.merge(mask))),
         "iscrowd": int(crowd),
         "image_id": each.image_id,
         "bbox": list(thing.box),
@@ -245,8 +249,7 @@ def _run_lengths(size: tuple[int, int], thing: Thing) -> dict[str, Any]:
         ImageDraw.Draw(mask).polygon(list(polygon), fill=1)
     pixels = np.asarray(mask).ravel(order="F")
     turns = np.flatnonzero(np.diff(pixels, prepend=0))
-    counts = np.diff(turns, prepend=0, append=pixels.size)
-    return {"counts": counts.tolist(), "size": [size[1], size[0]]}
+    return {"counts": np.diff(turns, prepend=0, append=pixels.size).tolist(), "size": [size[1], size[0]]}
 
 
 def _image_ids(split: str) -> list[int]:

@@ -41,16 +41,14 @@ def street(canvas: Canvas, rng: Random) -> None:
     canvas.surface("sidewalk", ground, *_below(canvas, horizon), fade=rng.choice((0.8, 1.25)))
     if rng.random() < 0.6:
         _road_ahead(canvas, rng, horizon)
-        _populate(
-            canvas, rng, horizon, ("car rear", "person", "person", "car rear", "bicycle", "motorcycle", "bench", "dog")
-        )
+        traffic = ("car rear", "car rear", "car rear", "person", "motorcycle", "bicycle")
     else:
         _road_across(canvas, rng, horizon)
-        _populate(canvas, rng, horizon, ("car", "person", "person", "car", "bus", "truck", "bench", "dog", "bicycle"))
+        traffic = ("car", "car", "bus", "truck", "bicycle", "person")
+    _populate(canvas, rng, horizon, traffic)
+    _populate(canvas, rng, horizon, ("person", "person", "bench", "dog"), most=3)
     _signals(canvas, rng, horizon)
-    _populate(
-        canvas, rng, horizon, ("person", "fire hydrant", "suitcase", "backpack", "wheelchair", "potted plant"), most=3
-    )
+    _populate(canvas, rng, horizon, ("person", "fire hydrant", "suitcase", "backpack", "wheelchair"), most=2)
     if rng.random() < 0.35:
         _cyclist(canvas, rng, horizon)
 
@@ -232,7 +230,7 @@ def _road_across(canvas: Canvas, rng: Random, horizon: float) -> None:
 def _populate(canvas: Canvas, rng: Random, horizon: float, names: tuple[str, ...], *, most: int = 6) -> None:
     """Stand up to `most` of the named things on the ground, far ones first."""
     ground = canvas.height - horizon
-    for depth in sorted(rng.uniform(0.16, 1.0) ** 1.3 for _ in range(rng.randint(2, most))):
+    for depth in sorted(rng.uniform(0.16, 1.0) ** 1.3 for _ in range(rng.randint(1 + most // 4, most))):
         name = rng.choice(names)
         foot = horizon + depth * ground
         height = KINDS[name].height / _EYE * depth * ground * rng.uniform(0.9, 1.1)

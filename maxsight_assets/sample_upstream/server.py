@@ -88,7 +88,7 @@ class _Server(ThreadingHTTPServer):
     def entity_tag(self, file: io.BufferedReader) -> str:
         """Strong tag of the open file's content: its md5 in quotes, as an object store gives for a plain upload."""
         stat = os.fstat(file.fileno())
-        key = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        key = (stat.st_ino, stat.st_ctime_ns, stat.st_size)
         if key not in self._tags:
             self._tags[key] = f'"{hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()}"'
         return self._tags[key]

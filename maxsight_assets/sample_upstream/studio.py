@@ -78,6 +78,6 @@ def _light(rng: Random) -> Callable[[Image.Image], Image.Image]:
             [v // 20 for v in range(256)]
         )
         lit = ImageChops.multiply(picture, color)
-        return ImageChops.add(lit, Image.merge("RGB", [grain] * 3), offset=6)
+        return ImageChops.add(lit, Image.merge("RGB", [grain] * 3), scale=0.88)
 
     return light
