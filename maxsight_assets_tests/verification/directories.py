@@ -71,7 +71,7 @@ def write_coco(root: Path, contents: dict[str, Any] | None = None) -> Path:
     return root
 
 
-def manifest_of(root: Path, *, level: Level = "sha256", sizes: bool = True) -> Manifest:
+def manifest_of(root: Path, *, level: Level = "sha256", sizes: bool = True, source: str = "upstream") -> Manifest:
     """The manifest that a landing of everything below the root would have."""
     rows = []
     for path in sorted(root.rglob("*")):
@@ -90,7 +90,7 @@ def manifest_of(root: Path, *, level: Level = "sha256", sizes: bool = True) -> M
                 origin="zips/a.zip!x",
             )
             rows.append(row)
-    return Manifest.of(rows, asset="coco_raw", source="upstream", selection={}, inputs={})
+    return Manifest.of(rows, asset="coco_raw", source=source, selection={}, inputs={})
 
 
 def read(root: Path, _: Manifest) -> Tables:

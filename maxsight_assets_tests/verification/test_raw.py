@@ -81,6 +81,12 @@ def test_files_that_no_checksum_vouches_for_are_named(level: Level, passed: bool
     assert verdict.offenders == (0 if passed else 5)
 
 
+def test_the_embedded_upstream_need_not_publish_checksums(tmp_path: Path) -> None:
+    manifest = manifest_of(write_coco(tmp_path), level="size", source="embedded")
+
+    assert raw.how_verified.judge(view_of(tmp_path, manifest)).passed
+
+
 def test_first_use_hashes_are_doubted_over_plain_http_only(tmp_path: Path) -> None:
     manifest = manifest_of(write_coco(tmp_path), level="first-use")
 
