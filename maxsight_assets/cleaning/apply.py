@@ -111,7 +111,7 @@ def _ledger_rows(rule: Rule, before: pl.DataFrame, *, after: pl.DataFrame | None
         before=values,
         after=pl.lit(None)
         if after is None
-        else after.select(after=pl.struct(rule.changes).struct.json_encode())["after"],
+        else after.select(after=pl.struct(*rule.changes).struct.json_encode())["after"],
     )
     return conform(rows, LEDGER)
 

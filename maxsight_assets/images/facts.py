@@ -84,7 +84,7 @@ def examine(
         files: Pairs of the content's sha256 (hex) and a file that holds it; of equal contents the first file is read.
         cache: Parquet file that remembers facts between runs; one that is damaged is built anew. None: no memory.
         threads: Images decoded at once; the processors of the machine by default (decoding releases the GIL).
-        cancel: When set, the work stops with `Cancelled`; what is done is in the cache.
+        cancel: When set, the work stops with `Cancelled`; the cache has all but the last seconds of it.
         progress: Called now and then with the number of images decoded and to decode.
 
     Returns:

@@ -1,0 +1,347 @@
+import json
+from typing import Any
+
+import polars as pl
+import pytest
+
+from maxsight_assets.cleaning.apply import Cleaned, clean
+from maxsight_assets.cleaning.config import CleaningConfig
+from maxsight_assets.cleaning.rules import box_rules, image_rules
+from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER
+from maxsight_assets_tests.cleaning.records import LABELS, box, boxes_of, facts_of, image, images_of
+
+POLYGON = "[[1.0,2.0,3.5,4.0,5.0,1.0]]"
+
+
+def cleaned(images: pl.DataFrame, boxes: pl.DataFrame, facts: pl.DataFrame | None = None, **config: Any) -> Cleaned:
+    return clean(
+        images, boxes, facts_of(images) if facts is None else facts, labels=LABELS, config=CleaningConfig(**config)
+    )
+
+
+def one_box(**changes: Any) -> Cleaned:
+    """What becomes of one box beside a sound one."""
+    config = {key: changes.pop(key) for key in list(changes) if key in CleaningConfig.model_fields}
+    return cleaned(images_of(image("1")), boxes_of(box("sound"), box("9", **changes)), **config)
+
+
+def entry(result: Cleaned) -> dict[str, Any]:
+    """The ledger's only row, its JSON read."""
+    assert result.ledger.height == 1
+    row = result.ledger.row(0, named=True)
+    return {name: json.loads(row[name]) if name in {"before", "after"} and row[name] else row[name] for name in row}
+
+
+def test_sound_records_pass_as_they_are() -> None:
+    images, boxes = images_of(image("1")), boxes_of(box("a"), box("b", label="dog", segmentation=POLYGON))
+
+    result = cleaned(images, boxes)
+
+    assert result.images.equals(images)
+    assert result.boxes.equals(boxes)
+    assert result.ledger.equals(LEDGER.to_frame())
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("side", ["x", "y", "w", "h"])
+def test_a_coordinate_that_is_no_number_drops_the_box(side: str, value: float | None) -> None:
+    row = entry(one_box(**{side: value}))
+
+    assert (row["rule"], row["action"], row["box_id"]) == ("unreadable_geometry", "drop", "9")
+
+
+@pytest.mark.parametrize("changes", [{"w": 0.0}, {"h": 0.0}, {"w": -3.0}, {"h": -0.5}])
+def test_a_box_without_area_is_dropped(changes: dict[str, float]) -> None:
+    row = entry(one_box(**changes))
+
+    assert row["rule"] == "zero_area"
+    assert row["before"] == {"x": 67.0, "y": 20.0, "w": 30.0, "h": 40.0} | changes
+
+
+@pytest.mark.parametrize("side", [0.01, 1.0, 3.0])
+def test_small_boxes_are_kept_as_they_are(side: float) -> None:
+    result = one_box(w=side, h=side)
+
+    assert result.ledger.is_empty()
+    assert result.boxes.filter(box_id="9").select("w", "h").row(0) == (side, side)
+
+
+def test_small_boxes_can_be_dropped_on_demand() -> None:
+    assert entry(one_box(w=3.0, min_side=4))["rule"] == "too_small"
+
+
+def test_a_box_that_reaches_out_is_clipped_and_the_ledger_has_both() -> None:
+    result = one_box(x=-10.0, y=450.0, w=100.0, h=40.0, area=4000.0)
+
+    row = entry(result)
+    assert (row["rule"], row["action"]) == ("out_of_bounds", "repair")
+    assert row["before"] == {"x": -10.0, "y": 450.0, "w": 100.0, "h": 40.0, "image_width": 640, "image_height": 480}
+    assert row["after"] == {"x": 0.0, "y": 450.0, "w": 90.0, "h": 30.0, "area": 2700.0}
+    assert result.boxes.filter(box_id="9").select("x", "y", "w", "h", "area").row(0) == (0.0, 450.0, 90.0, 30.0, 2700.0)
+
+
+def test_a_box_that_reaches_out_can_be_dropped_instead() -> None:
+    row = entry(one_box(x=-10.0, w=100.0, clip_boxes=False))
+
+    assert (row["rule"], row["action"], row["after"]) == ("out_of_bounds", "drop", None)
+
+
+def test_rounding_at_the_edge_is_no_defect() -> None:
+    assert one_box(x=600.0, w=40.0 + 1e-9).ledger.is_empty()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"x": -16.0}, {"x": 700.0}, {"y": 1e300}, {"x": -1e300, "w": 1e301}, {"x": 625.0, "w": 31.0}]
+)
+def test_a_box_that_lies_mostly_outside_is_dropped(changes: dict[str, float]) -> None:
+    assert entry(one_box(**changes))["rule"] == "mostly_outside"
+
+
+def test_how_much_must_lie_inside_can_be_changed() -> None:
+    assert entry(one_box(x=-16.0, min_kept_fraction=0.2))["rule"] == "out_of_bounds"
+    assert entry(one_box(x=-30.0, min_kept_fraction=0))["rule"] == "mostly_outside"
+
+
+@pytest.mark.parametrize("label", ["zebra", "unicorn", None])
+def test_a_label_that_the_detector_does_not_know_is_never_passed_on(label: str | None) -> None:
+    row = entry(one_box(label=label))
+
+    assert (row["rule"], row["before"]) == ("label_outside_space", {"label": label})
+
+
+def test_labels_become_the_detectors_words() -> None:
+    images = images_of(image("1", source="openimages"))
+
+    result = cleaned(images, boxes_of(box("a", source="openimages", label="Man")))
+
+    assert result.boxes["label"].to_list() == ["person"]
+
+
+def test_a_mapping_of_another_source_does_not_apply() -> None:
+    assert entry(one_box(label="Man"))["rule"] == "label_outside_space"
+
+
+def test_a_box_of_an_unknown_image_is_an_orphan() -> None:
+    assert entry(one_box(image_id="2"))["rule"] == "orphan"
+    assert entry(one_box(source="openimages", label="Man"))["rule"] == "orphan"
+
+
+def test_depictions_are_dropped_unless_wanted() -> None:
+    assert entry(one_box(depiction=True))["rule"] == "depiction"
+    assert one_box(depiction=True, drop_depictions=False).ledger.is_empty()
+
+
+def test_crowds_are_kept_as_crowds_unless_unwanted() -> None:
+    kept = one_box(crowd=True)
+    assert kept.ledger.is_empty()
+    assert kept.boxes.filter(box_id="9")["crowd"].to_list() == [True]
+    assert entry(one_box(crowd=True, drop_crowds=True))["rule"] == "crowd"
+
+
+def test_one_of_equal_boxes_is_kept() -> None:
+    twin = {"x": 5.0, "area": 1.0}
+    boxes = boxes_of(box("3", **twin), box("1", **twin), box("2", **twin), box("4", label="dog", **twin))
+
+    result = cleaned(images_of(image("1")), boxes)
+
+    assert result.boxes["box_id"].to_list() == ["1", "4"]
+    assert result.ledger["rule"].to_list() == ["duplicate_box"] * 2
+    assert cleaned(images_of(image("1")), boxes, drop_duplicates=False).ledger.is_empty()
+
+
+def test_boxes_of_two_labels_with_one_meaning_are_equal() -> None:
+    boxes = boxes_of(
+        box("a", source="openimages", label="Man", x=1.0), box("b", source="openimages", label="Person", x=1.0)
+    )
+
+    assert cleaned(images_of(image("1", source="openimages")), boxes).ledger["rule"].to_list() == ["duplicate_box"]
+
+
+def test_a_crowd_and_a_thing_of_the_same_extent_are_two() -> None:
+    boxes = boxes_of(box("a", x=1.0, crowd=True), box("b", x=1.0))
+
+    assert cleaned(images_of(image("1")), boxes).boxes.height == 2
+
+
+def test_boxes_that_share_an_id_are_all_kept_under_ids_of_their_own() -> None:
+    images = images_of(image("1"), image("2"))
+
+    result = cleaned(images, boxes_of(box("7", "1"), box("7", "2"), box("7", "2", x=200.0)))
+
+    assert result.boxes["box_id"].to_list() == ["7", "7~2", "7~3"]
+    assert result.ledger["rule"].to_list() == ["duplicate_box_id"] * 2
+    assert [json.loads(after) for after in result.ledger["after"]] == [{"box_id": "7~2"}, {"box_id": "7~3"}]
+
+
+@pytest.mark.parametrize("area", [0.0, -1.0, float("nan"), float("inf")])
+def test_an_unusable_area_becomes_that_of_the_box(area: float) -> None:
+    result = one_box(area=area)
+
+    assert entry(result)["rule"] == "unusable_area"
+    assert result.boxes.filter(box_id="9")["area"].to_list() == [1200.0]
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        "[[1e9,1,2,2,3,3]]",
+        "[[1,2,3,4]]",
+        "[[1,2,3,4,5,6,7]]",
+        "[]",
+        '"text"',
+        "[[1,2,3,4,5,null]]",
+        '{"counts":[1],"size":[480,640]}',
+        '{"counts":[10000000000],"size":[100000,100000]}',
+    ],
+)
+def test_fault_63_a_mask_that_would_crash_a_reader_is_left_out_and_the_box_kept(mask: str) -> None:
+    result = one_box(segmentation=mask)
+
+    row = entry(result)
+    assert (row["rule"], row["action"], row["after"]) == ("unusable_segmentation", "repair", {"segmentation": None})
+    assert result.boxes.filter(box_id="9")["segmentation"].to_list() == [None]
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        POLYGON,
+        "[[1,2,3,4,5,6],[10.5,20.25,30,40,50,60,7,8]]",
+        "[[-1.5,2,3,4,5,6]]",
+        "[[1,2,3,4,639.5,479.9]]",
+        "[[1, 2, 3, 4, 5e1, 6]]",
+        '{"counts":[307200],"size":[480,640]}',
+    ],
+)
+def test_sound_masks_are_copied_as_they_are(mask: str) -> None:
+    result = one_box(segmentation=mask)
+
+    assert result.ledger.is_empty()
+    assert result.boxes.filter(box_id="9")["segmentation"].to_list() == [mask]
+
+
+def test_masks_are_read_closely_where_the_picture_is_small() -> None:
+    images = images_of(image("1", width=100, height=100))
+    facts = facts_of(images, i1={"width": 100, "height": 100})
+
+    result = cleaned(images, boxes_of(box("1", segmentation="[[1,2,3,4,650,6]]")), facts)
+
+    assert result.ledger["rule"].to_list() == ["unusable_segmentation"]
+
+
+def test_masks_can_be_left_out() -> None:
+    result = one_box(segmentation=POLYGON, keep_segmentations=False)
+
+    assert result.boxes["segmentation"].null_count() == 2
+
+
+@pytest.mark.parametrize(
+    ("without", "change", "rule"),
+    [
+        (["2"], {}, "missing_file"),
+        ([], {"error": "does not decode: truncated"}, "undecodable"),
+        ([], {"orientation": 6, "width": 480, "height": 640}, "turned_by_exif"),
+    ],
+)
+def test_an_image_that_cannot_be_used_is_dropped_with_its_boxes(
+    without: list[str], change: dict[str, Any], rule: str
+) -> None:
+    images = images_of(image("1"), image("2"))
+    facts = facts_of(images, without=without, i2=change)
+
+    result = cleaned(images, boxes_of(box("a", "1"), box("b", "2"), box("c", "2")), facts)
+
+    assert result.images["image_id"].to_list() == ["1"]
+    assert result.ledger.select("kind", "rule").rows() == [("box", "image_dropped")] * 2 + [("image", rule)]
+    assert json.loads(result.ledger["before"][0]) == {"image_rule": rule}
+
+
+def test_a_wrong_size_is_repaired_and_boxes_are_judged_by_the_true_one() -> None:
+    images = images_of(image("1", width=1000, height=1000))
+
+    result = cleaned(images, boxes_of(box("a"), box("b", x=600.0, w=60.0), box("c", x=900.0)))
+
+    assert result.images.select("width", "height").row(0) == (640, 480)
+    assert result.ledger.select("kind", "rule", "action").rows() == [
+        ("box", "out_of_bounds", "repair"),
+        ("box", "mostly_outside", "drop"),
+        ("image", "wrong_size", "repair"),
+    ]
+    assert json.loads(result.ledger["after"][2]) == {"width": 640, "height": 480}
+    dropped = cleaned(images, boxes_of(box("a")), repair_sizes=False).ledger
+    assert dropped.filter(kind="image").select("rule", "action").rows() == [("wrong_size", "drop")]
+
+
+def test_a_size_that_nobody_states_is_filled_in_without_a_word() -> None:
+    result = cleaned(images_of(image("1", width=None, height=None)), boxes_of(box("a")))
+
+    assert result.images.select("width", "height").row(0) == (640, 480)
+    assert result.ledger.is_empty()
+
+
+def test_an_image_that_is_listed_twice_is_kept_once_with_its_boxes() -> None:
+    images = images_of(image("1"), image("1"), image("1", path="coco_raw/copy.jpg"))
+    facts = pl.concat([facts_of(images_of(image("1"))), facts_of(images_of(image("x", path="coco_raw/copy.jpg")))])
+
+    result = cleaned(images, boxes_of(box("a")), facts)
+
+    assert (result.images.height, result.boxes.height) == (1, 1)
+    assert result.ledger["rule"].to_list() == ["repeated_image"] * 2
+
+
+def test_images_without_objects_are_dropped_unless_wanted() -> None:
+    images = images_of(image("1"), image("2"), image("3"))
+    boxes = boxes_of(box("a", "1"), box("b", "2", label="zebra"))
+
+    assert cleaned(images, boxes).images["image_id"].to_list() == ["1"]
+    assert cleaned(images, boxes).ledger.filter(kind="image")["rule"].to_list() == ["no_boxes"] * 2
+    assert cleaned(images, boxes, drop_empty_images=False).images.height == 3
+
+
+def test_copies_within_a_source_are_not_dropped() -> None:
+    images = images_of(image("1"), image("2"))
+    same = {"sha256": "0" * 64, "pixels": "1" * 64, "phash": 5}
+
+    result = cleaned(images, boxes_of(box("a", "1"), box("b", "2")), facts_of(images, i1=same, i2=same))
+
+    assert result.images.height == 2
+
+
+def test_a_box_that_breaks_many_rules_is_dropped_by_the_first() -> None:
+    assert entry(one_box(image_id="77", w=float("nan"), label="zebra", depiction=True))["rule"] == "orphan"
+    assert entry(one_box(h=0.0, label="zebra", depiction=True))["rule"] == "zero_area"
+
+
+def test_a_repaired_box_can_still_be_dropped_and_the_ledger_says_both() -> None:
+    rules = one_box(x=-10.0, w=100.0, label="zebra").ledger.select("rule", "action").rows()
+
+    assert rules == [("label_outside_space", "drop"), ("out_of_bounds", "repair")]
+
+
+def test_html_in_a_label_stays_text() -> None:
+    assert entry(one_box(label='<img src=x onerror="a">'))["before"] == {"label": '<img src=x onerror="a">'}
+
+
+def test_tables_without_rows_are_clean() -> None:
+    result = clean(
+        IMAGES.to_frame(), BOXES.to_frame(), facts_of(images_of(image("1"))), labels={}, config=CleaningConfig()
+    )
+
+    assert (result.images.schema, result.boxes.schema, result.ledger.schema) == (IMAGES, BOXES, LEDGER)
+    assert (result.images.height, result.boxes.height, result.ledger.height) == (0, 0, 0)
+
+
+def test_every_rule_has_a_name_of_its_own_and_a_reason() -> None:
+    everything = CleaningConfig(min_side=1, drop_crowds=True)
+    rules = (*image_rules(everything), *box_rules(everything))
+
+    assert len({rule.name for rule in rules}) == len(rules)
+    assert all(rule.reason.endswith(".") for rule in rules)
+
+
+def test_facts_of_one_file_are_used_once() -> None:
+    images = images_of(image("1"))
+
+    result = cleaned(images, boxes_of(box("a")), pl.concat([facts_of(images), facts_of(images)]))
+
+    assert (result.images.height, result.boxes.height) == (1, 1)

@@ -1,0 +1,139 @@
+from collections import Counter
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from maxsight_assets.errors import SettingsError
+from maxsight_assets.splitting.config import Sizes, SplitConfig
+from maxsight_assets.splitting.strategies import HELD_OUT, assign
+
+GROUPS = st.dictionaries(st.integers(0, 500), st.integers(1, 4), min_size=1, max_size=60)
+
+
+def images(groups: dict[int, int], published: str = "train2017") -> pl.DataFrame:
+    """Groups by number, of so many images."""
+    rows = [(f"g{number:04}", published) for number, size in groups.items() for _ in range(size)]
+    return pl.DataFrame(rows, schema=["group", "split"], orient="row")
+
+
+def subsets(groups: dict[int, int], **config: object) -> dict[str, str | None]:
+    return dict(assign(images(groups), SplitConfig.model_validate(config)).rows())
+
+
+def test_shares_come_out_about_right() -> None:
+    counts = Counter(subsets(dict.fromkeys(range(20_000), 1), sizes={"val": 0.1, "test": 0.05}).values())
+
+    assert counts["val"] == pytest.approx(2000, rel=0.1)
+    assert counts["test"] == pytest.approx(1000, rel=0.1)
+    assert counts.total() == 20_000
+
+
+@settings(max_examples=50, deadline=None)
+@given(GROUPS, GROUPS)
+def test_with_shares_new_images_move_none(old: dict[int, int], new: dict[int, int]) -> None:
+    before, after = subsets(old), subsets(new | old)
+
+    assert before.items() <= after.items()
+
+
+def test_a_draw_never_changes() -> None:
+    assert [subsets({n: 1}, sizes={"val": 0.3, "test": 0.3})[f"g{n:04}"] for n in range(8)] == [
+        "val",
+        "test",
+        "train",
+        "test",
+        "train",
+        "train",
+        "train",
+        "test",
+    ]
+
+
+def test_another_seed_draws_others() -> None:
+    groups = dict.fromkeys(range(500), 1)
+
+    assert subsets(groups, seed=1) != subsets(groups, seed=2)
+
+
+def test_counts_are_met_exactly_where_groups_allow() -> None:
+    sizes = {"train": 100, "val": 20, "test": 10}
+
+    groups = {number: 3 if number % 5 == 0 else 1 for number in range(200)}
+    by_split: Counter[str | None] = Counter()
+    for name, subset in subsets(groups, sizes=sizes).items():
+        by_split[subset] += groups[int(name[1:])]
+
+    assert {split: by_split[split] for split in HELD_OUT} == sizes
+
+
+def test_a_group_that_does_not_fit_goes_on_to_the_next_split() -> None:
+    assert set(subsets(dict.fromkeys(range(9), 4), sizes={"train": 100, "val": 3, "test": 2}).values()) == {"train"}
+
+
+def test_what_the_counts_do_not_need_has_no_split() -> None:
+    counts = Counter(subsets(dict.fromkeys(range(50), 1), sizes={"train": 5, "val": 2, "test": 1}).values())
+
+    assert counts == {"train": 5, "val": 2, "test": 1, None: 42}
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sets(st.integers(0, 500), min_size=1), st.sets(st.integers(0, 500)))
+def test_with_counts_new_images_never_take_one_out_of_train_to_hold_it_out(old: set[int], new: set[int]) -> None:
+    sizes = {"train": 30, "val": 10, "test": 5}
+    before, after = (subsets(dict.fromkeys(groups, 1), sizes=sizes) for groups in (old, old | new))
+
+    order: list[str | None] = [*HELD_OUT, None]
+    assert all(order.index(after[name]) >= order.index(subset) for name, subset in before.items())
+
+
+@pytest.mark.parametrize(
+    ("published", "expected"),
+    [
+        (["train2017"], "train"),
+        (["val2017"], "val"),
+        (["validation"], "val"),
+        (["test"], "test"),
+        (["train", "validation"], "val"),
+        (["train", "val", "test"], "test"),
+    ],
+)
+def test_the_publishers_split_decides_and_copies_go_to_the_most_held_out(published: list[str], expected: str) -> None:
+    table = pl.DataFrame({"group": ["g"] * len(published), "split": published})
+
+    assert assign(table, SplitConfig(strategy="official")).rows() == [("g", expected)]
+
+
+def test_the_publishers_validation_can_become_test() -> None:
+    config = SplitConfig(strategy="official", official_val="test")
+
+    assert assign(images({1: 2}, "val2017"), config)["subset"].to_list() == ["test"]
+
+
+def test_counts_limit_the_publishers_splits() -> None:
+    table = pl.concat([images(dict.fromkeys(range(20), 1)), images(dict.fromkeys(range(20, 30), 1), "val2017")])
+    config = SplitConfig(strategy="official", sizes=Sizes(train=7, val=4, test=3))
+
+    counts = Counter(assign(table, config)["subset"].to_list())
+
+    assert counts == {"train": 7, "val": 4, None: 19}
+
+
+def test_a_publishers_split_of_another_name_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"'minival'.*hash"):
+        assign(images({1: 1}, "minival"), SplitConfig(strategy="official"))
+
+
+def test_no_images_have_no_splits() -> None:
+    assert assign(images({}).cast(pl.String), SplitConfig()).is_empty()
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [{"val": 0.5, "test": 0.5}, {"val": 2000, "test": 1000}, {"train": 10, "val": 0.1, "test": 1}, {"val": -0.1}],
+)
+def test_sizes_that_contradict_themselves_are_refused(sizes: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        Sizes.model_validate(sizes)
