@@ -182,7 +182,7 @@ DEFECTS: tuple[Defect, ...] = (
         "openimages",
         "box",
         ("4d1e6f90ab2c3857:0",),
-        "A drawing of the thing, not the thing.",
+        "A painted person, not a person.",
         "depiction",
         "ledger",
     ),

@@ -152,6 +152,16 @@ def living_room(canvas: Canvas, rng: Random) -> None:
         canvas.stand(name, rng, rng.uniform(0.08, 0.92) * width, foot, height=metre * 1.35 * KINDS[name].height)
 
 
+def gallery(canvas: Canvas, rng: Random) -> None:
+    """A painted person on a wall, and what stands below."""
+    floor = canvas.height * rng.uniform(0.65, 0.75)
+    _wall(canvas, rng, floor)
+    _floor(canvas, rng, floor)
+    canvas.stand("portrait", rng, canvas.width / 2, floor * 0.68, height=floor * 0.55)
+    foot, metre = floor + canvas.height * 0.08, canvas.height * 0.25
+    _row(canvas, rng, ("bench", "potted plant", "chair"), foot=foot, metre=metre)
+
+
 def hallway(canvas: Canvas, rng: Random) -> None:
     """A corridor with doors and their handles, at times stairs at its end."""
     width, height = canvas.width, canvas.height
@@ -199,6 +209,7 @@ INDOORS: dict[str, Callable[[Canvas, Random], None]] = {
     "kitchen": kitchen,
     "table": table,
     "living room": living_room,
+    "gallery": gallery,
     "hallway": hallway,
 }
 """What draws a scene, by the scene's name."""

@@ -11,6 +11,7 @@ from maxsight_assets.sample_upstream.shapes import (
     GLASS,
     LEAF,
     PAINT,
+    SKIN,
     STEEL,
     WHITE,
     WOOD,
@@ -334,6 +335,17 @@ def painting(rng: Random) -> Drawing:
         rect(shade(sky, 1.15), 0.09, 0.1, 0.91, 0.9),
         oval((250, 230, 170), rng.uniform(0.3, 0.7), 0.35, 0.1, 0.11),
         poly(land, 0.09, 0.9, 0.09, 0.6, 0.35, 0.45, 0.6, 0.66, 0.91, 0.5, 0.91, 0.9),
+    ]
+
+
+def portrait(rng: Random) -> Drawing:
+    frame, wall, coat, skin = rng.choice(WOOD), rng.choice(PAINT), rng.choice(PAINT), rng.choice(SKIN)
+    return [
+        rect(frame, 0, 0, 1, 1),
+        rect(shade(wall, 0.7), 0.1, 0.08, 0.9, 0.92),
+        oval(coat, 0.5, 0.92, 0.34, 0.34, 180, 360),
+        oval(skin, 0.5, 0.42, 0.16, 0.19),
+        oval(BLACK, 0.5, 0.36, 0.18, 0.17, 180, 360),
     ]
 
 

@@ -82,7 +82,7 @@ def draw(studio: Studio, shared: Scene, shared_flickr_id: str) -> list[Photo]:
     """Draw the 120 photos; one of them shows `shared`, a scene of COCO's, at another size."""
     special = {
         BY_NAME["group_of_box"].image_id: ("crowd",),
-        BY_NAME["depiction_box"].image_id: ("living room",),
+        BY_NAME["depiction_box"].image_id: ("gallery",),
     }
     photos = []
     for split in _COUNTS:
@@ -145,23 +145,20 @@ def class_numbers() -> dict[str, str]:
 
 
 def _box_rows(each: Photo, numbers: dict[str, str]) -> list[list[object]]:
-    depiction, group = BY_NAME["depiction_box"], BY_NAME["group_of_box"]
-    things = [thing for thing in each.scene.things if thing.name in OPEN_IMAGES]
-    if each.image_id == group.image_id:
-        things.sort(key=lambda thing: thing.name != "crowd")
-    rows = []
-    for place, thing in enumerate(things):
-        row = _box_row(each, thing, numbers)
-        row[11] = int(f"{each.image_id}:{place}" in depiction.record_ids)
-        rows.append(row)
-    return rows
+    return [_box_row(each, thing, numbers) for thing in each.scene.things if thing.name in OPEN_IMAGES]
 
 
 def _box_row(each: Photo, thing: Thing, numbers: dict[str, str]) -> list[object]:
     width, height = each.scene.picture.size
     x, y, w, h = thing.box
     xs, ys = (x / width, (x + w) / width), (y / height, (y + h) / height)
-    flags = (int(thing.visible < 0.95), int(thing.truncated), int(thing.name == "crowd"), 0, 0)
+    flags = (
+        int(thing.visible < 0.95),
+        int(thing.truncated),
+        int(thing.name == "crowd"),
+        int(thing.name == "portrait"),
+        0,
+    )
     source = "xclick" if each.split == TRAIN else "freeform"
     row = [
         each.image_id,

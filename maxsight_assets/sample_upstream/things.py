@@ -64,6 +64,7 @@ KINDS: dict[str, Kind] = {
     "oven": Kind(indoor.oven, 0.88, 0.75),
     "painting": Kind(indoor.painting, 0.6, 1.3),
     "person": Kind(outdoor.person, 1.72, 0.4),
+    "portrait": Kind(indoor.portrait, 0.9, 0.8),
     "potted plant": Kind(indoor.potted_plant, 0.8, 0.7),
     "refrigerator": Kind(indoor.refrigerator, 1.8, 0.44),
     "rider": Kind(outdoor.rider, 1.3, 0.6),

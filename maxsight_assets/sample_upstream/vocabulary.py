@@ -97,6 +97,7 @@ OPEN_IMAGES: dict[str, str] = {
     "oven": "Oven",
     "painting": "Picture frame",
     "person": "Person",
+    "portrait": "Person",
     "potted plant": "Houseplant",
     "refrigerator": "Refrigerator",
     "rider": "Person",
