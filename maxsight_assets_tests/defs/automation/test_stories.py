@@ -189,7 +189,7 @@ def test_hammer_of_changes_with_runs_in_threads_repeats_nothing() -> None:
         assert story.run(*ALL)
         story.made.clear()
         cursor, running, quiet, number = None, [], 0, 0
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while quiet < 3 and time.monotonic() < deadline:
             number += 1
             if number <= 30:
