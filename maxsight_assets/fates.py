@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -48,7 +49,7 @@ class _Outputs:
             box["source_id"]: (name, box["iscrowd"]) for name, each in self._documents() for box in each["annotations"]
         }
 
-    def _documents(self) -> Iterator[tuple[str, dict[str, list[dict[str, str]]]]]:
+    def _documents(self) -> Iterator[tuple[str, dict[str, list[dict[str, Any]]]]]:
         written = self.places.splits.glob("maxsight_*.json"), self.places.evaluation.glob("*/annotations.json")
         for path in sorted(path for paths in written for path in paths):
             yield _name(path), json.loads(path.read_bytes())

@@ -78,7 +78,9 @@ def _digests(places: Places) -> dict[str, str]:
 
 
 def _evaluation_view(places: Places, root: Path) -> EvaluationView:
-    return EvaluationView(root=root, data_dir=places.data_dir, digests=_digests(places), space=load_space())
+    return EvaluationView(
+        root=root, data_dir=places.data_dir, digests=_digests(places), space=load_space(), cache=places.facts
+    )
 
 
 def _splits_view(places: Places, root: Path, manifest: Manifest) -> SplitsView:

@@ -54,7 +54,7 @@ def land(
     for split in sorted(selection.splits):
         csv_path = stage.root / _metadata(BOXES[split])
         with_boxes = formats.image_ids(csv_path, wanted)
-        ids = take(with_boxes, selection.splits[split], seed=selection.seed)  # type: ignore[index]
+        ids = take(with_boxes, selection.splits[split], seed=selection.seed)
         missing |= _land_images(stage, upstream, split, ids, tally=tally)
         landed = [image_id for image_id in ids if image_path(split, image_id) not in missing]
         formats.write_rows_of(csv_path, stage.root / _boxes_path(split), landed)

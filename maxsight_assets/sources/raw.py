@@ -5,13 +5,14 @@ judge by the blocking rules, publish.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.landing.manifest import Manifest
 from maxsight_assets.landing.publish import read_published, staging
@@ -47,6 +48,7 @@ class Source:
         land: Brings what a selection names into a staged tree.
         tables: Images and boxes of a published or staged directory.
         rules: What must hold for it.
+        whole_splits: The publisher's splits whose records are all there under a selection, so that they can be counted.
         view: What the rules look at.
     """
 
@@ -58,6 +60,7 @@ class Source:
     land: Callable[..., None]
     tables: Callable[[Path, Manifest], Tables]
     rules: tuple[Rule[Any], ...]
+    whole_splits: Callable[[Any], Collection[str]]
     view: type[RawView] = RawView
 
     @property
@@ -78,6 +81,7 @@ SOURCES: Mapping[str, Source] = {
             land=coco.land,
             tables=coco.tables,
             rules=COCO_RULES,
+            whole_splits=lambda selection: selection.splits,  # annotation files land whole
             view=CocoView,
         ),
         Source(
@@ -89,6 +93,7 @@ SOURCES: Mapping[str, Source] = {
             land=openimages.land,
             tables=openimages.tables,
             rules=OPENIMAGES_RULES,
+            whole_splits=lambda _: (),  # only images with a class that was asked for
         ),
         Source(
             dataset="bdd100k",
@@ -99,6 +104,7 @@ SOURCES: Mapping[str, Source] = {
             land=bdd100k.land,
             tables=bdd100k.tables,
             rules=ANNOTATED_RULES,
+            whole_splits=lambda selection: () if selection.max_images else ("val",),
         ),
         Source(
             dataset="ade20k",
@@ -109,6 +115,7 @@ SOURCES: Mapping[str, Source] = {
             land=ade20k.land,
             tables=ade20k.tables,
             rules=ANNOTATED_RULES,
+            whole_splits=lambda selection: () if selection.max_images else ("validation",),
         ),
     )
 }
@@ -201,14 +208,13 @@ def refresh(
 
 
 def view(source: Source, root: Path, manifest: Manifest, *, cache: Path | None = None) -> RawView:
-    """The directory as the rules look at it; the publisher's counts hold only where a split was taken whole."""
-    counts = {}
+    """The directory as the rules look at it; the publisher's counts hold only for splits that are there as a whole."""
+    counts: Mapping[str, SplitCounts] = {}
     plain_http: frozenset[str] = frozenset()
     if manifest.info.source == "upstream":
         catalog = catalogs.load(source.dataset)
-        whole = {split for split, count in dict(manifest.info.selection.get("splits") or {}).items() if count is None}
-        narrowed = any(manifest.info.selection.get(name) for name in ("classes", "licences"))
-        counts = {split: catalog.counts[split] for split in whole & set(catalog.counts)} if not narrowed else {}
+        selection = source.selection.model_validate(manifest.info.selection)
+        counts = {split: catalog.counts[split] for split in source.whole_splits(selection)}
         plain_http = frozenset(key for key in catalog.files if urlsplit(catalog.file(key).url).scheme == "http")
     return source.view(
         root=root,
