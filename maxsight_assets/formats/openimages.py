@@ -50,7 +50,7 @@ NORMALISED = pl.Schema(
 """Schema of boxes as published: normalised, so that pixels cannot be mistaken for them."""
 
 _IMAGE_COLUMNS = ("ImageID", "OriginalLandingURL", "License", "Author", "Title", "Rotation")
-_FLICKR_PHOTO = r"/photos/[^/]+/(\d+)"
+_FLICKR_PHOTO = r"flickr\.com/(?:photos/)?[^/]+/(\d+)"  # .../photos/<owner>/<photo id>, at times without "photos"
 
 Sizes = Mapping[str, tuple[int | None, int | None]]
 """Width and height of pictures in pixels by image id."""
@@ -79,8 +79,8 @@ def read_boxes(
 ) -> Rows:
     """Read a bounding-box CSV of any edition (8, 13 or 21 columns).
 
-    A row is set aside where it has more or fewer fields than the header, no ImageID or LabelName, a coordinate that is
-    no number in 0..1, or a flag other than 1, 0 and -1.
+    A row is set aside where it has more fields than the header, no ImageID or MID, a coordinate that is no number in
+    0..1, or a flag other than 1, 0 and -1.
 
     Args:
         path: The CSV.

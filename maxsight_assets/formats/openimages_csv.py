@@ -29,6 +29,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
 )
 """Columns that hold 1, 0 or -1 (unknown), and their names in our tables; editions before V4 lack them."""
 
+_MID = r"^/[a-z]/\w+$"  # a machine id of the Knowledge Graph: "/m/01g317"
 _MAX_ID = 255  # bytes; an id becomes a file name, and common file systems take no more
 _MAX_HEADER = 65_536
 
@@ -123,16 +124,20 @@ def _scan(path: Path, header: list[str], *, truncate: bool) -> pl.LazyFrame:
 
 
 def _fault(header: list[str]) -> pl.Expr:
-    """Why a row cannot be used, null where it can. It reads the last column, so that Polars sees rows that go on."""
-    last = {"ImageID": "image_id", "LabelName": "mid"}.get(header[-1], header[-1])
-    faults = [id_fault(), pl.when(pl.col("mid").is_null()).then(pl.lit("no LabelName"))]
+    """Why a row cannot be used, null where it can."""
+    columns = ({"ImageID": "image_id", "LabelName": "mid"}.get(name, name) for name in header)
+    # This looks at all columns, and has to: Polars notices a row that goes on only where no column is left out.
+    blank = pl.all_horizontal(pl.col(name).is_null() for name in columns)
+    faults = [pl.when(blank).then(pl.lit("a blank row")), id_fault()]
+    is_mid = pl.col("mid").str.contains(_MID).fill_null(value=False)
+    faults.append(pl.when(~is_mid).then(pl.lit("LabelName is no MID")))
     for name in COORDINATES:
         is_share = pl.col(name).is_between(0, 1).fill_null(value=False)
         faults.append(pl.when(~is_share).then(pl.lit(f"{name} is no number in 0..1")))
     for name in (each for each in FLAGS if each in header):
         is_flag = pl.col(name).is_between(-1, 1).fill_null(value=False)
         faults.append(pl.when(~is_flag).then(pl.lit(f"{name} is neither 1, 0 nor -1")))
-    return pl.coalesce(*faults, pl.when(pl.col(last).is_null()).then(pl.lit("fewer fields than the header")))
+    return pl.coalesce(faults)
 
 
 def _long_lines(path: Path, fields: int) -> list[int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from maxsight_assets.formats import openimages
 from maxsight_assets.labels import mapping
 from maxsight_assets.labels.space import LabelSpace, load_space
 
@@ -103,6 +104,25 @@ def test_openimages_classes_that_coco_names_otherwise_get_the_name_of_coco() -> 
         "Microwave oven": "microwave",
         "Hair dryer": "hair drier",
     }
+
+
+def test_openimages_reasons_that_cite_the_hierarchy_are_true() -> None:
+    folder = DATA / "openimages_slice"
+    if not folder.exists():
+        pytest.skip(f"no real hierarchy in {folder}")
+    names = openimages.read_class_names(folder / "class-descriptions-boxable.csv")
+    below = openimages.read_hierarchy(folder / "bbox_labels_600_hierarchy.json")
+    mids = {name: mid for mid, name in names.items()}
+    cited = [(row.label, row.reason) for row in mapping.rows("openimages") if row.reason.startswith("a kind of ")]
+
+    wrong = [
+        label
+        for label, reason in cited
+        if mids[label] not in below[mids[reason.removeprefix("a kind of ").partition(" in ")[0]]]
+    ]
+
+    assert len(cited) > 30
+    assert wrong == []
 
 
 def test_one_spelling_is_used_where_the_space_has_two() -> None:
