@@ -1,0 +1,56 @@
+"""Seconds and peak memory of a piece of work, in a process of its own."""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+Work = Callable[[Path], object]
+
+
+def compare(script: str, works: Mapping[str, Work], path: Path) -> None:
+    """Run each way of doing the same work in a new process and print a table; the first way is what ratios refer to."""
+    results = {}
+    for name in works:
+        out = subprocess.run(
+            [sys.executable, script, "--way", name, "--file", str(path)], check=True, capture_output=True, text=True
+        )
+        results[name] = json.loads(out.stdout.splitlines()[-1])
+    first = next(iter(results.values()))
+    print(f"{'way':<24}{'seconds':>9}{'ratio':>8}{'peak MB':>9}{'ratio':>8}  result")
+    for name, each in results.items():
+        time_ratio, peak_ratio = each["seconds"] / first["seconds"], each["peak"] / first["peak"]
+        shares = f"{time_ratio:>8.2f}{each['peak']:>9.0f}{peak_ratio:>8.2f}"
+        print(f"{name:<24}{each['seconds']:>9.2f}{shares}  {each['result']}")
+
+
+def run_one(work: Work, path: Path) -> None:
+    """Do the work here and print what it took as one line of JSON."""
+    start = time.perf_counter()
+    result = work(path)
+    seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "peak": _peak_mb(), "result": result}))
+
+
+def _peak_mb() -> float:
+    """Peak resident memory of this program. Linux' ru_maxrss would count the parent before exec, VmHWM does not."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(each for each in status.read_text(encoding="ascii").splitlines() if each.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # macOS counts bytes
+
+
+def parser(description: str, works: Mapping[str, Work]) -> argparse.ArgumentParser:
+    """The arguments that all comparisons share."""
+    arguments = argparse.ArgumentParser(description=description)
+    arguments.add_argument("--file", type=Path, help="measure on this file instead of a made-up one")
+    arguments.add_argument(
+        "--scale", type=float, default=1.0, help="size of the made-up file as a share of the real one"
+    )
+    arguments.add_argument("--way", choices=list(works), help="do it this one way, in this process")
+    return arguments
