@@ -375,6 +375,9 @@ def running(command: list[str], url: str, log: Path) -> Iterator[None]:
         yield
     finally:
         process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # SeaweedFS waits for its clients to leave
+            process.wait(3)
+        process.kill()
         process.wait(20)
 
 
