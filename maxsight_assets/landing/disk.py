@@ -228,7 +228,8 @@ def explained(error: OSError, target: Path) -> LandingError | None:
     where = error.filename or target
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         facts = os.statvfs(existing(target))
-        if facts.f_files and not facts.f_favail:
+        # unwinding has freed some of either already: the scarcer one was the reason
+        if facts.f_files and facts.f_favail / facts.f_files < facts.f_bavail / facts.f_blocks:
             return LandingError(
                 f"{target}: no inodes left on its disk (at {where}); delete files there, then rerun to resume. "
                 "The last good version stays"

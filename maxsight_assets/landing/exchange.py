@@ -106,10 +106,10 @@ def swap(state: State, incoming: Path) -> None:
     step = Step(
         "exchange" if state.target.exists() else "place",
         incoming=incoming.relative_to(state.root).as_posix(),
-        page=_page_digest(incoming),
+        page=page_digest(incoming),
         retired=f"{_RETIRED}{disk.unique_name()}",
     )
-    if _page_digest(state.target) == step.page:  # its rows are damaged, or it would not be replaced by its like
+    if page_digest(state.target) == step.page:  # its rows are damaged, or it would not be replaced by its like
         (state.target / PAGE).unlink()
     _write_journal(state, step)
     if step.step == "exchange" and not disk.exchange(incoming, state.target):
@@ -118,10 +118,15 @@ def swap(state: State, incoming: Path) -> None:
     finish(state, step)
 
 
-def recover(state: State) -> None:
-    """Finish, or undo, the step that an interruption left; the lock must be held."""
+def recover(state: State, *, alone: bool) -> None:
+    """Finish, or undo, the step that an interruption left; the lock must be held.
+
+    Args:
+        state: The target's places.
+        alone: Whether the lock keeps others out; where it does not, the step of a living process is left to it.
+    """
     step = _read_journal(state)
-    if step is not None:
+    if step is not None and (alone or not disk.made_by_living(step.retired)):
         _log.warning("%s: finishing an interrupted %s", state.target, step.step)
         finish(state, step, resumed=True)
 
@@ -139,7 +144,7 @@ def finish(state: State, step: Step, *, resumed: bool = False) -> None:
     """
     if step.step == "prune":
         _finish_prune(state, step)
-    elif step.step != "exchange" or _page_digest(state.target) == step.page:
+    elif step.step != "exchange" or page_digest(state.target) == step.page:
         _finish_swap(state, step, resumed=resumed)
     state.journal.unlink(missing_ok=True)
     disk.sync_directory(state.root)
@@ -228,7 +233,8 @@ def set_aside(state: State, path: str) -> None:
             _log.warning("%s: %s was changed after it was landed; what it held is in %s", state.target, path, kept)
 
 
-def _page_digest(root: Path) -> str:
+def page_digest(root: Path) -> str:
+    """Hex sha256 of a directory's MANIFEST.json, which tells one version from another; empty where it has none."""
     try:
         return hashlib.sha256((root / PAGE).read_bytes()).hexdigest()
     except (FileNotFoundError, NotADirectoryError):

@@ -231,6 +231,13 @@ def data_version(rows: Iterable[FileRow]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def parents(path: str) -> Iterator[str]:
+    """The folders that a POSIX path lies in, innermost first."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
 def problem(root: Path, row: FileRow) -> str | None:
     """What is wrong with the file of a row, by its bytes; None where it is as the row says."""
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from maxsight_assets.errors import PreflightFailed
 from maxsight_assets.landing import disk
 from maxsight_assets.landing.exchange import State
+from maxsight_assets.landing.manifest import parents
 
 _SHOWN = 5
 
@@ -75,14 +76,17 @@ def check_writable(target: Path) -> None:
 
 
 def check_names(target: Path, names: Iterable[str]) -> None:
-    """Check that no two paths differ only by case or Unicode form: macOS, Windows and some drives would merge them.
+    """Check that no two paths, folders included, differ only by case or Unicode form.
+
+    macOS, Windows and some mounted drives would merge them into one.
 
     Raises:
         PreflightFailed: Some do; the text lists the pairs.
     """
     seen: dict[str, str] = {}
     pairs = []
-    for name in sorted(set(names)):
+    paths = set(names)
+    for name in sorted(paths | {folder for path in paths for folder in parents(path)}):
         first = seen.setdefault(_folded(name), name)
         if first != name:
             pairs.append(f"{first!a} and {name!a}")

@@ -14,12 +14,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from maxsight_assets.errors import LandingError, NotPublished, Refused, VerificationFailed
+from maxsight_assets.errors import Busy, LandingError, NotPublished, Refused, VerificationFailed
 from maxsight_assets.landing import disk, exchange
 from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.expected import Expected, examine
 from maxsight_assets.landing.lock import hold
-from maxsight_assets.landing.manifest import FOLDER, FileRow, Manifest, problem, problems, source_of
+from maxsight_assets.landing.manifest import FOLDER, FileRow, Manifest, parents, problem, problems, source_of
 from maxsight_assets.verification.verdict import Verdict
 
 _log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ def read_published(target: Path) -> Manifest | None:
     """
     state = State.of(target)
     if state.journal.exists() and not state.target.exists():
-        with hold(state.root, target=target, wait_s=_RECOVERY_WAIT_S):
-            exchange.recover(state)
+        with hold(state.root, target=target, wait_s=_RECOVERY_WAIT_S) as alone:
+            exchange.recover(state, alone=alone)
     return Manifest.read(state.target)
 
 
@@ -70,7 +70,7 @@ def opened(target: Path, *, wait_s: float = 0.0, cancel: threading.Event | None 
     try:
         state.sessions.mkdir(parents=True, exist_ok=True)
         with hold(state.root, target=target, wait_s=wait_s, cancel=cancel) as alone:
-            exchange.recover(state)
+            exchange.recover(state, alone=alone)
             state.sweep(alone=alone)
             yield state, alone
     except OSError as error:
@@ -103,8 +103,10 @@ def staging(
     """
     _refuse_other_source(State.of(target).target, source)
     with opened(target, wait_s=wait_s, cancel=cancel) as (state, alone):
+        page = exchange.page_digest(state.target)  # before its rows are read: a swap in between is then noticed
         present = _refuse_other_source(state.target, source)
-        stage = Stage(state, _session(state, source, alone=alone), present, asset=asset, source=source)
+        session = _session(state, source, alone=alone)
+        stage = Stage(state, session, present, asset=asset, source=source, page=page)
         try:
             yield stage
         finally:
@@ -166,7 +168,9 @@ class Stage:
         present: What is published now; None where nothing is.
     """
 
-    def __init__(self, state: State, session: Path, present: Manifest | None, *, asset: str, source: str) -> None:
+    def __init__(
+        self, state: State, session: Path, present: Manifest | None, *, asset: str, source: str, page: str
+    ) -> None:
         self.root = session / "tree"
         self.downloads = session / "downloads"
         self.present = present
@@ -175,8 +179,10 @@ class Stage:
         self._asset = asset
         self._source = source
         self._lock = threading.Lock()
+        self._rows: dict[str, FileRow] = {}
+        self._resumed = _resumed(session)
         self._carried: set[str] = set()
-        self._rows = _resumed(session)
+        self._built_on = page
         self._sync = os.open(session, os.O_RDONLY | os.O_CLOEXEC)  # before any write: it then learns of failed ones
         self._journal = os.open(session / "rows.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
@@ -187,14 +193,23 @@ class Stage:
 
     @property
     def rows(self) -> Mapping[str, FileRow]:
-        """All files recorded so far, by path."""
+        """The files of the version so far, by path."""
         with self._lock:
             return dict(self._rows)
 
     def have(self, path: str) -> FileRow | None:
-        """The row of a file that is in the tree already: staged by an interrupted run and verified anew, or carried."""
+        """Take a file that is in the tree already: carried, or staged by an interrupted run and verified anew.
+
+        What an interrupted run staged and nobody asks for is not published: the selection may have changed since.
+
+        Returns:
+            Its row; None where there is none.
+        """
         with self._lock:
-            return self._rows.get(path)
+            row = self._rows.get(path) or self._resumed.get(path)
+            if row is not None:
+                self._rows[path] = row
+            return row
 
     def carry(self, path: str) -> FileRow | None:
         """Take the present version's file as it is.
@@ -264,6 +279,7 @@ class Stage:
         Raises:
             NotPublished: A blocking rule failed. The tree is kept, the published version untouched.
             Refused: A person's files are in the way of recorded ones.
+            Busy: Another process published meanwhile, where file locks do nothing.
         """
         rows = self.rows
         self._remove_unrecorded(rows)
@@ -295,14 +311,19 @@ class Stage:
         self._judge(gate(self.root, staged))
         if present is not None and _same(present, staged):
             return self._settle(present, staged, bad=[path for path in changed if path in rows])
-        for path in there:
-            if path in rows:
-                exchange.set_aside(self._state, path)
         self._sync_files()
         staged.write(self.root, scratch=self._state.scratch())
         disk.sync_directory(self.root)
+        for path in there:
+            if path in rows:
+                exchange.set_aside(self._state, path)
+        self._insist_alone()
         exchange.swap(self._state, self.root)
         return staged
+
+    def _insist_alone(self) -> None:
+        if exchange.page_digest(self._state.target) != self._built_on:  # only where file locks do nothing
+            raise Busy(f"{self._state.target}: another process published it meanwhile; rerun to go on from there")
 
     def _judge(self, verdicts: Sequence[Verdict]) -> None:
         failed = [verdict for verdict in verdicts if not verdict.passed]
@@ -337,13 +358,15 @@ class Stage:
         bad = list(bad)
         if bad:
             self._sync_files()
+        self._insist_alone()
         for path in bad:
             exchange.set_aside(self._state, path)
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             (self.root / path).replace(target / path)
             _log.warning("%s: %s was not as it was landed and has been mended", target, path)
         settled = staged.with_rows(_unless_only_later(present.rows.get(row.path), row) for row in staged.rows.values())
-        settled.write(target, scratch=self._state.scratch())
+        if settled != present:
+            settled.write(target, scratch=self._state.scratch())
         self._state.trash(self._session)
         return settled
 
@@ -387,24 +410,18 @@ def _refuse_other_source(target: Path, source: str) -> Manifest | None:
 
 
 def _refuse_in_the_way(target: Path, strange: Iterable[str], rows: Mapping[str, FileRow]) -> None:
-    folders = {parent for path in rows for parent in _parents(path)}
+    folders = {parent for path in rows for parent in parents(path)}
     blocked = []
     for path in strange:
         row = rows.get(path)
         differs = row is not None and problem(target, row) is not None
-        if differs or path in folders or any(parent in rows for parent in _parents(path)):
+        if differs or path in folders or any(parent in rows for parent in parents(path)):
             blocked.append(path)
     if blocked:
         raise Refused(
             f"{target}: {len(blocked):,} files that were not landed here are in the way and hold other bytes: "
             f"{_some(blocked)}; move them away, then rerun (nothing needs to be fetched again)"
         )
-
-
-def _parents(path: str) -> Iterator[str]:
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
 
 
 def _some(paths: Sequence[str]) -> str:

@@ -128,14 +128,15 @@ def test_fault_34_tree_of_a_living_process_is_not_taken_over_where_locks_do_noth
 
 
 @pytest.mark.parametrize("renames", [False, True], ids=["exchange", "two renames"])
-def test_fault_34_two_processes_without_locks_never_mix(tmp_path: Path, renames: bool) -> None:
+@pytest.mark.parametrize("turns", [3, pytest.param(30, marks=pytest.mark.slow)])
+def test_fault_34_two_processes_without_locks_never_mix(tmp_path: Path, renames: bool, turns: int) -> None:
     target = tmp_path / "data/world"
     worlds = [{path: data * (n + 1) for path, data in FILES.items()} | {f"only{n}": b"x"} for n in range(2)]
     versions = {
         land(tmp_path / f"apart{n}" / "world", files, keep=False).data_version for n, files in enumerate(worlds)
     }
     with Victims() as one, Victims() as other:
-        for turn in range(15):
+        for turn in range(turns):
             order = {"keep": False, "nolock": True, "renames": renames}
             for n, victims in enumerate((one, other)):
                 victims.start(target, worlds[(n + turn) % 2], report=tmp_path / f"{n}.json", **order)

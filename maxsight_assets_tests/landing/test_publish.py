@@ -480,3 +480,14 @@ def test_symbolic_link_to_a_directory_elsewhere_is_published_through(tmp_path: P
     assert (tmp_path / "data/world").is_symlink()
     assert sorted(path.name for path in (tmp_path / "big").iterdir()) == [".world.maxsight", "world"]
     assert_invariants(tmp_path / "big/world")
+
+
+def test_what_an_interrupted_run_staged_for_another_selection_is_not_published(target: Path) -> None:
+    with staging(target, asset="world", source="upstream") as stage:
+        bring(stage, {**ONE, "train/unwanted.jpg": b"u"})
+
+    manifest = land(target, ONE)
+
+    assert set(manifest.rows) == set(ONE)
+    assert manifest.data_version == land(target.parent / "fresh", ONE).data_version
+    assert_invariants(target, beside={"fresh", ".fresh.maxsight"})
