@@ -95,14 +95,15 @@ def test_every_seeded_fault_is_told_what_became_of_it(landed: tuple[Project, Run
     told = {defect.name: fate for defect, fate in fates(project.places)}
 
     assert "nothing is published that holds it" not in told.values()
-    assert told["truncated_jpeg"] == "training: dropped by undecodable_image"
+    assert told["truncated_jpeg"] == "training: dropped by undecodable"
     assert told["missing_image"] == "training: dropped by missing_file"
     assert told["grayscale_jpeg"].startswith("kept in ")
-    assert told["zero_height_box"] == "training: dropped by no_area"
+    assert told["zero_height_box"] == "training: dropped by zero_area"
     assert told["unknown_label_elephant"] == "training: dropped by label_outside_space"
     assert told["evaluation_leak"] == "training: dropped by leaks_into_evaluation"
-    for name in ("exact_duplicate", "near_duplicate"):
-        assert told[name] == "training: dropped by leaks_into_evaluation"
+    assert told["exact_duplicate"] == told["near_duplicate"] == "training: dropped by leaks_into_evaluation"
+    assert told["shared_photo"] in {f"kept in {split}, its twin in {split}" for split in ("train", "val", "test")}
+    assert told["group_of_box"].endswith(" as a crowd")
 
 
 def test_ledger_and_splits_account_for_every_record(landed: tuple[Project, RunOutcome]) -> None:

@@ -14,7 +14,6 @@ from maxsight_assets.formats.tables import BOXES, IMAGES, Tables, conform
 
 SOURCE = "bdd100k"
 SPLIT = "val"
-WIDTH, HEIGHT = 1280, 720  # pixels of every frame (BDD100K paper, section 3); the labels state none
 
 
 class _Box(msgspec.Struct, gc=False):
@@ -53,7 +52,8 @@ def read_labels(path: Path, *, image_dir: str) -> Tables:
         image_dir: Directory of the images relative to DATA_DIR, for example "bdd100k/images/100k/val".
 
     Returns:
-        Images of 1280x720 pixels; boxes in absolute pixels, xywh. The image id is the file name without its suffix.
+        Images, whose size the labels do not state; boxes in absolute pixels, xywh. The image id is the file name without
+        its suffix; a box id is that and the label's own, which is unique only within its frame.
 
     Raises:
         FormatError: Broken syntax, a key twice in one object or a wrong type. The text names the place.
@@ -65,7 +65,7 @@ def read_labels(path: Path, *, image_dir: str) -> Tables:
     images = pl.DataFrame(
         {"image_id": [_id(frame) for frame in frames], "path": [f"{image_dir}/{frame.name}" for frame in frames]},
         schema={"image_id": pl.String, "path": pl.String},
-    ).with_columns(**place, width=WIDTH, height=HEIGHT)
+    ).with_columns(**place)
     rows = [_row(frame, label, label.box2d) for frame in frames for label in frame.labels or () if label.box2d]
     boxes = pl.DataFrame(rows, schema={name: BOXES[name] for name in _COLUMNS}, orient="row").with_columns(**place)
     return Tables(images=conform(images, IMAGES), boxes=conform(boxes, BOXES))
@@ -78,7 +78,7 @@ def _row(frame: _Frame, label: _Label, box: _Box) -> tuple[Any, ...]:
     stated = label.attributes or _Attributes()
     size = (box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1)
     flags = (bool(stated.crowd), stated.occluded, stated.truncated)
-    return (_id(frame), str(label.id), label.category, *size, *flags)
+    return (_id(frame), f"{_id(frame)}:{label.id}", label.category, *size, *flags)
 
 
 def _id(frame: _Frame) -> str:

@@ -44,13 +44,13 @@ def test_bdd100k_labels_become_tables(tmp_path: Path) -> None:
 
     assert (tables.images.schema, tables.boxes.schema) == (IMAGES, BOXES)
     assert tables.images.select("source", "split", "image_id", "path", "width", "height").rows() == [
-        ("bdd100k", "val", name, f"bdd100k/images/100k/val/{name}.jpg", 1280, 720)
+        ("bdd100k", "val", name, f"bdd100k/images/100k/val/{name}.jpg", None, None)
         for name in ("b1c66a42-6f7d68ca", "b1c81faa-3df17267", "b1c81faa-c80764c5")
     ]
     columns = ("image_id", "box_id", "label", "x", "y", "w", "h", "crowd", "occluded", "truncated")
     assert tables.boxes.select(columns).rows() == [
-        ("b1c66a42-6f7d68ca", "1", "traffic sign", 1000.5, 281.0, 39.5, 45.25, False, False, True),
-        ("b1c66a42-6f7d68ca", "2", "trailer", 5.0, 6.0, 0.0, 3.0, False, None, None),
+        ("b1c66a42-6f7d68ca", "b1c66a42-6f7d68ca:1", "traffic sign", 1000.5, 281.0, 39.5, 45.25, False, False, True),
+        ("b1c66a42-6f7d68ca", "b1c66a42-6f7d68ca:2", "trailer", 5.0, 6.0, 0.0, 3.0, False, None, None),
     ]
 
 
