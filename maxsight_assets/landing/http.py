@@ -1,13 +1,15 @@
 """One HTTP exchange under our own rules: each redirect vetted, headers dropped across hosts, every answer judged.
 
-Built on requests and urllib3, because these rules cannot be kept through a client that follows redirects by itself.
-Retries, resuming and hashing are the caller's (`landing.transfer`).
+Built on urllib3, because these rules cannot be kept through a client that follows redirects by itself, and because
+requests costs twice the time on small objects. Retries, resuming and hashing are the caller's (`landing.transfer`).
 """
 
 import contextlib
 import email.utils
+import os
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,9 +17,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import requests
+import certifi
 import urllib3
-from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.connection import create_connection
 
@@ -70,7 +72,7 @@ class HttpReply:
 
     def __init__(
         self,
-        answer: requests.Response,
+        answer: urllib3.BaseHTTPResponse,
         exchange: Exchange,
         watch: Watch,
         *,
@@ -94,7 +96,7 @@ class HttpReply:
         while True:
             self._exchange.reading()
             try:
-                data: bytes = self._answer.raw.read1(CHUNK_BYTES, decode_content=self.encoded)
+                data: bytes = self._answer.read1(CHUNK_BYTES, decode_content=self.encoded)
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 raise self._ended(error) from None
             self._exchange.read(len(data))
@@ -110,7 +112,7 @@ class HttpReply:
     def close(self) -> None:
         """Return the connection to the pool where the body was read to its end, else close it."""
         self._watch.end(self._exchange)
-        self._answer.close()
+        _leave(self._answer)
 
     def _ended(self, error: Exception | None) -> Exception:
         return _ended(self._exchange, error)
@@ -136,18 +138,17 @@ class Http:
         self._limits = limits
         self._guard = guard
         self._watch = watch
-        self._session = requests.Session()
-        self._session.cookies.set_policy(_NoCookies())
-        self._session.auth = _as_it_is  # keeps ~/.netrc out
-        adapter = _Adapter(guard, watch, connections)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
-        self._environments: dict[str, Any] = {}
+        self._connections = connections
+        self._certificates = os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
+        self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._proxies: dict[str, str | None] = {}
+        self._lock = threading.Lock()
         self._final: dict[str, str] = {}
 
     def close(self) -> None:
         """Close idle connections."""
-        self._session.close()
+        for pool in self._pools.values():
+            pool.clear()
 
     def open(self, address: Address, ask: Ask, *, method: str = "GET", shortcut: bool = False) -> HttpReply:
         """Ask for an object and judge the answer's header.
@@ -171,14 +172,14 @@ class Http:
         try:
             known = self._final.get(address.url) if shortcut else None
             answer, published = self._follow(address, headers, method, exchange, known)
-            if known and answer.status_code in REFUSED:  # a presigned address that has expired
-                answer.close()
+            if known and answer.status in REFUSED:  # a presigned address that has expired
+                _leave(answer)
                 answer, published = self._follow(address, headers, method, exchange, None)
             exchange.headers_arrived()
             try:
                 return self._judge(answer, address, ask, exchange, published)
             except BaseException:
-                answer.close()
+                _leave(answer)
                 raise
         except BaseException:
             self._watch.end(exchange)
@@ -186,7 +187,7 @@ class Http:
 
     def _follow(
         self, address: Address, headers: Mapping[str, str], method: str, exchange: Exchange, known: str | None
-    ) -> tuple[requests.Response, str | None]:
+    ) -> tuple[urllib3.BaseHTTPResponse, str | None]:
         """The answer after at most `max_redirects` vetted hops, and the digest that a hop stated."""
         url = known or address.url
         published = None
@@ -198,10 +199,10 @@ class Http:
             answer = self._send(method, url, sent, exchange)
             published = published or _linked_sha256(answer)
             target = answer.headers.get("Location")
-            if answer.status_code not in REDIRECTS or not target:
+            if answer.status not in REDIRECTS or not target:
                 self._final[address.url] = url
                 return answer, published
-            answer.close()
+            _leave(answer)
             target = urljoin(url, target)
             self._guard.check_hop(url, target)
             url = target
@@ -209,35 +210,45 @@ class Http:
             f"{scrub_url(address.url)}: more than {self._limits.max_redirects} redirects; {address.remedy}"
         )
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str], exchange: Exchange) -> requests.Response:
-        request = self._session.prepare_request(requests.Request(method, url, headers=dict(headers)))
-        timeout = (self._limits.connect_timeout_s, self._limits.header_timeout_s)
+    def _send(self, method: str, url: str, headers: Mapping[str, str], exchange: Exchange) -> urllib3.BaseHTTPResponse:
+        timeout = urllib3.Timeout(connect=self._limits.connect_timeout_s, read=self._limits.header_timeout_s)
         try:
             with self._watch.sending(exchange):
-                return self._session.send(
-                    request, stream=True, allow_redirects=False, timeout=timeout, **self._environment(url)
+                return self._pool(url).urlopen(
+                    method, url, headers=headers, timeout=timeout, retries=False, redirect=False, preload_content=False
                 )
-        except requests.exceptions.SSLError as error:
+        except urllib3.exceptions.SSLError as error:
             if exchange.verdict:
                 raise _ended(exchange, None) from None
             raise _tls_fault(url, error) from None
-        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
-            raise _ended(exchange, error) from None
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+        except (urllib3.exceptions.LocationValueError, ValueError) as error:
             raise LandingError(f"{scrub_url(url)}: {scrub(error)}") from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise _ended(exchange, error) from None
 
-    def _environment(self, url: str) -> Any:
-        """Proxies and certificates that the environment names for a host."""
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        """Connections by way of the proxy that the environment names for the host, if any."""
         origin = _origin(url)
-        if origin not in self._environments:
-            self._environments[origin] = self._session.merge_environment_settings(url, {}, True, None, None)
-            self._environments[origin].pop("stream")
-        return self._environments[origin]
+        with self._lock:
+            if origin not in self._proxies:
+                self._proxies[origin] = select_proxy(url, get_environ_proxies(url))
+            proxy = self._proxies[origin]
+            if proxy not in self._pools:
+                self._pools[proxy] = self._new_pool(proxy)
+            return self._pools[proxy]
+
+    def _new_pool(self, proxy: str | None) -> urllib3.PoolManager:
+        settings: Any = {"num_pools": 16, "maxsize": self._connections, "ca_certs": self._certificates}
+        if proxy:
+            return urllib3.ProxyManager(proxy, **settings)
+        pool = urllib3.PoolManager(**settings)
+        pool.pool_classes_by_scheme = _guarded_pools(self._guard, self._watch)
+        return pool
 
     def _judge(
-        self, answer: requests.Response, address: Address, ask: Ask, exchange: Exchange, published: str | None
+        self, answer: urllib3.BaseHTTPResponse, address: Address, ask: Ask, exchange: Exchange, published: str | None
     ) -> HttpReply:
-        status, headers = answer.status_code, answer.headers
+        status, headers = answer.status, answer.headers
         said = f"{status} {scrub(answer.reason or '')}".strip()
         if status in BUSY:
             raise Again(said, wait_s=_retry_after(headers.get("Retry-After")), busy=status in (429, 503))
@@ -308,15 +319,21 @@ def _total_of_416(text: str | None) -> int | None:
     return int(found[1]) if found else None
 
 
-def _linked_sha256(answer: requests.Response) -> str | None:
+def _linked_sha256(answer: urllib3.BaseHTTPResponse) -> str | None:
     """The digest that Hugging Face states for a file in large-file storage."""
     text = answer.headers.get("X-Linked-Etag", "").strip('"').lower()
     return text if re.fullmatch(r"[0-9a-f]{64}", text) else None
 
 
-def _error_body(answer: requests.Response) -> bytes:
+def _leave(answer: urllib3.BaseHTTPResponse) -> None:
+    """Give the connection back where the body was read, else close it."""
+    answer.close()
+    answer.release_conn()
+
+
+def _error_body(answer: urllib3.BaseHTTPResponse) -> bytes:
     with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
-        return bytes(answer.raw.read(4096))
+        return bytes(answer.read(4096))
     return b""
 
 
@@ -343,17 +360,6 @@ def _tls_fault(url: str, error: Exception) -> Exception:
             "Certificates of your own go into REQUESTS_CA_BUNDLE"
         )
     return Again(text)
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
-class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[name-defined,misc]
-    """No host sets or gets a cookie."""
-
-    def __init__(self) -> None:
-        super().__init__(allowed_domains=[])
 
 
 class _Guarded:
@@ -385,19 +391,11 @@ class _Guarded:
         self.watch.attach(self.sock)
 
 
-class _Adapter(HTTPAdapter):
-    """Pools of guarded connections; no retries of its own."""
-
-    def __init__(self, guard: Guard, watch: Watch, connections: int) -> None:
-        ways = {"guard": guard, "watch": watch}
-        plain = type("GuardedHTTPConnection", (_Guarded, HTTPConnection), ways)
-        secure = type("GuardedHTTPSConnection", (_Guarded, HTTPSConnection), ways)
-        self._pools = {
-            "http": type("GuardedHTTPPool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": plain}),
-            "https": type("GuardedHTTPSPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": secure}),
-        }
-        super().__init__(pool_connections=16, pool_maxsize=connections, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+def _guarded_pools(guard: Guard, watch: Watch) -> dict[str, Any]:
+    ways = {"guard": guard, "watch": watch}
+    plain = type("GuardedHTTPConnection", (_Guarded, HTTPConnection), ways)
+    secure = type("GuardedHTTPSConnection", (_Guarded, HTTPSConnection), ways)
+    return {
+        "http": type("GuardedHTTPPool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("GuardedHTTPSPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": secure}),
+    }
