@@ -34,6 +34,9 @@ EDGES = pl.Schema(
 )
 
 
+_PAIRS = 1_000_000  # compared at once, which bounds the memory whatever the fingerprints are
+
+
 @dataclass(frozen=True, slots=True)
 class Groups:
     """Images that belong together.
@@ -113,27 +116,44 @@ def _near(nodes: pl.DataFrame, radius: int) -> pl.DataFrame:
 def _near_pairs(
     hashes: NDArray[np.uint64], radius: int
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]]]:
-    """Pairs of distinct fingerprints at most `radius` bits apart.
+    """Pairs of distinct fingerprints at most `radius` bits apart; a pair may come more than once.
 
-    Two fingerprints that differ in at most r bits agree in one of r + 1 bands of bits at least, so only those that
-    agree in a band are compared. A band takes every (r + 1)-th bit, so that the low frequencies, in which photos are
-    most alike, are spread over all bands.
+    Of n bands of bits, two fingerprints that differ in fewer than 2 n bits differ in one bit at most in one of the
+    bands: only those that do are compared. A band takes every n-th bit, so that the low frequencies, in which photos
+    are most alike, are spread over all bands.
     """
-    bands = radius + 1
+    bands = max(4, radius // 2 + 1)  # four make bands of 16 bits, of which a table can be made
     for band in range(bands):
-        mask = np.uint64(sum(1 << bit for bit in range(band, 64, bands)))
-        order = np.argsort(hashes & mask, kind="stable")
-        bucket, ordered = (hashes & mask)[order], hashes[order]
-        start = np.arange(hashes.size - 1)
-        step = 0
-        while start.size:
-            step += 1
-            start = start[: np.searchsorted(start, hashes.size - step)]
-            start = start[bucket[start] == bucket[start + step]]
-            distance = np.bitwise_count(ordered[start] ^ ordered[start + step])
-            near = distance <= radius
-            if near.any():
-                yield order[start[near]], order[start[near] + step], distance[near]
+        bits = range(band, 64, bands)
+        values = np.zeros(hashes.size, dtype=np.intp)
+        for place, bit in enumerate(bits):
+            values |= ((hashes >> np.uint64(bit)) & np.uint64(1)).astype(np.intp) << place
+        order = np.argsort(values, kind="stable")
+        values, ordered = values[order], hashes[order]
+        bucket = np.searchsorted(values, np.arange(2 ** len(bits) + 1))
+        for flip in (0, *(1 << place for place in range(len(bits)))):
+            first = np.maximum(
+                bucket[values ^ flip], np.arange(1, hashes.size + 1)
+            )  # each pair from its first row alone
+            for left, right in _ranges(first, bucket[(values ^ flip) + 1]):
+                distance = np.bitwise_count(ordered[left] ^ ordered[right])
+                near = distance <= radius
+                if near.any():
+                    yield order[left[near]], order[right[near]], distance[near]
+
+
+def _ranges(first: NDArray[np.intp], end: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Pairs (row, other) with other in [first[row], end[row]), a bounded number at a time."""
+    counts = np.maximum(end - first, 0)
+    total = np.cumsum(counts)
+    start = 0
+    while start < counts.size:
+        done = total[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(total, done + _PAIRS, side="right")))
+        rows = np.repeat(np.arange(start, stop), counts[start:stop])
+        nth = np.arange(rows.size) - (total[rows] - counts[rows] - done)
+        yield rows, first[rows] + nth
+        start = stop
 
 
 def _components(size: int, left: NDArray[np.uint32], right: NDArray[np.uint32]) -> NDArray[np.intp]:

@@ -1,0 +1,187 @@
+"""How long cleaning, grouping, splitting and writing take at COCO's full size, against a plain json-and-loops splitter.
+
+Both read the same generated `instances_train2017.json` (118,287 images, 860,001 annotations with masks) and write three
+COCO files. The plain one drops boxes without area or of unknown labels and shuffles images; it looks for no copies and
+keeps no ledger. Each runs in a process of its own, so that its peak memory is its own.
+
+    python benchmarks/splits.py            # all of it: about a minute and 2 GB of disk
+    python benchmarks/splits.py --share 0.1
+"""
+
+import argparse
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+IMAGES, ANNOTATIONS, CATEGORIES = 118_287, 860_001, 80  # COCO train2017
+FINGERPRINTS = 200_000
+SOURCE_BYTES = 448_000_000  # of instances_train2017.json, which the generated masks aim at
+
+
+def generate(path: Path, share: float) -> None:
+    """Write an annotation file of COCO's size and form, and the facts of its images beside it."""
+    rng = np.random.default_rng(42)
+    images, annotations = int(IMAGES * share), int(ANNOTATIONS * share)
+    owner = rng.integers(0, images, annotations)
+    corner = np.round(rng.uniform(0, 300, (annotations, 2)), 2)
+    side = np.round(rng.uniform(1, 300, (annotations, 2)), 2)
+    points = rng.integers(6, 44, annotations)
+    mask = [f"{x:.2f}" for x in rng.uniform(0, 480, 2_000)]
+    with path.open("w", encoding="utf-8") as file:
+        file.write('{"info":{},"licenses":[{"id":4,"name":"BY","url":"http://creativecommons.org/licenses/by/2.0/"}],')
+        file.write('"images":[')
+        file.write(
+            ",".join(
+                f'{{"license":4,"file_name":"{i:012}.jpg","coco_url":"http://images.example/{i:012}.jpg","height":640,'
+                f'"width":640,"flickr_url":"http://farm1.example/{i}_{i:010x}_z.jpg","id":{i}}}'
+                for i in range(1, images + 1)
+            )
+        )
+        file.write('],"annotations":[')
+        for row in range(annotations):
+            (x, y), (w, h), n = corner[row].tolist(), side[row].tolist(), int(points[row])
+            polygon = ",".join(mask[row % 1_900 : row % 1_900 + 2 * n])
+            file.write(
+                f'{"," if row else ""}{{"segmentation":[[{polygon}]],"area":{w * h:.4f},"iscrowd":0,'
+                f'"image_id":{owner[row] + 1},"bbox":[{x},{y},{w},{h}],'
+                f'"category_id":{row % CATEGORIES + 1},"id":{row + 1}}}'
+            )
+        file.write('],"categories":[')
+        file.write(",".join(f'{{"id":{i},"name":"thing {i}"}}' for i in range(1, CATEGORIES + 1)))
+        file.write("]}")
+    numbers = range(1, images + 1)
+    pl.DataFrame(
+        {
+            "path": [f"coco_raw/train2017/{i:012}.jpg" for i in numbers],
+            "sha256": [f"{i:064x}" for i in numbers],
+            "error": pl.Series([None] * images, dtype=pl.String),
+            "width": pl.Series([640] * images, dtype=pl.Int32),
+            "height": pl.Series([640] * images, dtype=pl.Int32),
+            "mode": ["RGB"] * images,
+            "orientation": pl.Series([1] * images, dtype=pl.Int32),
+            "pixels": [f"{i:064x}" for i in numbers],
+            "phash": rng.integers(0, 2**64, images, dtype=np.uint64),
+        }
+    ).write_parquet(path.with_suffix(".facts.parquet"))
+
+
+def ours(source: Path, out: Path) -> None:
+    """Split as the project does."""
+    from maxsight_assets.cleaning.config import CleaningConfig
+    from maxsight_assets.formats.coco import read_instances
+    from maxsight_assets.formats.tables import IMAGES as IMAGES_SCHEMA
+    from maxsight_assets.images.facts import FILE_FACTS
+    from maxsight_assets.splitting.build import Evaluation, build_splits
+    from maxsight_assets.splitting.config import SplitConfig
+    from maxsight_assets.splitting.write import write_splits
+
+    tables = read_instances(source, split="train2017", image_dir="coco_raw/train2017").tables()
+    _lap("read")
+    names = [f"thing {i}" for i in range(1, CATEGORIES)]  # one label is outside the space
+    splits = build_splits(
+        tables.images,
+        tables.boxes,
+        pl.read_parquet(source.with_suffix(".facts.parquet")),
+        evaluation=Evaluation(IMAGES_SCHEMA.to_frame(), FILE_FACTS.to_frame()),
+        space=names,
+        labels={"coco": {name: name for name in names}},
+        config=SplitConfig(),
+        cleaning=CleaningConfig(),
+    )
+    _lap("build")
+    write_splits(splits, out, inputs={})
+    _lap("write")
+
+
+def plain(source: Path, out: Path) -> None:
+    """Split as a script of an afternoon does."""
+    with source.open(encoding="utf-8") as file:
+        document = json.load(file)
+    _lap("read")
+    of_image: dict[int, list[dict[str, object]]] = {}
+    for annotation in document["annotations"]:
+        _, _, w, h = annotation["bbox"]
+        if w > 0 and h > 0 and annotation["category_id"] < CATEGORIES:
+            of_image.setdefault(annotation["image_id"], []).append(annotation)
+    images = [image for image in document["images"] if image["id"] in of_image]
+    random.Random(42).shuffle(images)
+    tenth = len(images) // 10
+    parts = {"test": images[:tenth], "val": images[tenth : 2 * tenth], "train": images[2 * tenth :]}
+    _lap("build")
+    for split, members in parts.items():
+        content = {
+            "images": members,
+            "annotations": [annotation for image in members for annotation in of_image[image["id"]]],
+            "categories": document["categories"],
+        }
+        with (out / f"{split}.json").open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2)
+    _lap("write")
+
+
+def groups() -> None:
+    """Group fingerprints, of which one in a hundred is a near copy of another."""
+    from maxsight_assets.splitting.groups import NODES, group
+
+    rng = np.random.default_rng(42)
+    hashes = rng.integers(0, 2**64, FINGERPRINTS, dtype=np.uint64)
+    copies = FINGERPRINTS // 100
+    hashes[:copies] = hashes[copies : 2 * copies] ^ np.uint64(0b10010001)
+    nodes = pl.DataFrame({"key": [f"image {i:06}" for i in range(FINGERPRINTS)], "phash": hashes})
+    started = time.perf_counter()
+    members = group(
+        nodes.select(*(pl.col(c) if c in nodes.columns else pl.lit(None, t).alias(c) for c, t in NODES.items()))
+    )
+    seconds = time.perf_counter() - started
+    print(f"{FINGERPRINTS:,} fingerprints: {members.members['group'].n_unique():,} groups in {seconds:.1f} s")
+
+
+_STARTED = time.perf_counter()
+
+
+def _lap(name: str) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    wall, cpu = time.perf_counter() - _STARTED, time.process_time()
+    print(f"    {name:<6} done after {wall:6.1f} s ({cpu:.1f} s of CPU), peak {peak:.2f} GiB", flush=True)
+
+
+def _timed(name: str, source: Path, out: Path) -> float:
+    print(name)
+    started = time.perf_counter()
+    subprocess.run([sys.executable, __file__, "--only", name, "--source", source, "--out", out], check=True)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--share", type=float, default=1.0, help="share of COCO's size, for a quick look")
+    parser.add_argument("--only", choices=["ours", "plain"], help=argparse.SUPPRESS)
+    parser.add_argument("--source", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.only:
+        {"ours": ours, "plain": plain}[arguments.only](arguments.source, arguments.out)
+        return
+    groups()
+    with tempfile.TemporaryDirectory() as directory:
+        source = Path(directory) / "instances_train2017.json"
+        generate(source, arguments.share)
+        print(f"{source.name}: {source.stat().st_size:,} bytes")
+        seconds = {}
+        for name in ("ours", "plain"):
+            (out := Path(directory) / name).mkdir()
+            seconds[name] = _timed(name, source, out)
+        ratio = seconds["plain"] / seconds["ours"]
+        print(f"ours {seconds['ours']:.1f} s, plain {seconds['plain']:.1f} s: {ratio:.1f} times")
+
+
+if __name__ == "__main__":
+    main()
