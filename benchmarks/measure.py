@@ -1,4 +1,4 @@
-"""Seconds and peak memory of a piece of work, in a process of its own."""
+"""Seconds, CPU seconds (what counts on a busy machine) and peak memory of a piece of work, in a process of its own."""
 
 import argparse
 import json
@@ -21,19 +21,18 @@ def compare(script: str, works: Mapping[str, Work], path: Path) -> None:
         )
         results[name] = json.loads(out.stdout.splitlines()[-1])
     first = next(iter(results.values()))
-    print(f"{'way':<24}{'seconds':>9}{'ratio':>8}{'peak MB':>9}{'ratio':>8}  result")
+    print(f"{'way':<18}" + "".join(f"{name:>10}{'ratio':>7}" for name in ("seconds", "CPU s", "peak MB")) + "  result")
     for name, each in results.items():
-        time_ratio, peak_ratio = each["seconds"] / first["seconds"], each["peak"] / first["peak"]
-        shares = f"{time_ratio:>8.2f}{each['peak']:>9.0f}{peak_ratio:>8.2f}"
-        print(f"{name:<24}{each['seconds']:>9.2f}{shares}  {each['result']}")
+        columns = "".join(f"{each[key]:>10.1f}{each[key] / first[key]:>7.2f}" for key in ("seconds", "cpu", "peak"))
+        print(f"{name:<18}{columns}  {each['result']}")
 
 
 def run_one(work: Work, path: Path) -> None:
     """Do the work here and print what it took as one line of JSON."""
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.process_time()
     result = work(path)
-    seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "peak": _peak_mb(), "result": result}))
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": _peak_mb(), "result": result}))
 
 
 def _peak_mb() -> float:
