@@ -176,7 +176,7 @@ def test_fault_35_copies_where_hard_links_are_not_to_be_had(tmp_path: Path, othe
     assert_invariants(target)
 
 
-@pytest.mark.parametrize("at", [20, 34, 60])
+@pytest.mark.parametrize("at", [30, 45, 60])
 def test_fault_40_rerun_after_a_kill_fetches_nothing_that_was_verified(
     tmp_path: Path, victims: Victims, at: int
 ) -> None:
