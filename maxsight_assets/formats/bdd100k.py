@@ -52,8 +52,8 @@ def read_labels(path: Path, *, image_dir: str) -> Tables:
         image_dir: Directory of the images relative to DATA_DIR, for example "bdd100k/images/100k/val".
 
     Returns:
-        Images, whose size the labels do not state; boxes in absolute pixels, xywh. The image id is the file name without
-        its suffix; a box id is that and the label's own, which is unique only within its frame.
+        Images, whose size the labels do not state; boxes in absolute pixels, xywh. The image id is the file name
+        without its suffix; a box id is that and the label's own, which is unique only within its frame.
 
     Raises:
         FormatError: Broken syntax, a key twice in one object or a wrong type. The text names the place.
