@@ -13,16 +13,17 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from maxsight_assets.errors import Cancelled, LandingError, TransientError, VerificationFailed
-from maxsight_assets.landing import disk_origin
+from maxsight_assets.landing import disk_origin, judge, small
 from maxsight_assets.landing.addresses import address_of
 from maxsight_assets.landing.guard import Guard, host_port
 from maxsight_assets.landing.http import Http
 from maxsight_assets.landing.model import Landed, Missing, Probe, RemoteFile
+from maxsight_assets.landing.objects import Buckets
 from maxsight_assets.landing.options import Credentials, Limits, Progress
 from maxsight_assets.landing.parallel import Throttle
 from maxsight_assets.landing.redact import scrub
 from maxsight_assets.landing.reply import Absent, Again, Ask, Attempts, PastEnd, Reply, VersionChanged, WrongRange
-from maxsight_assets.landing.transfer import Download, NotGiven, read_range
+from maxsight_assets.landing.transfer import Download, NotGiven, Open, read_range
 from maxsight_assets.landing.watch import Watch
 
 __all__ = ["Client", "Credentials", "Limits", "Progress"]
@@ -59,6 +60,7 @@ class Client:
         named = (credentials.s3_endpoint, credentials.hf_endpoint)  # a person named them: they may be private
         own = frozenset(host_port(urlsplit(url)) for url in named if url)
         self._guard = Guard(limits.loopback_allowed | own)
+        self._buckets = Buckets(credentials)
         self._http = Http(limits, self._guard, self._watch)
 
     def __enter__(self) -> "Client":
@@ -124,11 +126,20 @@ class Client:
             LandingError: Refused or forbidden; the text says what to do.
         """
         with self._clean():
-            return self._download(file, dest, durable=True)
+            return self._download(file, dest, opened=self._open, durable=True)
 
-    def _download(self, file: RemoteFile, dest: Path, *, durable: bool, abort: threading.Event | None = None) -> Landed:
+    def _download(
+        self,
+        file: RemoteFile,
+        dest: Path,
+        *,
+        opened: Open,
+        durable: bool,
+        abort: threading.Event | None = None,
+        unfit: str | None = None,
+    ) -> Landed:
         return Download(
-            self._open,
+            opened,
             file,
             dest,
             limits=self.limits,
@@ -136,7 +147,8 @@ class Client:
             progress=self._progress,
             durable=durable,
             abort=abort,
-            plain=file.url.startswith("http://") and not self._guard.is_allowed(file.url),
+            plain=self._is_plain(file),
+            unfit=unfit,
         ).run()
 
     def read_range(
@@ -204,18 +216,47 @@ class Client:
     def _one_of_many(
         self, file: RemoteFile, dest: Path, throttle: Throttle, abort: threading.Event
     ) -> Landed | Missing:
-        throttle.acquire()
+        def opened(file: RemoteFile, ask: Ask) -> Reply:
+            try:
+                return self._open(file, ask)
+            except Again as fault:
+                if fault.busy:
+                    throttle.busy()
+                raise
+
         try:
-            with self._clean():
-                return self._download(file, dest, durable=False, abort=abort)
+            with self._clean(), throttle:
+                return self._small(file, dest, opened, abort)
         except (TransientError, VerificationFailed) as error:
             return Missing(file, str(error))
         except NotGiven as error:
             if error.status == 401:
                 raise
             return Missing(file, error.said)
-        finally:
-            throttle.release()
+
+    def _small(self, file: RemoteFile, dest: Path, opened: Open, abort: threading.Event) -> Landed:
+        """Land an object the short way where that works, else the careful way."""
+        plain, unfit = self._is_plain(file), None
+        try:
+            landed = None
+            if not file.url.startswith("s3:"):
+                landed = small.fetch(opened, file, Ask(abort=abort), plain=plain, dest=dest)
+            elif (found := self._buckets.get(file, most=small.SMALL_BYTES)) is not None:
+                landed = small.settle(file, dest, *found, published_sha256=None, plain=plain)
+            if landed is not None:
+                return landed
+        except Again as fault:
+            Attempts(file.key, self.limits, self._cancel).failed(fault)
+        except judge.Unfit as fault:
+            unfit = str(fault)
+        except (WrongRange, VersionChanged, PastEnd) as fault:
+            log.debug("%s: %s; taken the careful way", file.key, fault)
+        except Absent as absent:
+            raise NotGiven(file, absent) from None
+        return self._download(file, dest, opened=opened, durable=False, abort=abort, unfit=unfit)
+
+    def _is_plain(self, file: RemoteFile) -> bool:
+        return file.url.startswith("http://") and not self._guard.is_allowed(file.url)
 
     def _open(self, file: RemoteFile, ask: Ask) -> Reply:
         if self._cancel.is_set():

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
 from typing import TypeVar
 
 from maxsight_assets.landing.options import Progress
@@ -52,23 +53,29 @@ class Throttle:
         """Connections that are allowed now."""
         return max(1, int(self._limit))
 
-    def acquire(self) -> None:
+    def __enter__(self) -> "Throttle":
         """Wait for a free connection."""
         with self._cond:
             while self._used >= self.limit:
                 self._cond.wait()
             self._used += 1
+        return self
 
-    def release(self, *, busy: bool = False) -> None:
-        """Give it back, saying whether upstream was busy."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give it back."""
         with self._cond:
             self._used -= 1
-            now = time.monotonic()
-            if not busy:
-                self._limit = min(self._most, self._limit + 1 / self._limit)
-            elif now - self._cut_at > 1.0:  # answers to one burst count once
-                self._limit, self._cut_at = max(1.0, self._limit / 2), now
+            self._limit = min(self._most, self._limit + 1 / self._limit)
             self._cond.notify_all()
+
+    def busy(self) -> None:
+        """Upstream says that it has too much to do; answers to one burst count once."""
+        with self._cond:
+            now = time.monotonic()
+            if now - self._cut_at > 1.0:
+                self._limit, self._cut_at = max(1.0, self._limit / 2), now
 
 
 class Meter:

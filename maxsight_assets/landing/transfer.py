@@ -4,14 +4,13 @@ How bytes are asked for is the origin's (`landing.http`, `landing.disk_origin`);
 """
 
 import contextlib
-import logging
-import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from maxsight_assets.errors import LandingError, TransientError, UpstreamChanged, VerificationFailed
-from maxsight_assets.landing import kinds
+from maxsight_assets.landing import judge, kinds
+from maxsight_assets.landing.judge import Unfit
 from maxsight_assets.landing.model import Landed, Level, Probe, RemoteFile
 from maxsight_assets.landing.options import Limits, Progress
 from maxsight_assets.landing.parallel import Meter, in_order
@@ -31,15 +30,7 @@ from maxsight_assets.landing.reply import (
 PROGRESS_BYTES = 256 << 10
 """A try that brought this much counts as progress; one that brought less counts against `Limits.attempts`."""
 
-_MD5 = re.compile(r'"?([0-9a-f]{32})"?$')
-
-log = logging.getLogger(__name__)
-
 Open = Callable[[RemoteFile, Ask], Reply]
-
-
-class _Unfit(Exception):
-    """What came is not the file; worth one clean retry."""
 
 
 class NotGiven(LandingError):
@@ -108,6 +99,7 @@ class Download:
         durable: Whether the bytes must be on the disk before the file gets its name.
         abort: Ends it too.
         plain: Whether it comes over plain http from a server that is not allow-listed.
+        unfit: What was wrong with what an earlier attempt brought; then this one is the clean retry.
     """
 
     def __init__(
@@ -122,6 +114,7 @@ class Download:
         durable: bool = True,
         abort: threading.Event | None = None,
         plain: bool = False,
+        unfit: str | None = None,
     ) -> None:
         self._open = opened
         self._file = file
@@ -132,9 +125,10 @@ class Download:
         self._durable = durable
         self._abort = abort
         self._plain = plain
+        self._unfit = unfit
         self._partial = Partial(file, dest)
         self._parallel = True
-        self._sha256 = file.sha256
+        self._published: str | None = None
         self._answer: Probe | None = None
 
     def run(self) -> Landed:
@@ -148,7 +142,7 @@ class Download:
             LandingError: Refused, forbidden, not trusted: no further try would help.
         """
         try:
-            first = self._attempt()
+            first = self._unfit or self._attempt()
             if isinstance(first, Landed):
                 return first
             second = self._attempt()
@@ -163,7 +157,7 @@ class Download:
         try:
             self._fill()
             level = self._verify()
-        except _Unfit as unfit:
+        except Unfit as unfit:
             self._partial.restart(None)
             return str(unfit)
         partial = self._partial
@@ -220,11 +214,11 @@ class Download:
     def _take(self, reply: Reply) -> None:
         """Append an answer's body, from the network's side in one stream or in parallel ranges."""
         partial, file = self._partial, self._file
-        self._sha256 = self._file.sha256 or reply.published_sha256
+        self._published = reply.published_sha256
         self._answer = reply.probe
         self._check_size(reply)
         if reply.start != partial.offset or partial.offset == 0:
-            partial.restart(reply.probe, also=self._hashes(reply.probe), fixed=not reply.encoded)
+            partial.restart(reply.probe, also=judge.more_hashes(file, reply.probe), fixed=not reply.encoded)
         meter = Meter(self._progress, file.key, reply.probe.bytes or file.bytes, partial.offset)
         for data in self._bodies(reply):
             partial.write(data)
@@ -252,67 +246,25 @@ class Download:
         connections = self._limits.connections
         yield from in_order(read, spans, workers=connections, ahead=connections + 2)
 
-    def _hashes(self, probe: Probe) -> list[str]:
-        needed = {name for name in ("md5", "sha1") if getattr(self._file, name)}
-        if self._etag_md5(probe):
-            needed.add("md5")
-        return sorted(needed)
-
-    def _etag_md5(self, probe: Probe) -> str | None:
-        """The md5 that an S3 ETag may be (not that of a multipart upload, nor of an encrypted object)."""
-        found = _MD5.match(probe.etag or "")
-        return found[1] if found and self._file.url.startswith("s3://") else None
-
     def _check_size(self, reply: Reply) -> None:
-        expected, stated = self._file.bytes, reply.probe.bytes
-        if expected is not None and stated is not None and expected != stated:
+        known, stated = self._file.bytes, reply.probe.bytes
+        if known is not None and stated is not None and known != stated:
             with contextlib.suppress(Again, StopIteration):
                 head = next(reply.chunks()) if reply.start == 0 else b""
-                self._check_kind(head[: kinds.HEAD_BYTES])
-            raise _Unfit(f"{expected:,} bytes expected, upstream has {stated:,}")
-
-    def _check_kind(self, head: bytes) -> None:
-        wrong = kinds.mismatch(self._file.key, head)
-        if wrong:
-            raise VerificationFailed(
-                f"{self._file.key}: {wrong}; nothing is kept. Open the address in a browser to see what it wants"
-            )
+                judge.check_kind(self._file, head[: kinds.HEAD_BYTES])
+            raise Unfit(f"{known:,} bytes expected, upstream has {stated:,}")
 
     def _verify(self) -> Level:
-        """Compare what came with all that is known of it.
-
-        Raises:
-            _Unfit: Where it differs.
-            VerificationFailed: Where it is another kind of file.
-        """
         file, partial = self._file, self._partial
         try:
-            self._check_kind(partial.head(kinds.HEAD_BYTES))
+            judge.check_kind(file, partial.head(kinds.HEAD_BYTES))
         except VerificationFailed:
             partial.restart(None)
             raise
-        if file.bytes is not None and partial.offset != file.bytes:
-            raise _Unfit(f"{file.bytes:,} bytes expected, {partial.offset:,} received")
-        pinned = {"sha256": self._sha256, "md5": file.md5, "sha1": file.sha1}
-        for name, expected in pinned.items():
-            digest = partial.digest(name)
-            if expected and digest != expected.lower():
-                raise _Unfit(f"{name} {expected.lower()} expected, {digest} received")
-        if any(pinned.values()):
-            return "sha256"
         probe = partial.probe or Probe(None, None, None, ranges=False)
-        md5 = self._etag_md5(probe)
-        if md5 and md5 == partial.digest("md5"):
-            return "etag-md5"
-        if self._plain:
-            log.warning(
-                "%s: plain http and no known hash; the hash that came is recorded and compared ever after", file.key
-            )
-            return "first-use"
-        if file.bytes is not None or probe.bytes == partial.offset:
-            return "size"
-        log.warning("%s: neither its length nor a hash is known; it may be cut short", file.key)
-        return "unverified"
+        return judge.level_of(
+            file, probe, partial.offset, partial.digest, published_sha256=self._published, plain=self._plain
+        )
 
     def _verdict(self, first: str, second: str) -> LandingError:
         key = self._file.key
