@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maxsight_assets.errors import FormatError
@@ -183,6 +183,7 @@ def test_many_records_are_written_as_one_list(tmp_path: Path) -> None:
     assert list(content) == ["info", "licenses", "images", "annotations", "categories"]
 
 
+@settings(deadline=None)  # the first example pays for imports, and the machine may be busy
 @given(
     boxes=st.lists(
         st.lists(
