@@ -12,7 +12,7 @@ import socket
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import TypeVar
@@ -225,8 +225,23 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def explained(error: OSError, target: Path) -> LandingError | None:
-    """What a disk's error means for a person; None where it is no such error (a network one, say)."""
+@contextmanager
+def explaining(target: Path) -> Iterator[None]:
+    """Say what an error of the target's disk means.
+
+    Raises:
+        LandingError: The block raised such an error; one that is none of a disk's (a network one, say) passes as it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        said = _explained(error, target)
+        if said is None:
+            raise
+        raise said from error
+
+
+def _explained(error: OSError, target: Path) -> LandingError | None:
     where = error.filename or target
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         facts = os.statvfs(existing(target))

@@ -182,22 +182,38 @@ class Manifest:
         Raises:
             VerificationFailed: The manifest is damaged; the text names the file.
         """
-        try:
-            page = (root / PAGE).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        try:
-            info = ManifestInfo(**json.loads(page))
-            # ParquetFile rather than read_table, which imports pyarrow's dataset layer: a second at the first call
-            with pq.ParquetFile(root / ROWS, page_checksum_verification=True) as file:
-                table = file.read()
-            columns = [table.column(name).to_pylist() for name in _SCHEMA.names]
-            manifest = cls(MappingProxyType({row[0]: FileRow(*row) for row in zip(*columns, strict=True)}), info)
-        except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
-            raise _damaged(root, str(error)) from error
+        while True:
+            try:
+                page = (root / PAGE).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            try:
+                return cls._parsed(root, page)
+            except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
+                if _is_still(root, page):  # else another version was swapped in between the two files
+                    raise VerificationFailed(
+                        f"{root / FOLDER}: the manifest is damaged ({error}); rerun the asset to publish it anew, "
+                        "or roll back"
+                    ) from error
+
+    @classmethod
+    def _parsed(cls, root: Path, page: bytes) -> "Manifest":
+        info = ManifestInfo(**json.loads(page))
+        # ParquetFile rather than read_table, which imports pyarrow's dataset layer: a second at the first call
+        with pq.ParquetFile(root / ROWS, page_checksum_verification=True) as file:
+            table = file.read()
+        columns = [table.column(name).to_pylist() for name in _SCHEMA.names]
+        manifest = cls(MappingProxyType({row[0]: FileRow(*row) for row in zip(*columns, strict=True)}), info)
         if data_version(manifest.selected()) != info.data_version:
-            raise _damaged(root, "its rows do not make the data version that its page states")
+            raise ValueError("its rows do not make the data version that its page states")
         return manifest
+
+
+def _is_still(root: Path, page: bytes) -> bool:
+    try:
+        return (root / PAGE).read_bytes() == page
+    except OSError:
+        return False
 
 
 _SCHEMA = pa.schema(
@@ -256,9 +272,3 @@ def problems(root: Path, rows: Iterable[FileRow]) -> dict[str, str]:
     listed = sorted(rows, key=lambda row: row.path)
     answers = in_threads(lambda row: problem(root, row), listed)
     return {row.path: answer for row, answer in zip(listed, answers, strict=True) if answer is not None}
-
-
-def _damaged(root: Path, what: str) -> VerificationFailed:
-    return VerificationFailed(
-        f"{root / FOLDER}: the manifest is damaged ({what}); rerun the asset to publish it anew, or roll back"
-    )

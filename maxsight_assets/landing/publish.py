@@ -43,10 +43,12 @@ def read_published(target: Path) -> Manifest | None:
         VerificationFailed: The manifest is damaged.
     """
     state = State.of(target)
-    if state.journal.exists() and not state.target.exists():
+    manifest = Manifest.read(state.target)
+    if manifest is None and state.journal.exists():
         with hold(state.root, target=target, wait_s=_RECOVERY_WAIT_S) as alone:
             exchange.recover(state, alone=alone)
-    return Manifest.read(state.target)
+            manifest = Manifest.read(state.target)
+    return manifest
 
 
 def previous(target: Path) -> Manifest | None:
@@ -67,17 +69,12 @@ def opened(target: Path, *, wait_s: float = 0.0, cancel: threading.Event | None 
         LandingError: The disk failed; the text says how.
     """
     state = State.of(target)
-    try:
+    with disk.explaining(state.target):
         state.sessions.mkdir(parents=True, exist_ok=True)
         with hold(state.root, target=target, wait_s=wait_s, cancel=cancel) as alone:
             exchange.recover(state, alone=alone)
             state.sweep(alone=alone)
             yield state, alone
-    except OSError as error:
-        said = disk.explained(error, state.target)
-        if said is None:
-            raise
-        raise said from error
 
 
 @contextmanager
@@ -101,7 +98,8 @@ def staging(
         Cancelled: The event was set while waiting.
         LandingError: The disk failed: no space, no inodes, an input/output error.
     """
-    _refuse_other_source(State.of(target).target, source)
+    with disk.explaining(target):
+        _refuse_other_source(State.of(target).target, source)  # before anything is made
     with opened(target, wait_s=wait_s, cancel=cancel) as (state, alone):
         page = exchange.page_digest(state.target)  # before its rows are read: a swap in between is then noticed
         present = _refuse_other_source(state.target, source)

@@ -6,6 +6,7 @@ After each the invariants hold, and a plain rerun heals without fetching what wa
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,10 +153,8 @@ def test_interrupted_at_every_system_call(
 
 def _under_strace(ground: Ground, victims: Victims, folder: Path, *, inject: str) -> tuple[Outcome, bool]:
     ground.lay()
-    go, trace = folder / "go", folder / "trace"
-    go.unlink(missing_ok=True)
-    os.mkfifo(go)
-    pid = victims.start(ground.target, NEW, report=ground.report, go=str(go))
+    trace = folder / "trace"
+    pid = victims.start(ground.target, NEW, report=ground.report, wait=True)
     call = inject.partition(":")[0]
     strace = subprocess.Popen(
         ["strace", "-f", "-p", str(pid), "-e", f"trace={call}", "-e", f"inject={inject}", "-o", str(trace)],
@@ -164,10 +163,10 @@ def _under_strace(ground: Ground, victims: Victims, folder: Path, *, inject: str
     )
     assert strace.stderr is not None
     if "attached" not in strace.stderr.readline():
-        go.write_bytes(b"")
+        os.kill(pid, signal.SIGUSR1)
         victims.wait(ground.report)
         pytest.skip("strace may not attach to processes here")
-    go.write_bytes(b"")
+    os.kill(pid, signal.SIGUSR1)
     outcome = victims.wait(ground.report)
     strace.communicate(timeout=30)
     said = trace.read_text(encoding="utf-8", errors="replace")

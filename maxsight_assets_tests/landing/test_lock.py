@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,13 +79,13 @@ def test_lock_of_a_killed_process_is_free_again(tmp_path: Path, victims: Victims
 
 def test_fault_45_second_process_waits_and_then_reuses(tmp_path: Path) -> None:
     target = tmp_path / "data/world"
-    for name in ("one", "two"):
-        os.mkfifo(tmp_path / f"go {name}")
     with Victims() as first, Victims() as second:
-        for victims, name in ((first, "one"), (second, "two")):
-            victims.start(target, FILES, report=tmp_path / name, go=str(tmp_path / f"go {name}"), wait_s=60)
-        for name in ("one", "two"):
-            (tmp_path / f"go {name}").write_bytes(b"")
+        pids = [
+            victims.start(target, FILES, report=tmp_path / name, wait=True, wait_s=60)
+            for victims, name in ((first, "one"), (second, "two"))
+        ]
+        for pid in pids:
+            os.kill(pid, signal.SIGUSR1)
         outcomes = [first.wait(tmp_path / "one"), second.wait(tmp_path / "two")]
 
     assert [outcome.error for outcome in outcomes] == ["", ""]
@@ -116,15 +117,20 @@ def test_fault_34_locks_that_do_nothing_are_found_out(
 def test_fault_34_tree_of_a_living_process_is_not_taken_over_where_locks_do_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fcntl, "flock", lambda descriptor, how: None)
     target = tmp_path / "data/world"
-    with staging(target, asset="world", source="upstream") as slow:
-        bring(slow, FILES)
-        fast = land(target, {**FILES, "new.jpg": b"new"})
-        assert_invariants(target, versions={fast.data_version}, settled=False)
-        slow_version = slow.publish(selection={}, inputs={}, gate=passing, keep=True).data_version
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", lambda descriptor, how: None)
+        with staging(target, asset="world", source="upstream") as slow:
+            bring(slow, FILES)
+            fast = land(target, {**FILES, "new.jpg": b"new"})
+            with pytest.raises(Busy, match="published it meanwhile; rerun"):
+                slow.publish(selection={}, inputs={}, gate=passing, keep=True)
 
-    assert_invariants(target, versions={slow_version})
+    assert_invariants(target, versions={fast.data_version}, settled=False)
+    fetched: list[str] = []
+    land(target, FILES, fetched=fetched)
+    assert fetched == []
+    assert_invariants(target)
 
 
 @pytest.mark.parametrize("renames", [False, True], ids=["exchange", "two renames"])

@@ -1,5 +1,6 @@
 """A target lives through landings, kills, full disks, edits and rollbacks in any order; the invariants hold."""
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -81,10 +82,11 @@ class Target(RuleBasedStateMachine):
 
     @rule()
     def two_run_at_once(self) -> None:
-        pid = self.victims.start(self.target, self.files, report=self.base / "report", wait_s=30)
-        assert pid
-        land(self.target, self.files, wait_s=30)
-        outcome = self.victims.wait(self.base / "report")
+        self.victims.start(self.target, self.files, report=self.base / "report", wait_s=30)
+        try:
+            land(self.target, self.files, wait_s=30)
+        finally:
+            outcome = self.victims.wait(self.base / "report")
         assert outcome.error == ""
         self.healed()
 
@@ -113,7 +115,7 @@ class Target(RuleBasedStateMachine):
         for path in NAMES:
             for turn in range(self.world[path] + 1):
                 data = f"{path} {turn}".encode()
-                digests[land_digest(data)] = data
+                digests[hashlib.sha256(data).hexdigest()] = data
 
         def fetch(row: FileRow, dest: Path) -> None:
             dest.write_bytes(digests[row.sha256])
@@ -144,13 +146,6 @@ class Target(RuleBasedStateMachine):
         if not self.target.exists() and not self.unsettled:
             return
         assert_invariants(self.target, edited=self.ever_edited, named=self.named, settled=False)
-
-
-def land_digest(data: bytes) -> str:
-    """Hex sha256 of a file's bytes."""
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()
 
 
 @pytest.fixture

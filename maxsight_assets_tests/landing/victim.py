@@ -69,7 +69,7 @@ class Victims(AbstractContextManager["Victims"]):
             files: What to land.
             report: A file beside the test's data that the child writes its outcome to.
             **order: `keep`, `do` ("land", "rollback"), `at` and `fault` ("kill" or an errno's name: at the how manieth
-                change, and all after it), `go` (a FIFO that the child waits for), `renames` (no exchange), `nolock`.
+                change, and all after it), `wait` (for SIGUSR1 before it begins), `renames` (no exchange), `nolock`.
         """
         report.unlink(missing_ok=True)
         texts = {path: data.decode("latin-1") for path, data in files.items()}
@@ -146,8 +146,8 @@ def _obey(order: Mapping[str, Any]) -> None:
         disk.exchange = lambda one, other: False
     else:
         disk.exchange = trap.around(disk.exchange)
-    if order.get("go"):
-        Path(order["go"]).read_bytes()
+    if order.get("wait"):
+        signal.sigwait({signal.SIGUSR1})
     fetched: list[str] = []
     error = ""
     sys.addaudithook(trap)
@@ -173,6 +173,7 @@ def _obey(order: Mapping[str, Any]) -> None:
 def main(orders: Iterable[str]) -> None:
     """Fork a child for each order; say its process id, then how it ended."""
     Manifest.of([], asset="", source="", selection={}, inputs={}).table()  # imports what a child would import each time
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})  # a child that waits for it must not die of it
     for line in orders:
         pid = os.fork()
         if pid == 0:
