@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.expected import Expected, examine
 from maxsight_assets.landing.lock import hold
 from maxsight_assets.landing.manifest import FOLDER, FileRow, Manifest, parents, problem, problems, source_of
+from maxsight_assets.landing.session import JOURNAL, open_session, resumed_rows
 from maxsight_assets.verification.verdict import Verdict
 
 _log = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ def staging(
     with opened(target, wait_s=wait_s, cancel=cancel) as (state, alone):
         page = exchange.page_digest(state.target)  # before its rows are read: a swap in between is then noticed
         present = _refuse_other_source(state.target, source)
-        session = _session(state, source, alone=alone)
+        session = open_session(state, source, alone=alone)
         stage = Stage(state, session, present, asset=asset, source=source, page=page)
         try:
             yield stage
@@ -128,12 +129,15 @@ def rollback(target: Path, *, wait_s: float = 0.0) -> Manifest:
             raise LandingError(f"{target}: there is no previous version to bring back")
         _mend_from(state.target, state.previous, present.rows, past.rows)
         along = [row for path, row in present.rows.items() if present.info.keep and path not in past.rows]
-        lost = problems(state.target, along)
-        kept = [replace(row, kept=True) for row in along if row.path not in lost]
+        changed = problems(state.target, present.rows.values())
+        kept = [replace(row, kept=True) for row in along if row.path not in changed]
         for row in kept:
             disk.link_or_copy(state.target / row.path, state.previous / row.path)
-        for path in exchange.foreign(state.target, present):
-            if not os.path.lexists(state.previous / path):
+        edited = [path for path in changed if os.path.lexists(state.target / path)]
+        for path in [*exchange.foreign(state.target, present), *edited]:
+            if path in past.rows:
+                exchange.set_aside(state, path)
+            elif not os.path.lexists(state.previous / path):
                 disk.link_or_copy(state.target / path, state.previous / path)
         restored = past.with_rows((*past.rows.values(), *kept))
         disk.sync_directory(state.previous)
@@ -178,11 +182,11 @@ class Stage:
         self._source = source
         self._lock = threading.Lock()
         self._rows: dict[str, FileRow] = {}
-        self._resumed = _resumed(session)
+        self._resumed = resumed_rows(session)
         self._carried: set[str] = set()
         self._built_on = page
         self._sync = os.open(session, os.O_RDONLY | os.O_CLOEXEC)  # before any write: it then learns of failed ones
-        self._journal = os.open(session / "rows.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._journal = os.open(session / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def close(self) -> None:
         """Let go of what is open; the tree stays for the next run."""
@@ -258,7 +262,7 @@ class Stage:
         data = f"\n{line}\n".encode()  # the first newline ends a line that an earlier full disk cut short
         with self._lock:
             if os.write(self._journal, data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._session / "rows.jsonl"))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._session / JOURNAL))
             self._rows[row.path] = row
 
     def publish(self, *, selection: Mapping[str, Any], inputs: Mapping[str, str], gate: Gate, keep: bool) -> Manifest:
@@ -425,50 +429,3 @@ def _refuse_in_the_way(target: Path, strange: Iterable[str], rows: Mapping[str, 
 def _some(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else ""
     return ", ".join(paths[:_SHOWN]) + more
-
-
-def _session(state: State, source: str, *, alone: bool) -> Path:
-    """A directory of this run's own: an interrupted run's one, with all that it had staged, where there is one."""
-    mine = state.sessions / f"{source}~{disk.unique_name()}"
-    left = [path for path in state.sessions.iterdir() if alone or not disk.made_by_living(path.name)]
-    fit = [path for path in left if path.name.startswith(f"{source}~")]
-    if fit:
-        best = max(fit, key=lambda path: (_size(path / "rows.jsonl"), path.name))
-        left.remove(best)
-        with suppress(FileNotFoundError):  # where locks do nothing, another run may have taken it over
-            best.rename(mine)
-    for path in left:
-        state.trash(path)
-    for folder in ("tree", "downloads"):
-        (mine / folder).mkdir(parents=True, exist_ok=True)
-    return mine
-
-
-def _size(path: Path) -> int:
-    with suppress(OSError):
-        return path.stat().st_size
-    return 0
-
-
-def _resumed(session: Path) -> dict[str, FileRow]:
-    """The rows that an interrupted run recorded and whose files are there with these very bytes.
-
-    Files that share their bytes with the published version are dropped: carrying them again costs little, and nothing
-    can be written into the published version by way of them.
-    """
-    rows: dict[str, FileRow] = {}
-    with suppress(FileNotFoundError):
-        for line in (session / "rows.jsonl").read_bytes().splitlines():
-            with suppress(ValueError, TypeError):  # a line that was cut short
-                row = FileRow(**json.loads(line))
-                rows[row.path] = row
-    tree = session / "tree"
-    for path, entry in disk.walk(tree):
-        if entry.stat(follow_symlinks=False).st_nlink > 1:
-            Path(entry.path).unlink()
-            rows.pop(path, None)
-    bad = problems(tree, rows.values())
-    for path in bad:
-        (tree / path).unlink(missing_ok=True)
-        del rows[path]
-    return rows

@@ -491,3 +491,19 @@ def test_what_an_interrupted_run_staged_for_another_selection_is_not_published(t
     assert set(manifest.rows) == set(ONE)
     assert manifest.data_version == land(target.parent / "fresh", ONE).data_version
     assert_invariants(target, beside={"fresh", ".fresh.maxsight"})
+
+
+def test_rollback_loses_no_edit(target: Path) -> None:
+    land(target, ONE)
+    land(target, TWO)
+    for path in ("train/c.jpg", "labels.json"):
+        (target / path).unlink()
+        (target / path).write_bytes(b"edited")
+
+    manifest = rollback(target)
+
+    assert "train/c.jpg" not in manifest.rows
+    assert (target / "train/c.jpg").read_bytes() == b"edited"
+    aside = [path for path, _ in disk.walk(State.of(target).quarantine)]
+    assert [path.partition("/")[2] for path in aside] == ["labels.json"]
+    assert_invariants(target, edited=["train/c.jpg", "labels.json"])
