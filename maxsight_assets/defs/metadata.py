@@ -26,10 +26,9 @@ MAX_PICTURE_BYTES = 140_000
 """Base64 of a picture of this size stays below 200 kB, which the UI still shows quickly."""
 
 
-def of_verdict(verdict: "Verdict", description: str) -> Metadata:
+def of_verdict(verdict: "Verdict") -> Metadata:
     """How many records a rule looked at, who offends and what to do."""
     shown: Metadata = {
-        "what holds": dg.MetadataValue.text(description),
         "checked": dg.MetadataValue.int(verdict.checked),
         "offenders": dg.MetadataValue.int(verdict.offenders),
     }
@@ -144,7 +143,7 @@ def _of_made(made: "Made", target: str) -> Metadata:
         "files": dg.MetadataValue.int(info.files),
         "bytes": dg.MetadataValue.int(info.bytes),
         "seconds": dg.MetadataValue.float(round(made.seconds, 3)),
-        "made from": table(("asset", "data version"), sorted(info.inputs.items())),
+        "made from": table(("asset", "data version"), ((asset, version[:12]) for asset, version in sorted(info.inputs.items()))),
     }
 
 

@@ -41,7 +41,7 @@ def _checks_of(inspection: Inspection) -> dg.AssetChecksDefinition:
                 check_name=key.name,
                 severity=dg.AssetCheckSeverity.ERROR if rule.severity == "error" else dg.AssetCheckSeverity.WARN,
                 description=None if verdict else f"Nothing is published; materialize {inspection.asset}.",
-                metadata=metadata.of_verdict(verdict, rule.description) if verdict else {},
+                metadata=metadata.of_verdict(verdict) if verdict else {},
             )
 
     return checks
