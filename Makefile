@@ -2,8 +2,8 @@
 # directory and DATA_DIR.
 VENV := .venv
 BIN := $(VENV)/bin
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
+FITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p $(FITS) && { echo $$p; break; }; done)
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
@@ -42,7 +42,8 @@ clean: ## Remove what make made, but never a DATA_DIR of your own
 	@rm -rf $(VENV) .dagster_home datasets_sample .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 $(READY): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; found: $$(python3 --version 2>&1)" >&2; exit 1; }
+	@$(or $(PYTHON),false) $(FITS) || { echo "Python 3.11, 3.12 or 3.13 is needed, and $(or $(PYTHON),python3) is $$( \
+		$(or $(PYTHON),python3) --version 2>&1); set PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 	@awk '/^uv==/ {p = 1} p {print} p && !/\\$$/ && !/^    #/ {exit}' requirements.lock > $(VENV)/uv.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
