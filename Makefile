@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 PORT ?= 3000
 
-.PHONY: run ui test test-slow lint bench lock clean help
+.PHONY: run ui test test-slow lint bench reliability lock clean help
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ lint: $(READY_DEV) ## Ruff, strict types, the layering rule
 
 bench: $(READY_DEV) ## Side-by-side measurements against the named baselines
 	@for b in benchmarks/bench_*.py; do echo "== $$b" && $(BIN)/python $$b || exit 1; done
+
+reliability: $(READY_DEV) ## Run the fault matrix and write docs/reliability.md
+	@$(BIN)/python -m maxsight_assets_tests.reliability
 
 lock: $(READY) ## Pin the newest releases that pyproject.toml admits
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
