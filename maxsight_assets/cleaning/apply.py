@@ -53,11 +53,8 @@ def clean(
     candidates = _with_files(conform(images, IMAGES), facts)
     kept_images, image_ledger = apply_rules(candidates, image_rules(config))
     known = _image_facts(candidates, kept_images, image_ledger)
-    judged = _with_names(conform(boxes, BOXES), labels, masks=config.keep_segmentations).join(
-        known, on=IMAGE_KEY, how="left", maintain_order="left"
-    )
-    judged = judged.with_columns(pl.col("image_known").fill_null(value=False))
-    kept_boxes, box_ledger = apply_rules(judged, box_rules(config))
+    judged = _with_images(conform(boxes, BOXES), known, masks=config.keep_segmentations)
+    kept_boxes, box_ledger = apply_rules(_with_names(judged, labels), box_rules(config))
     if config.drop_empty_images:
         counts = kept_boxes.group_by(IMAGE_KEY).len("boxes")
         counted = kept_images.join(counts, on=IMAGE_KEY, how="left", maintain_order="left")
@@ -124,26 +121,36 @@ def _with_files(images: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     return images.sort(*IMAGE_KEY, pl.exclude(IMAGE_KEY)).join(files, on="path", how="left", maintain_order="left")
 
 
-def _with_names(boxes: pl.DataFrame, labels: Mapping[str, Mapping[str, str | None]], *, masks: bool) -> pl.DataFrame:
-    """Boxes in canonical order, with the detector's word for their label."""
-    rows = [(source, label, name) for source, names in sorted(labels.items()) for label, name in sorted(names.items())]
-    words = pl.DataFrame(rows, schema={"source": pl.String, "label": pl.String, "name": pl.String}, orient="row")
+def _with_images(boxes: pl.DataFrame, known: pl.DataFrame, *, masks: bool) -> pl.DataFrame:
+    """Boxes in canonical order, with what they must know of their images."""
     if not masks:
         boxes = boxes.with_columns(segmentation=pl.lit(None, dtype=pl.String))
-    first = (*IMAGE_KEY, "box_id")
-    by_all = boxes.with_columns(pl.col("segmentation").hash())  # the masks are most of the bytes and seldom decide
-    order = by_all.with_row_index("row").sort(*first, pl.exclude(*first, "row"))["row"]
-    return boxes[order].join(words, on=["source", "label"], how="left", maintain_order="left")
+    joined = boxes.join(known, on=IMAGE_KEY, how="left")
+    key = ("place", *IMAGE_KEY, "box_id")  # a number sorts faster than the text that it stands for
+    ordered = joined.sort(key)
+    follows = ordered.select(pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in key[1:]))
+    if (repeated := follows.to_series()).any():  # only then do the other columns decide
+        among = repeated | repeated.shift(-1, fill_value=False)
+        ordered = pl.concat([ordered.filter(~among), ordered.filter(among).sort(pl.all())])
+        ordered = ordered.sort(key, maintain_order=True)
+    return ordered.with_columns(image_known=pl.col("place").is_not_null()).drop("place")
+
+
+def _with_names(boxes: pl.DataFrame, labels: Mapping[str, Mapping[str, str | None]]) -> pl.DataFrame:
+    """Boxes in their order, with the detector's word for their label."""
+    rows = [(source, label, name) for source, names in sorted(labels.items()) for label, name in sorted(names.items())]
+    words = pl.DataFrame(rows, schema={"source": pl.String, "label": pl.String, "name": pl.String}, orient="row")
+    return boxes.join(words, on=["source", "label"], how="left", maintain_order="left")
 
 
 def _image_facts(candidates: pl.DataFrame, kept: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
-    """What a box must know of its image, one row an image that the publisher lists."""
+    """What a box must know of its image, one row an image that the publisher lists; `place` numbers them in order."""
     dropped = ledger.filter(pl.col("action") == "drop").group_by(IMAGE_KEY).agg(image_rule=pl.col("rule").min())
     sizes = kept.select(*IMAGE_KEY, image_width="file_width", image_height="file_height")
     return (
         candidates.select(IMAGE_KEY)
-        .unique()
+        .unique(maintain_order=True)
+        .with_row_index("place")
         .join(sizes, on=IMAGE_KEY, how="left")
         .join(dropped.join(kept, on=IMAGE_KEY, how="anti"), on=IMAGE_KEY, how="left")
-        .with_columns(image_known=pl.lit(value=True))
     )
