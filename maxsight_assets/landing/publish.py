@@ -20,7 +20,7 @@ from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.expected import Expected, examine
 from maxsight_assets.landing.lock import hold
 from maxsight_assets.landing.manifest import FOLDER, FileRow, Manifest, parents, problem, problems, source_of
-from maxsight_assets.landing.session import JOURNAL, open_session, resumed_rows
+from maxsight_assets.landing.session import JOURNAL, drop_if_unused, open_session, resumed_rows
 from maxsight_assets.verification.verdict import Verdict
 
 _log = logging.getLogger(__name__)
@@ -110,6 +110,7 @@ def staging(
             yield stage
         finally:
             stage.close()
+            drop_if_unused(state, session)
 
 
 def rollback(target: Path, *, wait_s: float = 0.0) -> Manifest:

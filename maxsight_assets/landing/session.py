@@ -32,6 +32,12 @@ def open_session(state: State, source: str, *, alone: bool) -> Path:
     return mine
 
 
+def drop_if_unused(state: State, session: Path) -> None:
+    """Remove the directory of a run that staged and fetched nothing, so that looking alone leaves no trace."""
+    if session.exists() and not any(_size(path) for path in session.rglob("*") if path.is_file()):
+        state.trash(session)
+
+
 def _size(path: Path) -> int:
     with suppress(OSError):
         return path.stat().st_size
