@@ -403,6 +403,7 @@ def nginx(root: Path, work: Path, *, limit_rate: str = "0") -> Iterator[str]:
     if executable is None:
         raise FileNotFoundError("nginx")
     work.mkdir(parents=True, exist_ok=True)
+    (work / "access.log").unlink(missing_ok=True)
     host = f"127.0.0.1:{free_port()}"
     config = work / "nginx.conf"
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

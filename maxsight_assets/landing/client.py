@@ -154,6 +154,12 @@ class Client:
     def read_range(
         self, file: RemoteFile, start: int, length: int, *, probe: Probe, abort: threading.Event | None = None
     ) -> bytes:
+        """Exactly `length` bytes from `start`, of the version that `probe` saw; see `read_view`."""
+        return bytes(self.read_view(file, start, length, probe=probe, abort=abort))
+
+    def read_view(
+        self, file: RemoteFile, start: int, length: int, *, probe: Probe, abort: threading.Event | None = None
+    ) -> memoryview:
         """Exactly `length` bytes from `start`, of the version that `probe` saw.
 
         Args:

@@ -149,6 +149,7 @@ class Writer:
         self._archive = archive
         self._on_member = on_member
         self._lock = threading.Lock()
+        self._creating = threading.Lock()
         self._made: set[Path] = set()
 
     def whole(self, member: Member, path: Path, data: bytes | memoryview) -> None:
@@ -156,7 +157,8 @@ class Writer:
         self._check(member, len(data), zlib.crc32(data) if member.crc32 is not None else None)
         sha256 = hashlib.sha256(data).hexdigest()
         self._parents(path)
-        handle = create(path)
+        with self._creating:  # the system makes one entry of a directory at a time; threads that wait for it spin
+            handle = create(path)
         try:
             view = memoryview(data)
             while view:

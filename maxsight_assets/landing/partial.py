@@ -66,7 +66,7 @@ class Partial:
         self._algorithms = ("sha256", *also)
         self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in self._algorithms}
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append."""
         view = memoryview(data)
         while view:

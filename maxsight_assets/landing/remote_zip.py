@@ -23,8 +23,8 @@ class RemoteZip(RangedZip):
     """
 
     def __init__(self, client: Client, file: RemoteFile, probe: Probe) -> None:
-        def read(start: int, length: int, abort: threading.Event | None, /) -> bytes:
-            return client.read_range(file, start, length, probe=probe, abort=abort)
+        def read(start: int, length: int, abort: threading.Event | None, /) -> memoryview:
+            return client.read_view(file, start, length, probe=probe, abort=abort)
 
         limits = client.limits
         super().__init__(read, probe.bytes or 0, file.key, limits, workers=limits.connections, window=limits.part_bytes)

@@ -15,7 +15,8 @@ from maxsight_assets.errors import Cancelled, TransientError
 from maxsight_assets.landing.model import Probe
 from maxsight_assets.landing.options import Limits
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 128 << 10
+"""Read at a time: larger blocks cost more in memory management than they save in calls (measured on 4 MiB ranges)."""
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)$")
 
 

@@ -54,7 +54,7 @@ def read_range(
     limits: Limits,
     *,
     cancel: threading.Event,
-) -> bytes:
+) -> memoryview:
     """Exactly the asked bytes of exactly the asked version.
 
     Raises:
@@ -62,28 +62,27 @@ def read_range(
         TransientError, Cancelled, LandingError: As in `download`.
     """
     length = ask.length or 0
-    data = bytearray()
+    data, got = memoryview(bytearray(length)), 0
     attempts = Attempts(file.key, limits, cancel)
-    while len(data) < length:
-        before = len(data)
+    while got < length:
+        before = got
         part = Ask(ask.start + before, length - before, ask.since, ask.abort)
         try:
             with contextlib.closing(opened(file, part)) as reply:
-                if reply.start != part.start or reply.encoded:
+                if reply.start != part.start or reply.length != part.length or reply.encoded:
                     if ask.since and reply.probe.etag != ask.since.etag:
                         raise VersionChanged("another ETag than before")
                     raise WrongRange("the range was ignored")
                 for chunk in reply.chunks():
-                    data += chunk
+                    data[got : got + len(chunk)] = chunk
+                    got += len(chunk)
         except Again as fault:
-            if len(data) - before >= PROGRESS_BYTES:
+            if got - before >= PROGRESS_BYTES:
                 attempts.progressed()
             attempts.failed(fault)
         except Absent as absent:
             raise NotGiven(file, absent) from None
-    if len(data) != length:
-        raise WrongRange(f"{len(data):,} bytes for a range of {length:,}")
-    return bytes(data)
+    return data
 
 
 class Download:
@@ -228,7 +227,7 @@ class Download:
         if reply.length is None and file.bytes is not None and partial.offset < file.bytes:
             raise Again(f"the body ended after {partial.offset:,} of {file.bytes:,} bytes")
 
-    def _bodies(self, reply: Reply) -> Iterator[bytes]:
+    def _bodies(self, reply: Reply) -> Iterator[bytes | memoryview]:
         probe, offset = reply.probe, self._partial.offset
         total = probe.bytes
         wide = total is not None and total - offset > self._limits.parallel_from
@@ -239,7 +238,7 @@ class Download:
         size = self._limits.part_bytes
         spans = ((start, min(size, total - start)) for start in range(offset, total, size))
 
-        def read(span: tuple[int, int], abort: threading.Event) -> bytes:
+        def read(span: tuple[int, int], abort: threading.Event) -> memoryview:
             ask = Ask(span[0], span[1], probe, abort)
             return read_range(self._open, self._file, ask, self._limits, cancel=self._cancel)
 

@@ -34,7 +34,7 @@ _UTF8, _ENCRYPTED = 0x800, 0x1
 class Read(Protocol):
     """Brings bytes of the zip."""
 
-    def __call__(self, start: int, length: int, abort: threading.Event | None, /) -> bytes:
+    def __call__(self, start: int, length: int, abort: threading.Event | None, /) -> bytes | memoryview:
         """Exactly `length` bytes from `start`; ends early with an error when `abort` is set."""
 
 
@@ -77,12 +77,12 @@ def read_index(read: Read, size: int, name: str, limits: Limits) -> dict[str, En
     """
     tail_length = min(size, _END.size + _MAX_COMMENT + _LOCATOR.size + _END64.size)
     tail_start = size - tail_length
-    tail = read(tail_start, tail_length, None) if tail_length else b""
+    tail = bytes(read(tail_start, tail_length, None)) if tail_length else b""
     start, length, count = _find_directory(tail, tail_start, size, name)
     if start >= tail_start:
         directory = tail[start - tail_start : start - tail_start + length]
     else:
-        directory = read(start, length, None)
+        directory = bytes(read(start, length, None))
     found = list(_entries(directory, name, limits))
     if len(found) != count:
         raise VerificationFailed(f"{name}: {count:,} entries stated, {len(found):,} found; the zip is damaged")
@@ -284,13 +284,13 @@ class RangedZip:
         else:
             writer.streamed(entry.member, path, unpacked(entry, [packed], budget, self._name))
 
-    def _packed(self, entry: Entry) -> Iterator[bytes]:
+    def _packed(self, entry: Entry) -> Iterator[bytes | memoryview]:
         """A large member's data as they lie in the archive, by several ranges at a time."""
         header = self._read(entry.member.offset, min(_LOCAL.size + 2 * _FULL16, entry.end - entry.member.offset), None)
         start, end = data_span(entry, header, self._name)
         spans = ((at, min(self._window, end - at)) for at in range(start, end, self._window))
 
-        def read(span: tuple[int, int], abort: threading.Event) -> bytes:
+        def read(span: tuple[int, int], abort: threading.Event) -> bytes | memoryview:
             return self._read(span[0], span[1], abort)
 
         return in_order(read, spans, workers=self._workers, ahead=self._workers + 2)

@@ -1,0 +1,274 @@
+"""Landing against the usual tools, side by side from loopback servers: a whole zip, chosen members, many small files.
+
+Every way runs in a process of its own, followed by one sync; seconds, CPU seconds of that process tree, peak resident
+memory and peak disk (files of the working directory) are measured from outside with psutil.
+"""
+
+import argparse
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from jpegs import pack, scatter
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from maxsight_assets_tests import servers
+
+SMALL_FILES = 2_000
+CONNECTIONS = 32
+CHOSEN = 500
+BUCKET = "benchmark"
+KEYS = ("benchmark", "benchmark-secret")
+
+
+@dataclass
+class Took:
+    """What one way took."""
+
+    seconds: float
+    cpu: float
+    rss_mb: float
+    disk_mb: float
+
+
+def disk_mb(root: Path) -> float:
+    total = 0
+    for path in root.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total / 1e6
+
+
+def measured(command: list[str], out: Path) -> Took:
+    """Run a command in `out` and watch it."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    began = time.perf_counter()
+    process = psutil.Popen(command, cwd=out)
+    rss = disk = cpu = 0.0
+    looked = began
+    while process.poll() is None:
+        with contextlib.suppress(psutil.Error):
+            family = [process, *process.children(recursive=True)]
+            rss = max(rss, sum(each.memory_info().rss for each in family) / 1e6)
+            cpu = max(cpu, sum(sum(each.cpu_times()[:2]) for each in family))
+        if time.perf_counter() - looked > 2:
+            disk, looked = max(disk, disk_mb(out)), time.perf_counter()
+        time.sleep(0.02)
+    seconds = time.perf_counter() - began
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Took(seconds, cpu, rss, max(disk, disk_mb(out)))
+
+
+def table(title: str, ways: dict[str, list[str]], out: Path, rounds: int) -> dict[str, Took]:
+    """Measure the ways in turn, `rounds` times, and print the best of each."""
+    best: dict[str, Took] = {}
+    for _ in range(rounds):
+        for name, command in ways.items():
+            took = measured(command, out)
+            if name not in best or took.seconds < best[name].seconds:
+                best[name] = took
+    first = next(iter(best.values()))
+    print(f"\n{title}\n{'way':<26}{'seconds':>9}{'ratio':>7}{'CPU s':>8}{'RSS MB':>8}{'disk MB':>9}")
+    for name, took in best.items():
+        ratio = took.seconds / first.seconds
+        print(f"{name:<26}{took.seconds:>9.2f}{ratio:>7.2f}{took.cpu:>8.2f}{took.rss_mb:>8.0f}{took.disk_mb:>9.0f}")
+    return best
+
+
+def ours(way: str, *arguments: object) -> list[str]:
+    return [sys.executable, str(Path(__file__).resolve()), "--way", way, *map(str, arguments)]
+
+
+def zip_ways(url: str) -> dict[str, list[str]]:
+    fetch = f"curl -sfo a.zip {url}"
+    inflate = f"{sys.executable} -c 'import zipfile; zipfile.ZipFile(\"a.zip\").extractall()'"
+    ways = {"landing": ours("zip", url), "curl + zipfile": ["sh", "-c", f"{fetch} && {inflate} && sync -f ."]}
+    if shutil.which("unzip"):
+        ways["curl + unzip"] = ["sh", "-c", f"{fetch} && unzip -q a.zip && sync -f ."]
+    return ways
+
+
+def land_zip(url: str, chosen: int | None, sha256: str | None = None) -> None:
+    """Ours: the zip's members to the working directory."""
+    from maxsight_assets.landing.archive import open_archive
+    from maxsight_assets.landing.client import Client, Limits
+    from maxsight_assets.landing.model import RemoteFile
+
+    host = url.split("/")[2]
+    with Client(limits=Limits(loopback_allowed=frozenset({host}))) as client:
+        file = RemoteFile("val2017.zip", url, sha256=sha256)
+        with open_archive(client, file, downloads=Path("downloads")) as archive:
+            names = list(archive.members)
+            wanted = names if chosen is None else names[:: max(1, len(names) // chosen)][:chosen]
+            archive.extract({name: Path(name) for name in wanted}, lambda *_: None)
+    subprocess.run(["sync", "-f", "."], check=True)
+
+
+def land_many(base: str, count: int) -> None:
+    """Ours: many small objects."""
+    from pydantic import SecretStr
+
+    from maxsight_assets.landing.client import Client, Credentials, Limits
+    from maxsight_assets.landing.model import Landed, RemoteFile
+
+    host = base.split("/")[2]
+    credentials, root = Credentials(), base
+    if base.endswith("#s3"):
+        root = f"s3://{BUCKET}"
+        credentials = Credentials(
+            aws_access_key_id=SecretStr(KEYS[0]), aws_secret_access_key=SecretStr(KEYS[1]), s3_endpoint=f"http://{host}"
+        )
+    files = [(RemoteFile(name, f"{root}/{name}"), Path(name)) for name in names_of(count)]
+    with Client(limits=Limits(loopback_allowed=frozenset({host})), credentials=credentials) as client:
+        landed = list(client.download_many(files, connections=CONNECTIONS))
+    assert all(isinstance(item, Landed) for _, item in landed)
+    subprocess.run(["sync", "-f", "."], check=True)
+
+
+def names_of(count: int) -> list[str]:
+    return [f"{number:012d}.jpg" for number in range(count)]
+
+
+def requests_many(base: str, count: int) -> None:
+    """The usual way: a thread pool over one requests session."""
+    import requests
+
+    session = requests.Session()
+    session.mount("http://", requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=CONNECTIONS))
+
+    def fetch(name: str) -> None:
+        answer = session.get(f"{base}/{name}", timeout=60)
+        answer.raise_for_status()
+        Path(name).write_bytes(answer.content)
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(fetch, names_of(count)))
+    subprocess.run(["sync", "-f", "."], check=True)
+
+
+def boto_many(base: str, count: int) -> None:
+    """The usual way for S3: boto3's download_file in a thread pool."""
+    client = s3_client(f"http://{base.split('/')[2]}")
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(lambda name: client.download_file(BUCKET, name, name), names_of(count)))
+    subprocess.run(["sync", "-f", "."], check=True)
+
+
+def s3_client(endpoint: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=KEYS[0],
+        aws_secret_access_key=KEYS[1],
+        region_name="us-east-1",
+        config=Config(max_pool_connections=CONNECTIONS, s3={"addressing_style": "path"}),
+    )
+
+
+WAYS: dict[str, Callable[[str, int], None]] = {
+    "zip": lambda url, _: land_zip(url, None),
+    "chosen": land_zip,
+    "many": land_many,
+    "requests": requests_many,
+    "boto3": boto_many,
+}
+
+
+@contextlib.contextmanager
+def line(host: str, delay_ms: int) -> Iterator[str]:
+    """The server itself, or behind a line that delays every request."""
+    if not delay_ms:
+        yield host
+        return
+    with servers.SlowLine(host, delay_s=delay_ms / 1000) as slow:
+        yield slow.host
+
+
+def whole_zip(work: Path, rounds: int) -> None:
+    for label, rate in (("40 MB/s a connection", "40m"), ("no limit", "0")):
+        with servers.nginx(work / "up", work / "nginx", limit_rate=rate) as host:
+            best = table(f"a zip of 5,000 JPEGs, {label}", zip_ways(f"http://{host}/val2017.zip"), work / "out", rounds)
+        others = min(took.seconds for name, took in best.items() if name != "landing")
+        print(f"landing is {others / best['landing'].seconds:.2f} times as fast as the best of the others")
+
+
+def chosen_members(work: Path) -> None:
+    with zipfile.ZipFile(work / "up" / "val2017.zip") as archive:
+        entries = archive.infolist()
+    own = sum(entry.compress_size for entry in entries[:: max(1, len(entries) // CHOSEN)][:CHOSEN])
+    with servers.nginx(work / "up", work / "nginx") as host:
+        took = measured(ours("chosen", f"http://{host}/val2017.zip", CHOSEN), work / "out")
+        log = (work / "nginx" / "access.log").read_text(encoding="utf-8")
+    sent = sum(int(row.split('"')[2].split()[1]) for row in log.splitlines() if '"GET /val2017.zip' in row)
+    print(f"\n{CHOSEN} chosen members: {sent / 1e6:.1f} MB on the wire for {own / 1e6:.1f} MB, ratio {sent / own:.3f};")
+    print(f"{took.seconds:.2f} s, {took.cpu:.2f} CPU s, {took.rss_mb:.0f} MB RSS, {took.disk_mb:.0f} MB on disk")
+
+
+def many_files(work: Path, rounds: int) -> None:
+    with servers.nginx(work / "small", work / "nginx") as server:
+        for delay_ms in (0, 30):
+            with line(server, delay_ms) as host:
+                base = f"http://{host}"
+                ways = {"landing": ours("many", base, SMALL_FILES), "requests": ours("requests", base, SMALL_FILES)}
+                table(f"{SMALL_FILES:,} small files over HTTP, {delay_ms} ms delay", ways, work / "out", rounds)
+    if not servers.program("weed"):
+        print("\nSeaweedFS is not installed: no S3")
+        return
+    with servers.seaweed(work / "weed", keys=KEYS) as endpoint:
+        client = s3_client(endpoint)
+        client.create_bucket(Bucket=BUCKET)
+        for path in sorted((work / "small").glob("*.jpg")):
+            client.upload_file(str(path), BUCKET, path.name)
+        for delay_ms in (0, 30):
+            with line(endpoint.removeprefix("http://"), delay_ms) as host:
+                base = f"http://{host}"
+                ways = {"landing": ours("many", f"{base}/#s3", SMALL_FILES), "boto3": ours("boto3", base, SMALL_FILES)}
+                table(f"{SMALL_FILES:,} small objects on S3, {delay_ms} ms delay", ways, work / "out", rounds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", help="any of zip, chosen, many; default: all")
+    parser.add_argument("--images", type=int, default=5_000, help="JPEGs in the zip (5,000 are about 700 MB)")
+    parser.add_argument("--rounds", type=int, default=2, help="times that each way runs; the best counts")
+    parser.add_argument("--work", type=Path, help="directory to keep the data in; default: a temporary one")
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.way:
+        url, count = (*arguments.what, 0)[:2]
+        WAYS[arguments.way](url, int(count))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        work = (arguments.work or Path(temporary)).resolve()
+        (work / "up").mkdir(parents=True, exist_ok=True)
+        chosen = set(arguments.what or ("zip", "chosen", "many"))
+        if chosen & {"zip", "chosen"} and not (work / "up" / "val2017.zip").exists():
+            pack(work / "up" / "val2017.zip", arguments.images)
+        if "zip" in chosen:
+            whole_zip(work, arguments.rounds)
+        if "chosen" in chosen:
+            chosen_members(work)
+        if "many" in chosen:
+            if not (work / "small").exists():
+                scatter(work / "small", SMALL_FILES)
+            many_files(work, arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()
