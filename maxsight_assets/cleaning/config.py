@@ -53,6 +53,11 @@ class CleaningConfig(BaseModel):
         default=True,
         description="Replace a stated picture size that the decoded file contradicts; false drops the image.",
     )
+    licences: tuple[str, ...] | None = Field(
+        default=None,
+        description='Only images under these licences: "commercial" for all that allow commercial use, or a part of a '
+        'licence\'s address such as "licenses/by/". Images of unknown licence are then dropped. An empty list: any.',
+    )
     keep_segmentations: bool = Field(
         default=True,
         description="Copy masks through where pycocotools can read them; false leaves all masks out.",

@@ -21,6 +21,16 @@ ROUNDING = 0.001
 """Pixels that a box may reach out of its picture before it is clipped: products of normalised coordinates end there."""
 
 
+COMMERCIAL = (
+    "/licenses/by/",
+    "/licenses/by-sa/",
+    "/licenses/by-nd/",
+    "/publicdomain/",
+    "flickr.com/commons/usage",  # no known copyright restrictions
+    "usa.gov/copyright",
+)
+"""Parts of the addresses of licences that allow commercial use: COCO's and Open Images' without the NC ones."""
+
 _PLAIN_BELOW = 700
 _NUMBER = r"[1-6]?\d{1,2}(?:\.\d+)?"
 _POLYGON = rf"\[{_NUMBER},{_NUMBER}(?:,{_NUMBER},{_NUMBER}){{2,}}\]"
@@ -65,7 +75,7 @@ def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
     `orientation` (all null where there is no file).
     """
     size = {"width": pl.col("file_width"), "height": pl.col("file_height")}
-    return (
+    always = (
         Rule(
             name="repeated_image",
             matches=pl.int_range(pl.len()).over("source", "image_id") > 0,
@@ -105,6 +115,19 @@ def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
             severity="error",
             changes=size if config.repair_sizes else {},
         ),
+    )
+    return (*always, _licence(config.licences)) if config.licences else always
+
+
+def _licence(wanted: tuple[str, ...]) -> Rule:
+    parts = [part for each in wanted for part in (COMMERCIAL if each == "commercial" else (each,))]
+    allowed = pl.any_horizontal(pl.col("license").str.contains(part, literal=True) for part in parts)
+    return Rule(
+        name="licence_not_wanted",
+        matches=~allowed.fill_null(value=False),
+        values=("license",),
+        reason="The image is not under one of the licences that were asked for, or nobody says under which.",
+        severity="warn",
     )
 
 

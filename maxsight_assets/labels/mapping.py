@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Literal, cast, get_args
 
 from maxsight_assets.errors import FormatError
-from maxsight_assets.labels.space import LabelSpace
+from maxsight_assets.labels.space import LabelSpace, load_space
 
 Relation = Literal["exact", "synonym", "narrower", "none"]
 
@@ -59,6 +59,14 @@ def rows(source: str) -> tuple[Mapped, ...]:
 def to_space(source: str, space: LabelSpace) -> dict[str, str | None]:
     """Map every class of a publisher to its name in a label space, or to None where the space lacks it.
 
-    Annotation files hold labels that no class list has (BDD100K's "trailer"); ask with `.get`, they mean None too.
+    Annotation files hold labels that no class list has (BDD100K's "trailer"); ask with `.get`, they mean None too. A
+    word that only another space than the detector's has (COCO's "zebra") means what the publisher calls so.
     """
-    return {row.label: row.name if row.name in space else None for row in rows(source)}
+    judged = load_space()
+
+    def name_of(row: Mapped) -> str | None:
+        words = (row.label, row.label.lower())
+        names = (row.name, *(word for word in words if word not in judged))
+        return next((name for name in names if name in space), None)
+
+    return {row.label: name_of(row) for row in rows(source)}

@@ -37,14 +37,16 @@ def load_space(name_or_path: str | Path = "maxsight") -> LabelSpace:
     """Read a label space.
 
     Args:
-        name_or_path: Name of one that is part of this package ("maxsight": 622 names), or a text file with one name a
-            line.
+        name_or_path: Name of one that is part of this package ("maxsight": 622 names, "coco80": COCO's 80), or a text
+            file with one name a line.
 
     Raises:
-        FormatError: A line is empty or padded, or a name stands twice.
+        FormatError: There is no such file, a line of it is empty or padded, or a name stands twice.
     """
     own = files("maxsight_assets.labels").joinpath(f"{name_or_path}.txt")
     source = own if own.is_file() else Path(name_or_path)
+    if not source.is_file():
+        raise FormatError(f"label space {name_or_path}: neither maxsight nor coco80 nor a text file with a name a line")
     names = source.read_text(encoding="utf-8").splitlines()
     seen: set[str] = set()
     for number, name in enumerate(names, start=1):

@@ -100,7 +100,7 @@ def build_splits(
     nodes, watched = (each.join(found.members, on="key", maintain_order="left") for each in (nodes, watched))
     leaked = leaks.find(nodes, watched, radius=config.near_radius)
     judged, leak_ledger = apply_rules(nodes.join(leaked, on="key", how="left", maintain_order="left"), (leaks.LEAKS,))
-    assigned = strategies.assign(judged, config)
+    assigned = strategies.assign(judged, cleaned.boxes, config)
     judged, count_ledger = apply_rules(
         judged.join(assigned, on="group", how="left", maintain_order="left"), (OVER_THE_COUNT,)
     )

@@ -1,8 +1,8 @@
 """What a person may change about the splits."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 SPLITS = ("train", "val", "test")
 
@@ -16,6 +16,14 @@ are 18 apart at least. Were the bits of different photos independent, 200,000 ph
 Split = Literal["train", "val", "test"]
 
 
+def _whole(value: float) -> float:
+    """The same number, as an int where it is one: a form of the Launchpad states 2000 as 2000.0."""
+    return int(value) if value == int(value) else value
+
+
+ShareOrNumber = Annotated[int | float, AfterValidator(_whole)]
+
+
 class Sizes(BaseModel):
     """How large the splits are: shares of all images, or numbers of images.
 
@@ -25,8 +33,8 @@ class Sizes(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     train: int | None = Field(default=None, ge=0, description="Images in train; null where val and test are shares.")
-    val: int | float = Field(default=0.1, ge=0, description="Share of images in val (0.1), or their number (2000).")
-    test: int | float = Field(default=0.1, ge=0, description="Share of images in test (0.1), or their number (1000).")
+    val: ShareOrNumber = Field(default=0.1, ge=0, description="Share of images in val (0.1), or their number (2000).")
+    test: ShareOrNumber = Field(default=0.1, ge=0, description="Share of images in test (0.1), or their number (1000).")
 
     @property
     def are_counts(self) -> bool:
@@ -37,7 +45,7 @@ class Sizes(BaseModel):
     def _agree(self) -> Self:
         if self.train is None and self.val + self.test >= 1:
             raise ValueError("val and test are shares that must leave something to train; numbers of images need train")
-        if self.train is not None and (self.val != int(self.val) or self.test != int(self.test)):
+        if self.train is not None and not (isinstance(self.val, int) and isinstance(self.test, int)):
             raise ValueError("train is a number of images, so val and test must be whole numbers too")
         return self
 
@@ -47,9 +55,10 @@ class SplitConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    strategy: Literal["hash", "official"] = Field(
+    strategy: Literal["hash", "stratified", "official"] = Field(
         default="hash",
         description="`hash`: a seeded hash of each group of equal pictures decides, so new images move no others. "
+        "`stratified`: every class is divided as the images are; new images may move others. "
         "`official`: the publisher's own split decides.",
     )
     sizes: Sizes = Field(default=Sizes(), description="Sizes of the splits; with `official` only numbers limit them.")

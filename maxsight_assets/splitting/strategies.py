@@ -1,7 +1,8 @@
 """Which split each group of equal pictures goes to.
 
-Every strategy decides by group, from a seeded hash of its name and what the publisher says of it, never by the order of
-rows. What is in a group is for `splitting.groups`; what becomes of images without a split, for `splitting.build`.
+Every strategy decides by group, from a seeded hash of its name, what the publisher says of it and what is on it, never
+by the order of rows. What is in a group is for `splitting.groups`; what becomes of images without a split, for
+`splitting.build`.
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import polars as pl
 
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.splitting.config import Sizes, Split, SplitConfig
+from maxsight_assets.splitting.stratify import stratify
 
 HELD_OUT: tuple[Split, ...] = ("test", "val", "train")
 """Splits in the order in which numbers of images are filled.
@@ -20,14 +22,15 @@ trained on comes to be held out.
 """
 
 
-def assign(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
+def assign(images: pl.DataFrame, boxes: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
     """Decide the split of each group.
 
     With shares, the draw of a group alone decides: other images change nothing. With numbers, groups are taken whole in
     the order of their draws; one that does not fit into what is left of a split goes to the next.
 
     Args:
-        images: One row an image: `group`, and the publisher's `split`.
+        images: One row an image: `source`, `image_id`, `group`, and the publisher's `split`.
+        boxes: One row a box: `source`, `image_id` and `label`; only `stratified` looks at it.
         config: Strategy, sizes and seed.
 
     Returns:
@@ -38,6 +41,8 @@ def assign(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
     """
     groups = images.group_by("group").agg(size=pl.len(), published=pl.col("split").unique().sort()).sort("group")
     draws = [_draw(name, config.seed) for name in groups["group"]]
+    if config.strategy == "stratified":
+        return stratify(groups.select("group", "size", draw=pl.Series(draws)), _labels(images, boxes), config.sizes)
     if config.strategy == "official":
         choices: list[tuple[Split, ...]] = [
             (_most_held_out(names, config.official_val),) for names in groups["published"].to_list()
@@ -51,6 +56,13 @@ def assign(images: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
     else:
         subset = [each[0] for each in choices]
     return groups.select("group", subset=pl.Series(subset, dtype=pl.String))
+
+
+def _labels(images: pl.DataFrame, boxes: pl.DataFrame) -> pl.DataFrame:
+    """Number of boxes (`boxes`) by `group` and `label`."""
+    key = ["source", "image_id"]
+    named = boxes.select(*key, "label").join(images.select(*key, "group"), on=key, how="inner")
+    return named.group_by("group", "label").len("boxes")
 
 
 def _draw(group: str, seed: int) -> float:

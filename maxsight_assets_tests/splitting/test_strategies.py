@@ -1,4 +1,5 @@
 from collections import Counter
+from random import Random
 
 import polars as pl
 import pytest
@@ -7,20 +8,24 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from maxsight_assets.errors import SettingsError
+from maxsight_assets.formats.tables import BOXES, conform
 from maxsight_assets.splitting.config import Sizes, SplitConfig
 from maxsight_assets.splitting.strategies import HELD_OUT, assign
 
+NO_BOXES = BOXES.to_frame()
 GROUPS = st.dictionaries(st.integers(0, 500), st.integers(1, 4), min_size=1, max_size=60)
 
 
 def images(groups: dict[int, int], published: str = "train2017") -> pl.DataFrame:
     """Groups by number, of so many images."""
-    rows = [(f"g{number:04}", published) for number, size in groups.items() for _ in range(size)]
-    return pl.DataFrame(rows, schema=["group", "split"], orient="row")
+    rows = [
+        (f"g{number:04}", published, "coco", f"{number}-{n}") for number, size in groups.items() for n in range(size)
+    ]
+    return pl.DataFrame(rows, schema=["group", "split", "source", "image_id"], orient="row")
 
 
 def subsets(groups: dict[int, int], **config: object) -> dict[str, str | None]:
-    return dict(assign(images(groups), SplitConfig.model_validate(config)).rows())
+    return dict(assign(images(groups), NO_BOXES, SplitConfig.model_validate(config)).rows())
 
 
 def test_shares_come_out_about_right() -> None:
@@ -101,33 +106,35 @@ def test_with_counts_new_images_never_take_one_out_of_train_to_hold_it_out(old: 
     ],
 )
 def test_the_publishers_split_decides_and_copies_go_to_the_most_held_out(published: list[str], expected: str) -> None:
-    table = pl.DataFrame({"group": ["g"] * len(published), "split": published})
+    table = pl.DataFrame({"group": ["g"] * len(published), "split": published}).with_columns(
+        source=pl.lit("coco"), image_id=pl.lit("1")
+    )
 
-    assert assign(table, SplitConfig(strategy="official")).rows() == [("g", expected)]
+    assert assign(table, NO_BOXES, SplitConfig(strategy="official")).rows() == [("g", expected)]
 
 
 def test_the_publishers_validation_can_become_test() -> None:
     config = SplitConfig(strategy="official", official_val="test")
 
-    assert assign(images({1: 2}, "val2017"), config)["subset"].to_list() == ["test"]
+    assert assign(images({1: 2}, "val2017"), NO_BOXES, config)["subset"].to_list() == ["test"]
 
 
 def test_counts_limit_the_publishers_splits() -> None:
     table = pl.concat([images(dict.fromkeys(range(20), 1)), images(dict.fromkeys(range(20, 30), 1), "val2017")])
     config = SplitConfig(strategy="official", sizes=Sizes(train=7, val=4, test=3))
 
-    counts = Counter(assign(table, config)["subset"].to_list())
+    counts = Counter(assign(table, NO_BOXES, config)["subset"].to_list())
 
     assert counts == {"train": 7, "val": 4, None: 19}
 
 
 def test_a_publishers_split_of_another_name_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"'minival'.*hash"):
-        assign(images({1: 1}, "minival"), SplitConfig(strategy="official"))
+        assign(images({1: 1}, "minival"), NO_BOXES, SplitConfig(strategy="official"))
 
 
 def test_no_images_have_no_splits() -> None:
-    assert assign(images({}).cast(pl.String), SplitConfig()).is_empty()
+    assert assign(images({}).cast(pl.String), NO_BOXES, SplitConfig()).is_empty()
 
 
 @pytest.mark.parametrize(
@@ -137,3 +144,80 @@ def test_no_images_have_no_splits() -> None:
 def test_sizes_that_contradict_themselves_are_refused(sizes: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         Sizes.model_validate(sizes)
+
+
+def labelled(number: int, seed: int = 1) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Groups of one to three images, and boxes of classes from frequent to rare."""
+    random = Random(seed)
+    table = images({n: random.choice((1, 1, 1, 2, 3)) for n in range(number)})
+    rows = [
+        {"source": "coco", "image_id": image_id, "label": f"class {kind:02}"}
+        for image_id in table["image_id"]
+        for kind in range(20)
+        for _ in range(random.choice((1, 1, 2, 5)) if random.random() < 0.6 / (kind + 1) else 0)
+    ]
+    return table, conform(pl.DataFrame(rows), BOXES)
+
+
+def largest_deviation(
+    table: pl.DataFrame, boxes: pl.DataFrame, assigned: pl.DataFrame, *, shares: list[float]
+) -> float:
+    """By how much of a class's boxes a split misses its share, at most, over classes with 50 boxes or more."""
+    placed = boxes.join(table, on=["source", "image_id"]).join(assigned, on="group")
+    found = 0.0
+    for (_,), rows in placed.group_by("label"):
+        counts = Counter(rows["subset"].to_list())
+        if rows.height >= 50:
+            pairs = zip(("train", "val", "test"), shares, strict=True)
+            found = max(found, *(abs(counts[name] / rows.height - share) for name, share in pairs))
+    return found
+
+
+def test_stratified_divides_every_class_as_asked_and_better_than_the_hash() -> None:
+    table, boxes = labelled(1500)
+    sizes = Sizes(val=0.2, test=0.1)
+
+    deviation = {
+        strategy: largest_deviation(
+            table, boxes, assign(table, boxes, SplitConfig(strategy=strategy, sizes=sizes)), shares=[0.7, 0.2, 0.1]
+        )
+        for strategy in ("hash", "stratified")
+    }
+
+    assert deviation["stratified"] < 0.03 < deviation["hash"]
+
+
+def test_stratified_fills_the_asked_numbers_of_images() -> None:
+    table, boxes = labelled(400)
+    config = SplitConfig(strategy="stratified", sizes=Sizes(train=200, val=60, test=40))
+
+    assigned = table.join(assign(table, boxes, config), on="group")
+
+    assert Counter(assigned["subset"].to_list()) == {"train": 200, "val": 60, "test": 40, None: table.height - 300}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 30), st.integers(0, 2**32), st.none() | st.tuples(*[st.integers(0, 20)] * 3))
+def test_stratified_ignores_the_order_of_rows_and_keeps_the_numbers(
+    number: int, seed: int, counts: tuple[int, int, int] | None
+) -> None:
+    table, boxes = labelled(number, seed)
+    sizes = Sizes(train=counts[0], val=counts[1], test=counts[2]) if counts else Sizes()
+    config = SplitConfig(strategy="stratified", sizes=sizes, seed=seed % 5)
+
+    first = assign(table, boxes, config)
+
+    shuffled = [frame.sample(fraction=1, shuffle=True, seed=seed) for frame in (table, boxes)]
+    assert first.equals(assign(*shuffled, config))
+    taken = Counter(table.join(first, on="group")["subset"].to_list())
+    if counts:
+        assert all(taken[name] <= most for name, most in zip(("train", "val", "test"), counts, strict=True))
+    else:
+        assert None not in taken
+
+
+def test_whole_numbers_that_a_form_states_with_a_point_are_stored_whole() -> None:
+    sizes = Sizes.model_validate({"train": 10, "val": 2000.0, "test": 1000.0})
+
+    assert sizes.model_dump_json() == '{"train":10,"val":2000,"test":1000}'
+    assert Sizes(val=0.1, test=0.25).model_dump() == {"train": None, "val": 0.1, "test": 0.25}

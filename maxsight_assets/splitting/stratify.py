@@ -1,0 +1,110 @@
+"""Divides groups so that every class is divided in the proportions of the splits: iterative stratification.
+
+After Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data" (ECML PKDD 2011), with numbers of
+boxes in place of mere presence, whole groups in place of single images, and limits on the numbers of images.
+"""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from maxsight_assets.splitting.config import SPLITS, Sizes
+
+
+def stratify(groups: pl.DataFrame, labels: pl.DataFrame, sizes: Sizes) -> pl.DataFrame:
+    """Decide the split of each group.
+
+    The rarest class comes first: each group with a box of it, in the order of the draws, goes where that class is
+    short of most boxes, which is measured by what is still wanted there. Groups without boxes go where images are.
+
+    Args:
+        groups: One row a group: `group`, `size` (images) and `draw` (decides the order), sorted by group.
+        labels: One row a group and class: `group`, `label`, `boxes`.
+        sizes: Shares, or numbers of images; those that the numbers leave no room for are left without a split.
+
+    Returns:
+        `group` and `subset` (train, val, test or null), sorted by group.
+    """
+    order = groups.with_row_index("row").sort("draw", "group")
+    numbered = labels.join(order.select("group", place=pl.int_range(pl.len())), on="group")
+    names = {name: code for code, name in enumerate(sorted(labels["label"].unique()))}
+    held = (
+        numbered.with_columns(code=pl.col("label").replace_strict(names, return_dtype=pl.Int64))
+        .sort("place", "code")
+        .group_by("place", maintain_order=True)
+        .agg("code", pl.col("boxes").cast(pl.Float64))
+    )
+    members = order["size"].to_numpy()
+    shares, room = _targets(sizes, int(members.sum()))
+    table = _Table(members, shares=shares, room=room, classes=len(names))
+    for place, codes, boxes in held.iter_rows():
+        table.hold(place, np.array(codes, dtype=np.intp), np.array(boxes))
+    chosen = table.divide()
+    subset = pl.Series([SPLITS[split] if split < len(SPLITS) else None for split in chosen], dtype=pl.String)
+    return order.select("group", subset=subset).sort("group")
+
+
+def _targets(sizes: Sizes, images: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Share and room of train, val, test and, last, of what has no split."""
+    if not sizes.are_counts:
+        shares = np.array([1 - sizes.val - sizes.test, sizes.val, sizes.test, 0.0])
+        return shares, np.where(shares > 0, images, 0)
+    room = np.array([sizes.train or 0, sizes.val, sizes.test, images], dtype=np.int64)
+    wanted = np.minimum(room, images).astype(np.float64)
+    wanted[-1] = max(images - wanted[:-1].sum(), 0)
+    return wanted / max(wanted.sum(), 1), room
+
+
+class _Table:
+    """What is still wanted in each split while groups are given out; rows are train, val, test and none."""
+
+    def __init__(
+        self, members: NDArray[np.int64], *, shares: NDArray[np.float64], room: NDArray[np.int64], classes: int
+    ) -> None:
+        self._members = members
+        self._room = room
+        self._shares = shares
+        self._images = shares * members.sum()
+        self._held: dict[int, tuple[NDArray[np.intp], NDArray[np.float64]]] = {}
+        self._places: list[list[int]] = [[] for _ in range(classes)]
+        self._left = np.zeros(classes)
+        self._chosen = np.full(members.size, -1, dtype=np.int64)
+
+    def hold(self, place: int, codes: NDArray[np.intp], boxes: NDArray[np.float64]) -> None:
+        """Say which classes a group holds, and how many boxes of each; groups come in their order."""
+        self._held[place] = codes, boxes
+        self._left[codes] += boxes
+        for code in codes.tolist():
+            self._places[code].append(place)
+
+    def divide(self) -> list[int]:
+        """The split of each group."""
+        self._wanted = self._shares[:, None] * self._left
+        for _ in range(self._left.size):
+            code = int(np.argmin(np.where(self._left > 0, self._left, np.inf)))
+            for place in self._places[code]:
+                if self._chosen[place] < 0:
+                    self._give(place, code)
+            self._left[code] = 0
+        for place in np.flatnonzero(self._chosen < 0).tolist():
+            self._give(place, None)
+        for place in np.flatnonzero(self._chosen == len(SPLITS)).tolist():  # fill up what numbers still ask for
+            fits = np.flatnonzero(self._room[:-1] >= self._members[place])
+            if fits.size:
+                self._chosen[place] = fits[-1]
+                self._room[fits[-1]] -= self._members[place]
+        return [int(split) for split in self._chosen]
+
+    def _give(self, place: int, code: int | None) -> None:
+        size = self._members[place]
+        wanted = self._images if code is None else self._wanted[:, code]
+        fits = (self._room >= size) & (self._shares > 0)
+        best = wanted == np.where(fits, wanted, -np.inf).max()
+        split = int(np.argmax(np.where(best & fits, self._images, -np.inf))) if fits.any() else len(SPLITS)
+        self._chosen[place] = split
+        self._room[split] -= size
+        self._images[split] -= size
+        if place in self._held:
+            codes, boxes = self._held[place]
+            self._wanted[split, codes] -= boxes
+            self._left[codes] -= boxes
