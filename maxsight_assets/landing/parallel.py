@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TypeVar
@@ -18,10 +18,11 @@ PROGRESS_EVERY_S = 0.3
 
 def in_order(
     work: Callable[[Item, threading.Event], Result], items: Iterable[Item], *, workers: int, ahead: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Results of `work(item, abort)` in the order of the items, at most `ahead` of them begun and not yet taken.
 
-    `abort` is set when the first error, or the end of the iteration, makes the rest pointless.
+    `abort` is set when the first error, or the end of the iteration, makes the rest pointless. Close the
+    iterator (`contextlib.closing`) where it may be left before its end.
     """
     abort = threading.Event()
     begun: deque[Future[Result]] = deque()

@@ -5,7 +5,7 @@ How bytes are asked for is the origin's (`landing.http`, `landing.disk_origin`);
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from maxsight_assets.errors import LandingError, TransientError, UpstreamChanged, VerificationFailed
@@ -219,15 +219,16 @@ class Download:
         if reply.start != partial.offset or partial.offset == 0:
             partial.restart(reply.probe, also=judge.more_hashes(file, reply.probe), fixed=not reply.encoded)
         meter = Meter(self._progress, file.key, reply.probe.bytes or file.bytes, partial.offset)
-        for data in self._bodies(reply):
-            partial.write(data)
-            meter.add(len(data))
-            if partial.offset > self._limits.max_bytes:
-                raise LandingError(f"{file.key}: more than the {self._limits.max_bytes:,} bytes allowed")
+        with contextlib.closing(self._bodies(reply)) as bodies:
+            for data in bodies:
+                partial.write(data)
+                meter.add(len(data))
+                if partial.offset > self._limits.max_bytes:
+                    raise LandingError(f"{file.key}: more than the {self._limits.max_bytes:,} bytes allowed")
         if reply.length is None and file.bytes is not None and partial.offset < file.bytes:
             raise Again(f"the body ended after {partial.offset:,} of {file.bytes:,} bytes")
 
-    def _bodies(self, reply: Reply) -> Iterator[bytes | memoryview]:
+    def _bodies(self, reply: Reply) -> Generator[bytes | memoryview, None, None]:
         probe, offset = reply.probe, self._partial.offset
         total = probe.bytes
         wide = total is not None and total - offset > self._limits.parallel_from
@@ -243,7 +244,8 @@ class Download:
             return read_range(self._open, self._file, ask, self._limits, cancel=self._cancel)
 
         connections = self._limits.connections
-        yield from in_order(read, spans, workers=connections, ahead=connections + 2)
+        with contextlib.closing(in_order(read, spans, workers=connections, ahead=connections + 2)) as parts:
+            yield from parts
 
     def _check_size(self, reply: Reply) -> None:
         known, stated = self._file.bytes, reply.probe.bytes

@@ -5,10 +5,11 @@ format's specification (PKWARE APPNOTE 6.3.10; section numbers below), because P
 zipfile accepts overlapping entries.
 """
 
+import contextlib
 import struct
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -261,8 +262,12 @@ class RangedZip:
         def unpack(window: Window, abort: threading.Event) -> None:
             data = memoryview(self._read(window.start, window.length, abort))
             for entry in window.entries:
-                at = entry.member.offset - window.start
-                self._whole(entry, data[at : entry.end - window.start], wanted[entry.member.name], budget, writer)
+                at, path = entry.member.offset - window.start, wanted[entry.member.name]
+                try:
+                    self._whole(entry, data[at : entry.end - window.start], path, budget, writer)
+                except VerificationFailed:  # one clean retry: a bit may have flipped on the way
+                    again = self._read(entry.member.offset, entry.end - entry.member.offset, abort)
+                    self._whole(entry, memoryview(again), path, budget, writer)
 
         small = [entry for entry in entries if entry.end - entry.member.offset <= self._window]
         windows = windows_of(small, self._window)
@@ -270,8 +275,9 @@ class RangedZip:
             pass
         for entry in sorted(entries, key=lambda entry: entry.member.offset):
             if entry.end - entry.member.offset > self._window:
-                pieces = unpacked(entry, self._packed(entry), budget, self._name)
-                writer.streamed(entry.member, wanted[entry.member.name], pieces)
+                with contextlib.closing(self._packed(entry)) as packed:
+                    pieces = unpacked(entry, packed, budget, self._name)
+                    writer.streamed(entry.member, wanted[entry.member.name], pieces)
 
     def _whole(self, entry: Entry, data: memoryview, path: Path, budget: Budget, writer: Writer) -> None:
         start, end = data_span(entry, data, self._name)
@@ -284,7 +290,7 @@ class RangedZip:
         else:
             writer.streamed(entry.member, path, unpacked(entry, [packed], budget, self._name))
 
-    def _packed(self, entry: Entry) -> Iterator[bytes | memoryview]:
+    def _packed(self, entry: Entry) -> Generator[bytes | memoryview, None, None]:
         """A large member's data as they lie in the archive, by several ranges at a time."""
         header = self._read(entry.member.offset, min(_LOCAL.size + 2 * _FULL16, entry.end - entry.member.offset), None)
         start, end = data_span(entry, header, self._name)

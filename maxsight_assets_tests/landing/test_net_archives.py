@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from maxsight_assets.errors import LandingError, TransientError, UnsafeArchive, VerificationFailed
+from maxsight_assets.errors import LandingError, TransientError, UnsafeArchive, UpstreamChanged, VerificationFailed
 from maxsight_assets.landing.archive import Archive, Member, open_archive, open_local
 from maxsight_assets.landing.model import RemoteFile
 from maxsight_assets.landing.options import Limits
@@ -119,6 +119,44 @@ def test_remote_zip_is_read_by_ranges_and_nothing_but_members_is_written(
         assert extract(archive, tmp_path / "out") == digests(FILES)
     assert left_over(tmp_path) == sorted(f"out/{name}" for name in FILES)
     assert all(request.range for request in liar.requests[1:])
+
+
+@pytest.mark.parametrize("part_bytes", [20_000, 1 << 20])
+def test_pinned_zip_is_read_once_in_order_and_checked_as_a_whole(
+    liar: LyingServer, tmp_path: Path, part_bytes: int
+) -> None:
+    data = zip_of(FILES)
+    file = pinned(liar.publish("a.zip", data), data, "a.zip")
+    limits = replace(QUICK, part_bytes=part_bytes)
+    with quick_client(liar.host, limits=limits) as client:
+        with open_archive(client, file, downloads=tmp_path) as archive:
+            before = len(liar.requests)
+            assert extract(archive, tmp_path / "out") == digests(FILES)
+        asked = [str(request.range).removeprefix("bytes=").split("-") for request in liar.requests[before:]]
+        assert sum(int(last) - int(first) + 1 for first, last in asked) == len(data)
+        changed = replace(file, sha256="0" * 64, on_change="stop")
+        with (
+            open_archive(client, changed, downloads=tmp_path) as archive,
+            pytest.raises(UpstreamChanged, match="accept a"),
+        ):
+            extract(archive, tmp_path / "again")
+        with (
+            open_archive(client, replace(file, sha1="0" * 40), downloads=tmp_path) as archive,
+            pytest.raises(VerificationFailed, match="sha1"),
+        ):
+            extract(archive, tmp_path / "again")
+
+
+def test_fault_23_bit_that_flips_on_the_way_out_of_a_remote_zip_is_fetched_again(
+    liar: LyingServer, tmp_path: Path
+) -> None:
+    files = {f"{n}.jpg": some_bytes(40_000, seed=n) for n in range(6)}
+    url = liar.publish("a.zip", zip_of(files), servers.honest, servers.honest, servers.flipped())
+    with (
+        quick_client(liar.host, limits=replace(QUICK, part_bytes=50_000)) as client,
+        open_archive(client, RemoteFile("a.zip", url), downloads=tmp_path) as archive,
+    ):
+        assert extract(archive, tmp_path / "out") == digests(files)
 
 
 def test_remote_zip_with_a_zip64_index_is_read(liar: LyingServer, tmp_path: Path) -> None:
