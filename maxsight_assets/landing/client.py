@@ -20,7 +20,7 @@ from maxsight_assets.landing.http import Http
 from maxsight_assets.landing.model import Landed, Missing, Probe, RemoteFile
 from maxsight_assets.landing.objects import Buckets
 from maxsight_assets.landing.options import Credentials, Limits, Progress
-from maxsight_assets.landing.parallel import Throttle
+from maxsight_assets.landing.parallel import Meter, Throttle
 from maxsight_assets.landing.redact import scrub
 from maxsight_assets.landing.reply import Absent, Again, Ask, Attempts, PastEnd, Reply, VersionChanged, WrongRange
 from maxsight_assets.landing.transfer import Download, NotGiven, Open, read_range
@@ -182,6 +182,10 @@ class Client:
                 raise TransientError(f"{file.key}: it changed upstream while it was read; rerun") from None
             except (WrongRange, PastEnd) as fault:
                 raise VerificationFailed(f"{file.key}: upstream does not give the asked range: {fault}") from None
+
+    def meter(self, label: str, total: int | None) -> Meter:
+        """A counter whose steps reach the client's `Progress`."""
+        return Meter(self._progress, label, total)
 
     def download_many(
         self, files: Iterable[tuple[RemoteFile, Path]], *, connections: int = 32

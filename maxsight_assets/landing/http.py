@@ -200,7 +200,8 @@ class Http:
             published = published or _linked_sha256(answer)
             target = answer.headers.get("Location")
             if answer.status not in REDIRECTS or not target:
-                self._final[address.url] = url
+                if url != address.url:
+                    self._final[address.url] = url
                 return answer, published
             _leave(answer)
             target = urljoin(url, target)

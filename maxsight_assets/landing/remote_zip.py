@@ -41,8 +41,12 @@ class RemoteZip(RangedZip):
 
     def __init__(self, client: Client, file: RemoteFile, probe: Probe) -> None:
         def read(start: int, length: int, abort: threading.Event | None, /) -> memoryview:
-            return client.read_view(file, start, length, probe=probe, abort=abort)
+            data = client.read_view(file, start, length, probe=probe, abort=abort)
+            self._meter.add(length)
+            return data
 
+        self._client = client
+        self._meter = client.meter(file.key, None)
         limits = client.limits
         super().__init__(read, probe.bytes or 0, file.key, limits, workers=limits.connections, window=limits.part_bytes)
         self._file = file
@@ -54,7 +58,9 @@ class RemoteZip(RangedZip):
             UpstreamChanged, VerificationFailed: Also where the whole zip was read and has another hash than the pinned
                 one; what `on_member` was told of is then not to be used.
         """
-        share = sum(self._index[name].member.compressed for name in wanted) / max(1, self._size)
+        packed = sum(self._index[name].member.compressed for name in wanted)
+        share = packed / max(1, self._size)
+        self._meter = self._client.meter(self._name, packed)
         pinned = {name: known for name in ("sha256", "md5", "sha1") if (known := getattr(self._file, name))}
         if not pinned or share < NEARLY_ALL:
             super().extract(wanted, on_member)

@@ -2,6 +2,8 @@
 
 import email.utils
 import logging
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 from maxsight_assets.errors import Cancelled, LandingError, TransientError, UpstreamChanged, VerificationFailed
 from maxsight_assets.landing.guard import Forbidden
 from maxsight_assets.landing.model import Landed, Missing, RemoteFile
+from maxsight_assets.landing.partial import CHECKPOINT_BYTES
 from maxsight_assets_tests import servers
 from maxsight_assets_tests.landing.net_tools import (
     QUICK,
@@ -534,3 +537,54 @@ def test_probe_says_what_upstream_says_and_survives_a_refused_head(liar: LyingSe
     assert (by_head.bytes, by_head.etag, by_head.ranges) == (len(DATA), '"v1"', True)
     assert by_head.fingerprint() == by_get.fingerprint()
     assert [request.method for request in liar.requests] == ["HEAD", "HEAD", "GET"]
+
+
+def test_fault_40_killed_download_is_resumed_from_its_last_checkpoint(liar: LyingServer, tmp_path: Path) -> None:
+    data = some_bytes(40_000_000)
+
+    async def stalls(call: servers.Call) -> None:
+        line, headers, body = call.answer()
+        await call.head(line, headers)
+        await call.send(body[:30_000_000])
+        await servers.silent()(call)
+
+    url = liar.publish("a", data, stalls)
+    script = (
+        "import sys; from pathlib import Path; from maxsight_assets.landing.client import Client, Limits;"
+        "from maxsight_assets.landing.model import RemoteFile;"
+        "limits = Limits(loopback_allowed=frozenset({sys.argv[1]}), parallel_from=1 << 40);"
+        "Client(limits=limits).download(RemoteFile('a', sys.argv[2]), Path(sys.argv[3]))"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script, liar.host, url, str(tmp_path / "got")])
+    try:
+        sidecar = tmp_path / "got.partial.json"
+        servers.wait_until(sidecar.exists, "no checkpoint was written")
+    finally:
+        child.kill()
+        child.wait()
+    with quick_client(liar.host) as client:
+        client.download(RemoteFile("a", url), tmp_path / "got")
+    assert whole(tmp_path, data)
+    assert int(str(liar.requests[1].range).removeprefix("bytes=").partition("-")[0]) >= CHECKPOINT_BYTES
+
+
+def test_cancel_ends_many_downloads_soon(liar: LyingServer, tmp_path: Path) -> None:
+    wanted = [(RemoteFile(f"{n}", liar.publish(f"{n}", DATA, servers.silent())), tmp_path / f"{n}") for n in range(40)]
+    cancel = threading.Event()
+    threading.Timer(0.5, cancel.set).start()
+    began = time.monotonic()
+    limits = replace(QUICK, header_timeout_s=60)
+    with quick_client(liar.host, limits=limits, cancel=cancel) as client, pytest.raises(Cancelled):
+        list(client.download_many(wanted, connections=8))
+    assert time.monotonic() - began < 5
+
+
+def test_leaving_many_downloads_early_ends_what_is_under_way(liar: LyingServer, tmp_path: Path) -> None:
+    wanted = [(pinned(liar.publish("0", DATA), DATA), tmp_path / "0")]
+    wanted += [(RemoteFile(f"{n}", liar.publish(f"{n}", DATA, servers.dripping())), tmp_path / f"{n}") for n in (1, 2)]
+    began = time.monotonic()
+    with quick_client(liar.host, limits=replace(QUICK, rate_window_s=60)) as client:
+        for _ in client.download_many(wanted, connections=4):
+            break
+    assert time.monotonic() - began < 5
+    assert (tmp_path / "0").exists()
