@@ -25,6 +25,7 @@ from maxsight_assets.profiles.model import Profile, SplitsSelection, with_stated
 from maxsight_assets.sources.landing import Gate, record_made
 from maxsight_assets.sources.raw import SOURCES, WAIT_S
 from maxsight_assets.sources.records import TRAINING, Records, read, read_evaluation
+from maxsight_assets.splitting.audio import pair
 from maxsight_assets.splitting.build import build_splits
 from maxsight_assets.splitting.write import write_splits
 
@@ -90,10 +91,12 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
     Raises:
         LandingError: An input is not published yet, or a blocking rule failed; the last good version stays.
         SettingsError: The strategy does not fit the publishers' splits, or a stated value does not fit its field.
+        FormatError: There is no such label space, or it or the manifest of the audio files cannot be read.
     """
     present = read_published(places.splits)
     stored = SplitsSelection.model_validate(present.info.selection) if present else profile.cleaned_splits
     selection = with_stated(stored, stated)
+    space = load_space(selection.label_space)
 
     def write(stage: Stage) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         parts = _training_records(datasets_of(profile), places)
@@ -105,12 +108,13 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
             pl.concat([part.tables.boxes for part in parts]),
             pl.concat([part.facts for part in parts]),
             evaluation=evaluation,
-            space=load_space().names,
-            labels={name: to_space(name, load_space()) for name in TRAINING},
+            space=space.names,
+            labels={name: to_space(name, space) for name in TRAINING},
             config=selection.splitting,
             cleaning=selection.cleaning,
         )
-        return write_splits(splits, stage.root, inputs=inputs), inputs
+        audio = None if places.audio is None else pair(splits.images, places.audio)
+        return write_splits(splits, stage.root, inputs=inputs, audio=audio, lists=selection.detector_lists), inputs
 
     stored_form = selection.model_dump(mode="json")
     return _make(SPLITS_ASSET, places.splits, _origin(profile), selection=stored_form, write=write, gate=gate)

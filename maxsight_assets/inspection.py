@@ -13,7 +13,7 @@ from maxsight_assets.labels.space import load_space
 from maxsight_assets.landing.manifest import Manifest
 from maxsight_assets.landing.publish import read_published
 from maxsight_assets.places import Places
-from maxsight_assets.profiles.model import Profile
+from maxsight_assets.profiles.model import Profile, SplitsSelection
 from maxsight_assets.sources import raw
 from maxsight_assets.verification import verdict
 from maxsight_assets.verification.evaluation import EVALUATION_RULES, EvaluationView
@@ -94,7 +94,7 @@ def _splits_view(places: Places, root: Path, manifest: Manifest) -> SplitsView:
         root=root,
         data_dir=places.data_dir,
         digests=_digests(places),
-        space=load_space(),
+        space=load_space(SplitsSelection.model_validate(manifest.info.selection).label_space),
         evaluation=_evaluation_view(places, places.evaluation),
         inputs=(lambda: training_tables(names, places)) if unmoved else None,
         cache=places.facts,

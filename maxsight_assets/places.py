@@ -14,16 +14,18 @@ class Places:
         data_dir: Root of all datasets; `file_name` in every split is relative to it.
         splits: The published directory of the training splits.
         state: Caches that can be made again.
+        audio: Root of audio files that go with images; None where there are none.
     """
 
     data_dir: Path
     splits: Path
     state: Path
+    audio: Path | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Places":
         """The places that the settings name."""
-        return cls(settings.data_dir, settings.splits_dir, settings.state_dir)
+        return cls(settings.data_dir, settings.splits_dir, settings.state_dir, settings.audio_dir)
 
     @property
     def evaluation(self) -> Path:

@@ -25,11 +25,13 @@ class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]
     data_dir: str = Field(description="Root of all datasets (DATA_DIR).")
     splits_dir: str = Field(description="Where the training splits are published (SPLITS_DIR).")
     state_dir: str = Field(description="Caches that can be made again.")
+    audio_dir: str | None = Field(default=None, description="Root of audio files that go with images (AUDIO_DIR).")
 
     @property
     def places(self) -> Places:
         """The directories as paths."""
-        return Places(Path(self.data_dir), Path(self.splits_dir), Path(self.state_dir))
+        audio = Path(self.audio_dir) if self.audio_dir else None
+        return Places(Path(self.data_dir), Path(self.splits_dir), Path(self.state_dir), audio)
 
 
 class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -63,7 +65,10 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
 def storage_of(settings: Settings) -> Storage:
     """The storage resource that the settings describe."""
     return Storage(
-        data_dir=str(settings.data_dir), splits_dir=str(settings.splits_dir), state_dir=str(settings.state_dir)
+        data_dir=str(settings.data_dir),
+        splits_dir=str(settings.splits_dir),
+        state_dir=str(settings.state_dir),
+        audio_dir=str(settings.audio_dir) if settings.audio_dir else None,
     )
 
 

@@ -1,8 +1,8 @@
 """A perceptual fingerprint of a picture: 64 bits that survive re-encoding and rescaling.
 
-All arithmetic is exact: every number is an integer below 2**53, whatever its dtype, so that no machine, BLAS or release
-of NumPy rounds differently and a fingerprint can be stored and compared for ever. Comparing fingerprints is
-`splitting.groups`.
+All arithmetic is in 64-bit integers, so that no machine or release of NumPy rounds differently and a fingerprint can be
+stored and compared for ever; NumPy gives no integers to BLAS, whose threads would get in the way of those that decode.
+Comparing fingerprints is `splitting.groups`.
 """
 
 import math
@@ -43,8 +43,7 @@ def fingerprint(gray: NDArray[np.uint8]) -> int | None:
         An unsigned 64-bit integer, or None where the picture is too uniform to have one.
     """
     height, width = gray.shape
-    cells = _areas(height) @ gray.astype(np.float64) @ _areas(width).T
-    cells = (cells.astype(np.int64) * GRAY_SCALE // (height * width)).astype(np.float64)
+    cells = _cells(_cells(gray.astype(np.int64)).T).T * GRAY_SCALE // (height * width)
     spectrum = (_cosines() @ cells @ _cosines().T)[_lowest()]
     ordered = np.sort(spectrum)
     if np.sort(np.abs(spectrum))[spectrum.size // 2] < FLAT * COSINE_SCALE**2 * GRAY_SCALE * SIDE / 2:
@@ -53,24 +52,24 @@ def fingerprint(gray: NDArray[np.uint8]) -> int | None:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-@lru_cache(maxsize=512)
-def _areas(length: int) -> NDArray[np.float64]:
-    """Weights (SIDE, length) that average pixels into cells: their overlaps in 1/SIDE pixel, `length` in sum."""
-    pixel = np.arange(length, dtype=np.int64)
-    cell = np.arange(SIDE, dtype=np.int64)[:, None]
-    overlap = np.minimum((pixel + 1) * SIDE, (cell + 1) * length) - np.maximum(pixel * SIDE, cell * length)
-    weights: NDArray[np.float64] = np.maximum(overlap, 0).astype(np.float64)
-    return weights
+def _cells(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sums over SIDE equal parts of the first axis, in 1/SIDE of a value where a part ends within one."""
+    length = values.shape[0]
+    whole, part = np.divmod(np.arange(SIDE + 1) * length, SIDE)
+    before = np.zeros((length + 1, *values.shape[1:]), dtype=np.int64)
+    np.cumsum(values, axis=0, out=before[1:])
+    at_ends: NDArray[np.int64] = before[whole] * SIDE + values[np.minimum(whole, length - 1)] * part[:, None]
+    return at_ends[1:] - at_ends[:-1]
 
 
 @lru_cache(maxsize=1)
-def _cosines() -> NDArray[np.float64]:
+def _cosines() -> NDArray[np.int64]:
     """Integer cosine matrix (FREQUENCIES, SIDE), scaled by COSINE_SCALE."""
     rows = [
         [round(COSINE_SCALE * math.cos(math.pi * (2 * n + 1) * k / (2 * SIDE))) for n in range(SIDE)]
         for k in range(FREQUENCIES)
     ]
-    return np.array(rows, dtype=np.float64)
+    return np.array(rows, dtype=np.int64)
 
 
 @lru_cache(maxsize=1)

@@ -71,6 +71,16 @@ class SplitsSelection(Selection):
 
     splitting: SplitConfig = Field(default=SplitConfig(), description="Sizes, strategy and seed.")
     cleaning: CleaningConfig = Field(default=CleaningConfig(), description="Switches and limits of the cleaning rules.")
+    label_space: str = Field(
+        default="maxsight",
+        description="Whose words the boxes are labelled with: `maxsight` (the detector's 622), `coco80`, or a text "
+        "file with a name a line.",
+    )
+    detector_lists: bool = Field(
+        default=False,
+        description="Also write maxsight_<split>_list.json: image_id, image_path, and objects with a normalised cxcywh "
+        "box and a category.",
+    )
 
 
 Model = TypeVar("Model", bound=BaseModel)

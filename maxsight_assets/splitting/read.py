@@ -26,6 +26,7 @@ class _Image(msgspec.Struct, gc=False):
     source_id: str
     page: str | None = None
     flickr_id: str | None = None
+    audio_path: str | None = None
 
 
 class _Annotation(msgspec.Struct, gc=False):
@@ -58,8 +59,8 @@ def load_split(name: Split, splits_dir: Path) -> tuple[pd.DataFrame, pd.DataFram
 
     Returns:
         Images (`id`, `file_name` relative to DATA_DIR, `width`, `height`, `license`, `source`, `source_id`, `page`,
-        `flickr_id`) and annotations (`id`, `image_id`, `category_id`, `category`, `x`, `y`, `w`, `h` in absolute pixels
-        with the origin at the top left, `area`, `iscrowd`, `source_id`), in the order of the file.
+        `flickr_id`, `audio_path`) and annotations (`id`, `image_id`, `category_id`, `category`, `x`, `y`, `w`, `h` in
+        absolute pixels with the origin at the top left, `area`, `iscrowd`, `source_id`), in the order of the file.
 
     Raises:
         FormatError: There is no such split, or its file is not one that this project wrote.

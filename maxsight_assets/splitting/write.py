@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from maxsight_assets.splitting.audio import Pairing
 from maxsight_assets.splitting.build import Splits
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets.splitting.report import class_weights, report_of
@@ -48,6 +49,7 @@ class _Image(msgspec.Struct, omit_defaults=True):
     source_id: str
     page: str | None = None
     flickr_id: str | None = None
+    audio_path: str | None = None  # relative to AUDIO_DIR
 
 
 def split_path(directory: Path, split: str) -> Path:
@@ -55,13 +57,22 @@ def split_path(directory: Path, split: str) -> Path:
     return directory / f"maxsight_{split}.json"
 
 
-def write_splits(splits: Splits, directory: Path, *, inputs: Mapping[str, str]) -> dict[str, Any]:
+def write_splits(
+    splits: Splits,
+    directory: Path,
+    *,
+    inputs: Mapping[str, str],
+    audio: Pairing | None = None,
+    lists: bool = False,
+) -> dict[str, Any]:
     """Write all files of the splits into a directory.
 
     Args:
         splits: What `build_splits` gave.
         directory: An existing directory.
         inputs: Data version of each asset that was read, by asset; recorded in every file's `info` and in the report.
+        audio: Audio files by image, if there are any.
+        lists: Whether to write the detector's list format too.
 
     Returns:
         The report, as in `report.json`.
@@ -80,15 +91,18 @@ def write_splits(splits: Splits, directory: Path, *, inputs: Mapping[str, str]) 
         head = {
             "info": {"description": f"MaxSight {split} split", **info},
             "licenses": [{"id": number, "name": _licence_name(url), "url": url} for url, number in licences.items()],
-            "images": list(_images(splits.images.filter(pl.col("subset") == split), licences)),
+            "images": list(_images(images := splits.images.filter(pl.col("subset") == split), licences, audio)),
         }
-        annotations = _annotations(splits.boxes.filter(pl.col("subset") == split), splits.labels)
-        _write_document(split_path(directory, split), head, annotations, categories)
+        boxes = splits.boxes.filter(pl.col("subset") == split)
+        _write_document(split_path(directory, split), head, _annotations(boxes, splits.labels), categories)
+        if lists:
+            _write_list(directory / f"maxsight_{split}_list.json", images, boxes)
+    splits.edges.write_parquet(directory / "groups.parquet")
     splits.ledger.write_parquet(directory / "ledger.parquet")
     splits.images.sort("path").select("path", licence="license", author="author", title="title", page="page").write_csv(
         directory / "ATTRIBUTION.csv"
     )
-    report = {**report_of(splits), "inputs": info["inputs"]}
+    report = {**report_of(splits), "inputs": info["inputs"], **_of_audio(audio)}
     _write_json(directory / "report.json", report)
     _write_json(directory / "class_weights.json", class_weights(splits))
     return report
@@ -106,10 +120,19 @@ def _licence_name(url: str) -> str:
     return f"CC {found[1].upper()} {found[2]}" if found else url or "unknown"
 
 
-def _images(images: pl.DataFrame, licences: Mapping[str, int]) -> Iterator[_Image]:
+def _of_audio(audio: Pairing | None) -> dict[str, Any]:
+    if audio is None:
+        return {}
+    told = {name: getattr(audio, name) for name in ("unpaired_images", "unpaired_files", "unreadable")}
+    return {"audio": {"paired": len(audio.paths), **told}}
+
+
+def _images(images: pl.DataFrame, licences: Mapping[str, int], audio: Pairing | None) -> Iterator[_Image]:
     columns = ("id", "path", "width", "height", "license", "source", "image_id", "page", "flickr_id")
-    for number, path, width, height, licence, *rest in images.select(columns).iter_rows():
-        yield _Image(number, path, width, height, licences[licence or ""], *rest)
+    heard = audio.paths if audio else {}
+    for number, path, width, height, licence, source, image_id, *rest in images.select(columns).iter_rows():
+        told = (source, image_id, *rest, heard.get((source, image_id)))
+        yield _Image(number, path, width, height, licences[licence or ""], *told)
 
 
 def _write_document(
@@ -138,6 +161,21 @@ def _annotations(boxes: pl.DataFrame, labels: tuple[str, ...]) -> Iterator[str]:
             segmentation=pl.coalesce("segmentation", pl.lit("[]")),
         )
         yield columns.select(record.str.join(",")).item()
+
+
+def _write_list(path: Path, images: pl.DataFrame, boxes: pl.DataFrame) -> None:
+    """Write the detector's list format: boxes as cxcywh in shares of the picture's width and height."""
+    sized = boxes.join(images.select(image="id", width="width", height="height"), on="image", maintain_order="left")
+    box = pl.concat_list(
+        (pl.col("x") + pl.col("w") / 2) / pl.col("width"),
+        (pl.col("y") + pl.col("h") / 2) / pl.col("height"),
+        pl.col("w") / pl.col("width"),
+        pl.col("h") / pl.col("height"),
+    )
+    objects = sized.group_by("image").agg(objects=pl.struct(box=box, category="label"))
+    rows = images.select(image="id", image_path="path").join(objects, on="image", how="left", maintain_order="left")
+    records = rows.select(image_id="image", image_path="image_path", objects=pl.col("objects").fill_null([]))
+    path.write_bytes(msgspec.json.encode(records.to_dicts()) + b"\n")
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -67,6 +67,7 @@ def test_files_are_what_the_schema_says(tmp_path: Path, name: str) -> None:
 def test_the_same_files_are_written_each_time(tmp_path: Path) -> None:
     assert set(written(split(world(3)), tmp_path / "out")) == {
         *FILES,
+        "groups.parquet",
         "ledger.parquet",
         "ATTRIBUTION.csv",
         "report.json",

@@ -1,0 +1,107 @@
+"""Pairs images with audio files that a person keeps beside the datasets, and looks at the files' headers.
+
+Optional: reading headers takes the `audio` extra (soundfile). Nothing here copies or changes a file.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path, PurePosixPath
+
+import polars as pl
+
+from maxsight_assets.errors import FormatError, SettingsError
+
+MANIFEST = "audio.csv"
+"""Optional table in AUDIO_DIR: `image_id` (the publisher's) and `audio_path` (relative to AUDIO_DIR)."""
+
+ENDINGS = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aiff"})
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Which audio files go with which images.
+
+    Attributes:
+        paths: POSIX path of the audio file relative to AUDIO_DIR, by (source, image id).
+        unpaired_images: Images that have no readable audio file, as "source/image id"; sorted.
+        unpaired_files: Audio files that go with no image; sorted.
+        unreadable: Why an audio file cannot be read, by its path.
+    """
+
+    paths: Mapping[tuple[str, str], str]
+    unpaired_images: tuple[str, ...]
+    unpaired_files: tuple[str, ...]
+    unreadable: Mapping[str, str]
+
+
+def pair(images: pl.DataFrame, root: Path) -> Pairing:
+    """Find the audio file of each image: by the manifest `audio.csv` where there is one, else by the publisher's id.
+
+    Without a manifest a file goes with the image whose id, or whose file's name without its ending, is its own name
+    without its ending.
+
+    Args:
+        images: One row an image: `source`, `image_id`, `path`.
+        root: AUDIO_DIR.
+
+    Raises:
+        SettingsError: There is no such directory, or soundfile is not installed.
+        FormatError: The manifest lacks a column, or names a file outside AUDIO_DIR.
+    """
+    if not root.is_dir():
+        raise SettingsError(f"AUDIO_DIR={root}: no such directory; correct it, or unset it to go without audio")
+    files = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if path.is_file()}
+    files = {name: path for name, path in files.items() if PurePosixPath(name).suffix.lower() in ENDINGS}
+    by_image = _by_manifest(root / MANIFEST) if (root / MANIFEST).is_file() else _by_name(files)
+    wanted: dict[tuple[str, str], str] = {}
+    for source, image_id, path in images.select("source", "image_id", "path").sort(pl.all()).iter_rows():
+        name = by_image.get(image_id) or by_image.get(PurePosixPath(path).stem)
+        if name is not None:
+            wanted[source, image_id] = name
+    unreadable = {name: fault for name in sorted(set(wanted.values())) if (fault := _fault(files.get(name)))}
+    paths = {key: name for key, name in wanted.items() if name not in unreadable}
+    keys = images.select("source", "image_id").sort(pl.all()).iter_rows()
+    return Pairing(
+        paths=paths,
+        unpaired_images=tuple("/".join(key) for key in keys if key not in paths),
+        unpaired_files=tuple(sorted(set(files) - set(wanted.values()))),
+        unreadable=unreadable,
+    )
+
+
+def _by_manifest(path: Path) -> dict[str, str]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return dict(_rows(csv.DictReader(file)))
+
+
+def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[str, str]]:
+    if not {"image_id", "audio_path"} <= set(reader.fieldnames or ()):
+        raise FormatError(f"{MANIFEST}: the columns image_id and audio_path are wanted")
+    for row in reader:
+        image_id, name = row["image_id"] or "", row["audio_path"] or ""
+        if not image_id or not name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise FormatError(f"{MANIFEST}: line {reader.line_num}: an image id and a path inside AUDIO_DIR are wanted")
+        yield image_id, name
+
+
+def _by_name(files: Mapping[str, Path]) -> dict[str, str]:
+    return {PurePosixPath(name).stem: name for name in sorted(files, reverse=True)}  # of several the first
+
+
+def _fault(path: Path | None) -> str | None:
+    """Why an audio file cannot be read, judged by its header; None where it can."""
+    try:
+        soundfile = import_module("soundfile")
+    except ImportError:
+        raise SettingsError(
+            "AUDIO_DIR is set, but soundfile is not installed: pip install 'maxsight-assets[audio]', or unset it"
+        ) from None
+    if path is None:
+        return "there is no such file"
+    try:
+        header = soundfile.info(str(path))
+    except (soundfile.SoundFileError, OSError):
+        return "its header is not that of an audio file"
+    return None if header.frames > 0 and header.samplerate > 0 else "it has no samples"
