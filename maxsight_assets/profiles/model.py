@@ -78,7 +78,7 @@ class SplitsSelection(Selection):
     )
     detector_lists: bool = Field(
         default=False,
-        description="Also write maxsight_<split>_list.json: image_id, image_path, and objects with a normalised cxcywh "
+        description="Also write detector_list_<split>.json: image_id, image_path, and objects with a normalised cxcywh "
         "box and a category.",
     )
 

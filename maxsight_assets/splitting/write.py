@@ -96,7 +96,7 @@ def write_splits(
         boxes = splits.boxes.filter(pl.col("subset") == split)
         _write_document(split_path(directory, split), head, _annotations(boxes, splits.labels), categories)
         if lists:
-            _write_list(directory / f"maxsight_{split}_list.json", images, boxes)
+            _write_list(directory / f"detector_list_{split}.json", images, boxes)
     splits.edges.write_parquet(directory / "groups.parquet")
     splits.ledger.write_parquet(directory / "ledger.parquet")
     splits.images.sort("path").select("path", licence="license", author="author", title="title", page="page").write_csv(
@@ -172,7 +172,7 @@ def _write_list(path: Path, images: pl.DataFrame, boxes: pl.DataFrame) -> None:
         pl.col("w") / pl.col("width"),
         pl.col("h") / pl.col("height"),
     )
-    objects = sized.group_by("image").agg(objects=pl.struct(box=box, category="label"))
+    objects = sized.group_by("image", maintain_order=True).agg(objects=pl.struct(box=box, category="label"))
     rows = images.select(image="id", image_path="path").join(objects, on="image", how="left", maintain_order="left")
     records = rows.select(image_id="image", image_path="image_path", objects=pl.col("objects").fill_null([]))
     path.write_bytes(msgspec.json.encode(records.to_dicts()) + b"\n")

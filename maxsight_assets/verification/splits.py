@@ -3,22 +3,35 @@
 Groups of equal pictures are found anew from the files, not taken from what the build says.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from maxsight_assets.formats.tables import LEDGER, Tables
-from maxsight_assets.splitting.config import NEAR_RADIUS, SPLITS
+from maxsight_assets.splitting.config import SPLITS, SplitConfig
 from maxsight_assets.splitting.groups import NODES, group
 from maxsight_assets.splitting.write import split_path
+from maxsight_assets.verification import schema
 from maxsight_assets.verification.evaluation import EvaluationView
 from maxsight_assets.verification.outputs import IMAGE_NAME, OUTPUT_RULES, REBUILD, OutputView
 from maxsight_assets.verification.verdict import Found, Rule, rule
 
 LEDGER_FILE = "ledger.parquet"
+REPORT_FILE = "report.json"
+
+BALANCED_FROM = 100
+"""Boxes of a class from which on its balance is judged; with fewer, chance alone makes large deviations."""
+
+MAX_DEVIATION = 0.5
+"""How far a class's part in val or test may be from that split's part of all boxes, as a share of the latter."""
+
+CHANCE = 5
+"""Standard deviations that a split may miss its share by: the hash draws, so a share is not met exactly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +60,20 @@ class SplitsView(OutputView):
             return None
         return ledger if ledger.schema == LEDGER else None
 
-    @property
-    def near_radius(self) -> int:
-        """Bits in which fingerprints of near copies may differ, as the splits were asked to be made."""
+    @cached_property
+    def report(self) -> Mapping[str, Any] | None:
+        """The report of the build; None where it cannot be read."""
+        try:
+            report = json.loads((self.root / REPORT_FILE).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return report if isinstance(report, dict) else None
+
+    @cached_property
+    def config(self) -> SplitConfig:
+        """How the splits were asked to be made, by what the first file that can be read says."""
         stated = (document.info.get("config") for document in self.documents.values())
-        return max((config.get("near_radius", NEAR_RADIUS) for config in stated if config), default=NEAR_RADIUS)
+        return SplitConfig.model_validate(next((config for config in stated if config), {}))
 
     @cached_property
     def groups(self) -> pl.DataFrame:
@@ -64,7 +86,7 @@ class SplitsView(OutputView):
         )
         facts = pl.concat([self.facts, self.evaluation.facts]).unique("sha256").select("sha256", "pixels", "phash")
         images = both.unique("path", maintain_order=True).join(facts, on="sha256", how="left", maintain_order="left")
-        members = group(images.rename({"path": "key"}).select(NODES.names()), radius=self.near_radius).members
+        members = group(images.rename({"path": "key"}).select(NODES.names()), radius=self.config.near_radius).members
         return both.select("part", "path", "evaluates").join(members, left_on="path", right_on="key", how="left")
 
 
@@ -145,6 +167,92 @@ def classes_are_trained(view: SplitsView) -> Found:
     return Found(offenders, sum(map(len, used.values())), facts)
 
 
+@rule(REBUILD, severity="error", blocking=True)
+def files_keep_the_schema(view: SplitsView) -> Found:
+    """Every file has the form of the published JSON Schema, which is what the detector reads."""
+    faults = {path.name: schema.fault(path) for path in view.paths.values() if path.is_file()}
+    return Found([f"{name}: {fault}" for name, fault in faults.items() if fault], len(view.paths))
+
+
+@rule("Widen the selections of the raw assets, or ask for less.", severity="warn")
+def sizes_are_as_asked(view: SplitsView) -> Found:
+    """Every split has the number of images, or the share of them, that was asked for."""
+    counts = {split: view.images.filter(pl.col("part") == split).height for split in SPLITS}
+    facts = {f"{split} images": count for split, count in counts.items()}
+    return Found(_missed(view.config, counts, view.images.height), len(SPLITS), facts)
+
+
+def _missed(config: SplitConfig, counts: Mapping[str, int], images: int) -> Iterator[str]:
+    sizes = config.sizes
+    if sizes.are_counts:
+        for split, wanted in (("train", sizes.train or 0), ("val", sizes.val), ("test", sizes.test)):
+            if counts[split] != wanted:
+                yield f"{split}: {counts[split]:,} images, {wanted:,} asked for"
+    elif config.strategy != "official":
+        for split, share in (("val", sizes.val), ("test", sizes.test)):
+            if abs(counts[split] - share * images) > CHANCE * (images * share * (1 - share)) ** 0.5:
+                yield f"{split}: {counts[split] / images:.1%} of the images, {share:.1%} asked for"
+
+
+@rule("Use the strategy `stratified`, or another seed; rare classes need more images.", severity="warn")
+def classes_are_balanced(view: SplitsView) -> Found:
+    """Every frequent class has about the same part in val and test as it has in all splits together."""
+    table = _by_class(view)
+    total = {name: sum(table[name].to_list()) for name in ("val", "test", "boxes")}
+    deviations = [
+        (abs(row[split] * total["boxes"] / (row["boxes"] * total[split]) - 1), row["name"], split)
+        for row in table.filter(pl.col("boxes") >= BALANCED_FROM).iter_rows(named=True)
+        for split in ("val", "test")
+        if total[split]
+    ]
+    offenders = [
+        f"{name}: {deviation:.0%} off in {split}" for deviation, name, split in deviations if deviation > MAX_DEVIATION
+    ]
+    worst = max(deviations, default=None)
+    facts = {"largest deviation": f"{worst[0]:.0%} ({worst[1]} in {worst[2]})"} if worst else {}
+    return Found(offenders, table.height, facts)
+
+
+@rule("Read the scores of these classes with care, or land more images of them.", severity="warn")
+def classes_have_instances(view: SplitsView) -> Found:
+    """Every class of train has the asked number of boxes (`min_instances`) in val and test."""
+    table, least = _by_class(view).filter(pl.col("train") > 0), view.config.min_instances
+    short = [
+        f"{row['name']}: {row[split]} in {split}"
+        for row in table.iter_rows(named=True)
+        for split in ("val", "test")
+        if row[split] < least
+    ]
+    return Found(short, 2 * table.height, {"asked for": least})
+
+
+def _by_class(view: SplitsView) -> pl.DataFrame:
+    """Boxes that are no crowds by class: `name`, `train`, `val`, `test` and their sum, `boxes`; sorted by name."""
+    names = dict(enumerate(view.space.names, start=1))
+    boxes = view.boxes.filter(pl.col("crowd") == 0)
+    parts = [(pl.col("part") == split).sum().cast(pl.Int64).alias(split) for split in SPLITS]
+    table = boxes.group_by("category").agg(*parts, pl.len().alias("boxes"))
+    number = pl.col("category")
+    name = number.replace_strict(names, default=number.cast(pl.String), return_dtype=pl.String)
+    return table.with_columns(name=name).sort("name")
+
+
+@rule("Correct or remove these files in AUDIO_DIR, or the manifest audio.csv there.", severity="warn")
+def audio_is_paired(view: SplitsView) -> Found:
+    """Where AUDIO_DIR is set: every image has an audio file, every file an image, and every one can be read."""
+    if view.report is None:
+        return Found([f"{REPORT_FILE}: missing or unreadable"], 1)
+    audio = view.report.get("audio")
+    if audio is None:
+        return Found((), 0, {"skipped": "no AUDIO_DIR"})
+    offenders = [
+        *(f"{name}: {fault}" for name, fault in audio["unreadable"].items()),
+        *(f"{name}: goes with no image" for name in audio["unpaired_files"]),
+        *(f"{name}: no audio file" for name in audio["unpaired_images"]),
+    ]
+    return Found(offenders, audio["paired"] + len(offenders), {"paired": audio["paired"]})
+
+
 SPLIT_RULES: tuple[Rule[SplitsView], ...] = (
     *OUTPUT_RULES,
     splits_share_no_image,
@@ -153,5 +261,10 @@ SPLIT_RULES: tuple[Rule[SplitsView], ...] = (
     ledger_balances,
     labels_are_in_the_space,
     classes_are_trained,
+    files_keep_the_schema,
+    sizes_are_as_asked,
+    classes_are_balanced,
+    classes_have_instances,
+    audio_is_paired,
 )
 """Rules of `cleaned_splits`."""

@@ -74,7 +74,12 @@ def test_what_is_made_of_real_images_keeps_the_rules(tmp_path: Path) -> None:
     view = made(tmp_path)
 
     failed = {verdict.rule: verdict for verdict in run(SPLIT_RULES, view) if not verdict.passed}
-    assert set(failed) <= {"labels_are_in_the_space", "classes_are_trained"}, failed
+    assert set(failed) <= {
+        "labels_are_in_the_space",
+        "classes_are_trained",
+        "classes_have_instances",
+        "classes_are_balanced",
+    }, failed
     assert failed["labels_are_in_the_space"].examples == ("coco, giraffe: 2 boxes",)
     assert [verdict for verdict in run(EVALUATION_RULES, view.evaluation) if not verdict.passed] == []
     balance = next(verdict for verdict in run(SPLIT_RULES, view) if verdict.rule == "ledger_balances")

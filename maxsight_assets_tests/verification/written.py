@@ -30,6 +30,9 @@ class Written:
     root: Path
     documents: Documents = field(default_factory=dict)
     ledger: list[dict[str, Any]] = field(default_factory=list)
+    report: dict[str, Any] = field(
+        default_factory=lambda: {"audio": {"paired": 6, "unreadable": {}, "unpaired_files": [], "unpaired_images": []}}
+    )
 
     def __post_init__(self) -> None:
         for part, numbers in {"train": (1, 2, 3, 4), "val": (5,), "test": (6,), SET: (7, 8)}.items():
@@ -73,6 +76,7 @@ class Written:
         for part in ("train", "val", "test"):
             (root / f"maxsight_{part}.json").write_text(json.dumps(self.documents[part]), encoding="utf-8")
         conform(pl.DataFrame(self.ledger), LEDGER).write_parquet(root / "ledger.parquet")
+        (root / "report.json").write_text(json.dumps(self.report), encoding="utf-8")
         return SplitsView(
             root=root,
             data_dir=self.root / "data",
@@ -89,7 +93,16 @@ class Written:
 def document(*numbers: int) -> dict[str, Any]:
     """A COCO file with these images, a dog on each."""
     return {
-        "info": {"config": {"near_radius": 6}},
+        "info": {
+            "description": "",
+            "contributor": "",
+            "version": "0",
+            "inputs": {},
+            "seed": 42,
+            "config": {"near_radius": 6, "min_instances": 1},
+            "cleaning": {},
+        },
+        "licenses": [{"id": 1, "name": "unknown", "url": ""}],
         "categories": [{"id": number, "name": name} for number, name in enumerate(SPACE.names, start=1)],
         "images": [
             {
@@ -97,6 +110,7 @@ def document(*numbers: int) -> dict[str, Any]:
                 "file_name": f"coco_raw/{number}.jpg",
                 "width": WIDTH,
                 "height": HEIGHT,
+                "license": 1,
                 "source": "coco",
                 "source_id": str(number),
                 "flickr_id": f"9{number}",
@@ -110,7 +124,7 @@ def document(*numbers: int) -> dict[str, Any]:
 def box(number: int, image: int, **changes: Any) -> dict[str, Any]:
     """A sound dog."""
     row = {"id": number, "image_id": image, "category_id": 2, "bbox": [1.0, 2.0, 30.0, 20.0]}
-    return row | {"area": 500.0, "iscrowd": 0, "source_id": str(number)} | changes
+    return row | {"area": 500.0, "iscrowd": 0, "source_id": str(number), "segmentation": []} | changes
 
 
 def dropped(kind: str, rule: str, **values: Any) -> dict[str, Any]:
