@@ -94,6 +94,29 @@ def verify(assets: Assets = None, as_json: AsJson = False) -> None:
         raise typer.Exit(1 if any(not each.passed and each.severity == "error" for each in told) else 0)
 
 
+@app.command(epilog="Example: maxsight-assets explain coco/139")
+def explain(
+    image_id: Annotated[str, typer.Argument(help="The publisher's id, <source>/<id>, or the id in a split.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tell an image's story: where it came from, what became of it and its boxes by which rule, its group and split."""
+    with _settings() as settings:
+        from maxsight_assets.explain import explain as tell
+        from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
+
+        stories = tell(image_id, profiles.load(settings.profile), Places.of(settings))
+        if as_json:
+            print(json.dumps([asdict(story) for story in stories], indent=2))
+            return
+        for story in stories:
+            out.print(story.image, markup=False)
+            for name, text in story.facts.items():
+                out.print(f"  {name:18}{text}", markup=False)
+            for text in story.boxes:
+                out.print(f"  {text}", markup=False)
+
+
 @app.command(epilog="Example: maxsight-assets doctor")
 def doctor() -> None:
     """Look for what would spoil a landing: settings, space, file systems; exit status 1 where something would."""

@@ -10,7 +10,7 @@ import polars as pl
 
 from maxsight_assets.cleaning.apply import IMAGE_KEY, apply_rules, clean
 from maxsight_assets.cleaning.config import CleaningConfig
-from maxsight_assets.cleaning.rules import Rule, image_dropped
+from maxsight_assets.cleaning.rules import Rule, box_rules, image_dropped, image_rules, no_boxes
 from maxsight_assets.splitting import groups, leaks, strategies
 from maxsight_assets.splitting.config import SplitConfig
 from maxsight_assets.splitting.ids import stable_ids
@@ -22,6 +22,17 @@ OVER_THE_COUNT = Rule(
     reason="The asked numbers of images are reached without it.",
     severity="warn",
 )
+
+
+def every_rule() -> tuple[Rule, ...]:
+    """Every rule that can drop or repair a record, in the order in which they are applied, with all switches on."""
+    on = CleaningConfig(min_side=1, drop_crowds=True, licences=("commercial",))
+    return (*image_rules(on), *box_rules(on), no_boxes(), leaks.LEAKS, OVER_THE_COUNT)
+
+
+def reasons() -> Mapping[str, str]:
+    """The sentence of each rule, by its name."""
+    return {rule.name: rule.reason for rule in every_rule()}
 
 
 @dataclass(frozen=True, slots=True)

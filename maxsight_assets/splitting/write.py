@@ -18,6 +18,9 @@ from maxsight_assets.splitting.build import Splits
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets.splitting.report import class_weights, report_of
 
+GROUPS_FILE = "groups.parquet"
+"""Which images were found to show the same picture, and how: the table `splitting.groups.EDGES`."""
+
 _CHUNK = 5_000  # annotations turned into text at a time: few enough to stay in the processor's cache
 
 _ANNOTATION = (  # text that stands before each column of a record, and the column
@@ -97,7 +100,7 @@ def write_splits(
         _write_document(split_path(directory, split), head, _annotations(boxes, splits.labels), categories)
         if lists:
             _write_list(directory / f"detector_list_{split}.json", images, boxes)
-    splits.edges.write_parquet(directory / "groups.parquet")
+    splits.edges.write_parquet(directory / GROUPS_FILE)
     splits.ledger.write_parquet(directory / "ledger.parquet")
     splits.images.sort("path").select("path", licence="license", author="author", title="title", page="page").write_csv(
         directory / "ATTRIBUTION.csv"
