@@ -436,7 +436,7 @@ def seaweed(work: Path, *, keys: tuple[str, str] | None = None) -> Iterator[str]
     work.mkdir(parents=True, exist_ok=True)
     s3 = free_port()
     ports = {"master.port": 0, "volume.port": 0, "filer.port": 0, "s3.port": s3}
-    flags = []
+    flags = ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # else fixed ports, so that two servers collide
     for name, port in ports.items():
         flags += [f"-{name}={port or free_port()}", f"-{name}.grpc={free_port()}"]
     if keys:
