@@ -29,12 +29,17 @@ class Selection(BaseModel):
 _Seed = Annotated[int, Field(description="Decides which images a count takes; a larger count only adds images.")]
 
 
+Flag = Literal["any", "only", "without"]
+"""Which boxes a flag of the publisher lets count; one whose flag is unknown is neither `only` nor `without`."""
+
+
 class CocoSelection(Selection):
     """Which COCO images to land; annotation files land whole."""
 
-    splits: Mapping[Literal["train2017", "val2017"], int | None] = Field(
+    splits: Mapping[Literal["train2017", "val2017", "test2017", "unlabeled2017"], int | None] = Field(
         min_length=1,
-        description='Largest number of images by split, null for all, e.g. {"train2017": 14000, "val2017": null}.',
+        description='Largest number of images by split, null for all, e.g. {"train2017": 14000, "val2017": null}; '
+        "test2017 and unlabeled2017 hold no boxes and come beside another.",
     )
     classes: tuple[str, ...] | None = Field(
         default=None, description='Only images with a box of one of these, e.g. ["person", "dog"]; an empty list: any.'
@@ -46,17 +51,46 @@ class CocoSelection(Selection):
 
 
 class OpenImagesSelection(Selection):
-    """Which Open Images to land."""
+    """Which Open Images to land: those with a box that counts, of a class that is asked for.
+
+    Flags and annotators decide which boxes count towards choosing; an image that is landed always has all its boxes.
+    """
 
     splits: Mapping[Literal["train", "validation", "test"], int | None] = Field(
         min_length=1, description='Largest number of images by split, null for all that match, e.g. {"train": 2000}.'
     )
     classes: tuple[str, ...] | None = Field(
         default=None,
-        description='Class names or MIDs with all their subclasses, e.g. ["Door handle", "/m/01lynh"]; '
+        description='Class names or MIDs, e.g. ["Door handle", "/m/01lynh"]; '
         "an empty list: every class that the detector knows.",
     )
+    subclasses: bool = Field(default=True, description="Whether a class stands for all classes below it too.")
+    max_images: int | None = Field(
+        default=None, ge=1, description="Largest number of images in all, shared evenly by classes, rare ones first."
+    )
+    max_per_class: int | None = Field(
+        default=None,
+        ge=1,
+        description="Images to look for by class and split; frequent classes get more, from the others' images.",
+    )
+    group_of: Flag = Field(default="any", description="Boxes around more than five: `any`, `only` those, `without`.")
+    depiction: Flag = Field(default="any", description="Boxes of drawings and toys: `any`, `only` those, `without`.")
+    inside: Flag = Field(default="any", description="Boxes of interiors: `any`, `only` those, `without`.")
+    truncated: Flag = Field(default="any", description="Boxes cut by the picture's edge: `any`, `only`, `without`.")
+    occluded: Flag = Field(default="any", description="Boxes behind other things: `any`, `only`, `without`.")
+    annotators: tuple[str, ...] | None = Field(
+        default=None,
+        description='Only boxes made in these ways (column `Source`), e.g. ["xclick"]; an empty list: any.',
+    )
+    licences: tuple[str, ...] | None = Field(
+        default=None, description="Only images under these licence addresses; an empty list: any."
+    )
     seed: _Seed = SEED
+    images_from: Literal["address", "http", "s3", "fiftyone"] = Field(
+        default="address",
+        description="Where images come from: `http`, `s3`, or FiftyOne's zoo directory or package (`fiftyone`); "
+        "`address`: whatever the catalog's or OPENIMAGES_IMAGES_MIRROR's address is.",
+    )
 
 
 class ValidationSelection(Selection):
