@@ -98,13 +98,14 @@ class Catalog(BaseModel):
             md5=facts.md5,
             sha1=facts.sha1,
             on_change=self.on_change,
+            mirror_env=self.mirror,
         )
 
     def image(self, key: str) -> RemoteFile:
         """A single image that the publisher serves at `images`."""
         if self.images is None:
             raise SettingsError(f"{self.dataset}: the catalog names no address of single images")
-        return RemoteFile(key=key, url=f"{self.images}/{key}")
+        return RemoteFile(key=key, url=f"{self.images}/{key}", mirror_env=self.images_mirror)
 
     def at(self, *, base: str | None = None, images: str | None = None) -> "Catalog":
         """The same files at a mirror, which must serve the same bytes."""
