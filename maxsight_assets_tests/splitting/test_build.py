@@ -222,3 +222,42 @@ def test_records_are_conserved_and_groups_whole(
     if counts is not None:
         present = dict(result.images["subset"].value_counts().rows())
         assert all(present.get(name, 0) <= number for name, number in counts.items())
+
+
+def test_ten_percent_more_images_move_no_image_that_was_there() -> None:
+    sizes = {"val": 0.2, "test": 0.1}
+    before = subset_of(split(world(400), sizes=sizes))
+    after = subset_of(split(world(440), sizes=sizes))
+
+    assert len(after) == len(before) + 40
+    assert {image: after[image] for image in before} == before
+    assert set(before.values()) == {"train", "val", "test"}
+
+
+def test_only_images_under_the_wanted_licences_are_kept() -> None:
+    licences = {
+        "1": "http://creativecommons.org/licenses/by/2.0/",
+        "2": "http://creativecommons.org/licenses/by-nc-sa/2.0/",
+        "3": "http://flickr.com/commons/usage/",
+        "4": None,
+    }
+    images = images_of(*(image(each, license=licence) for each, licence in licences.items()))
+    boxes = boxes_of(*(box(each, each) for each in licences))
+
+    result = split((images, boxes, facts_of(images)), licences=("commercial",))
+
+    assert sorted(result.images["image_id"]) == ["1", "3"]
+    assert result.ledger.filter(rule="licence_not_wanted")["image_id"].sort().to_list() == ["2", "4"]
+    own = split((images, boxes, facts_of(images)), licences=("/by-nc-sa/",))
+    assert own.images["image_id"].to_list() == ["2"]
+
+
+def test_stratified_splits_hold_whole_groups_of_equal_pictures() -> None:
+    members = {f"i{number}": {"phash": 77} for number in range(1, 9)}
+
+    result = split(world(60, **members), strategy="stratified", sizes={"val": 0.3, "test": 0.2})
+
+    assert result.images.group_by("group").agg(pl.col("subset").n_unique())["subset"].max() == 1
+    assert {name: part["images"] for name, part in report_of(result)["splits"].items()} == pytest.approx(
+        {"train": 30, "val": 18, "test": 12}, abs=6
+    )

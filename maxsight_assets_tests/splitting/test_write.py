@@ -228,3 +228,22 @@ def test_an_empty_split_is_read_as_empty_tables(tmp_path: Path) -> None:
 
     assert (len(images), len(annotations)) == (0, 0)
     assert {"file_name", "category"} <= {*images.columns, *annotations.columns}
+
+
+def test_detector_lists_hold_normalised_boxes_in_the_order_of_the_files(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    write.write_splits(split(mixed(), sizes=SIZES), tmp_path / "out", inputs={}, lists=True)
+
+    document = json.loads((tmp_path / "out/maxsight_val.json").read_bytes())
+    listed = json.loads((tmp_path / "out/detector_list_val.json").read_bytes())
+
+    names = {each["id"]: each["name"] for each in document["categories"]}
+    assert [(each["image_id"], each["image_path"]) for each in listed] == [
+        (each["id"], each["file_name"]) for each in document["images"]
+    ]
+    for shown, each in zip(document["images"], listed, strict=True):
+        mine = [one for one in document["annotations"] if one["image_id"] == shown["id"]]
+        assert [one["category"] for one in each["objects"]] == [names[one["category_id"]] for one in mine]
+        for (cx, cy, w, h), one in zip((one["box"] for one in each["objects"]), mine, strict=True):
+            absolute = [(cx - w / 2) * 640, (cy - h / 2) * 480, w * 640, h * 480]
+            assert absolute == pytest.approx(one["bbox"])
