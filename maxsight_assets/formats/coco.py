@@ -5,7 +5,7 @@ because cleaning decides on it and writes down that it did. Masks stay JSON text
 pycocotools may be given one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
@@ -128,18 +128,19 @@ class Counts:
     annotations: int
 
 
-def read_instances(path: Path, *, split: str, image_dir: str) -> CocoDocument:
-    """Read an `instances_*.json`.
+def read_instances(path: Path, *, split: str, image_dir: str, annotated: bool = True) -> CocoDocument:
+    """Read an `instances_*.json`, or the list of images that stands in for one where nothing is annotated.
 
     Args:
         path: The file.
         split: Value of the tables' `split` column, for example "val2017".
         image_dir: Directory of the images relative to DATA_DIR, for example "coco_raw/val2017".
+        annotated: False for an `image_info_*.json`, which has no annotations.
 
     Raises:
         FormatError: Broken syntax, a key twice in one object, a missing part or a wrong type. The text names the place.
     """
-    parts = _Parts(path)
+    parts = _Parts(path, absent=() if annotated else ("annotations", "categories"))
     urls: dict[int | None, str | None] = {each.id: each.url for each in parts.small("licenses", _License)}
     names = {each.id: each.name for each in parts.small("categories", _Category)}
     images = pl.concat(_image_rows(chunk, urls) for chunk in parts.chunks("images", _Image))
@@ -262,12 +263,13 @@ def write_document(
 class _Parts:
     """A COCO file while it is read: its top-level values, still bytes, and the number of keys that were understood."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, absent: Collection[str] = ()) -> None:
         self._name = path.name
         self._data = strict_json.read_bytes(path)
         self._lists: dict[str, list[Raw]] = {}
         self.values = strict_json.decode(self._data, msgspec.json.Decoder(dict[str, Raw]), name=self._name)
         self._keys = len(self.values)
+        self.values = {name: Raw(b"[]") for name in absent} | self.values
 
     def value(self, name: str, type_: type[_T]) -> _T:
         """Decode one top-level value."""

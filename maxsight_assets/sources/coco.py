@@ -1,10 +1,12 @@
 """COCO 2017: which of its files to take, and the directory that training scripts expect.
 
-`coco_raw/{train2017,val2017}/*.jpg` and `coco_raw/annotations/*.json`, as the publisher's archives unpack.
+`coco_raw/{train2017,val2017,test2017,unlabeled2017}/*.jpg` and `coco_raw/annotations/*.json`, as the publisher's
+archives unpack.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 
@@ -19,13 +21,21 @@ from maxsight_assets.sources.sampling import take
 
 DIRECTORY = "coco_raw"
 ANNOTATIONS = "annotations/annotations_trainval2017.zip"
+IMAGE_LISTS: Mapping[str, str] = MappingProxyType(
+    {split: f"annotations/image_info_{split}.zip" for split in ("test2017", "unlabeled2017")}
+)
+"""Archives that list the images of the splits that have no annotations."""
+
+SPLITS = ("train2017", "val2017", *IMAGE_LISTS)
+
 KINDS = ("instances", "person_keypoints", "captions")
 """The annotation files of each split; only `instances` is needed for detection, the others land with it."""
 
 
 def files(selection: CocoSelection) -> tuple[str, ...]:
     """Keys of the upstream files that the selection is made from."""
-    return (ANNOTATIONS, *(f"zips/{split}.zip" for split in sorted(selection.splits)))
+    lists = {IMAGE_LISTS.get(split, ANNOTATIONS) for split in selection.splits}
+    return (*sorted(lists), *(f"zips/{split}.zip" for split in sorted(selection.splits)))
 
 
 def land(stage: Stage, upstream: Upstream, selection: CocoSelection, *, moved: frozenset[str], tally: Tally) -> None:
@@ -38,12 +48,13 @@ def land(stage: Stage, upstream: Upstream, selection: CocoSelection, *, moved: f
         moved: Keys of the upstream files that changed since the present version.
         tally: Counts what was fetched.
     """
-    names = {f"annotations/{kind}_{split}.json" for split in selection.splits for kind in KINDS}
+    names = {f"annotations/{kind}_{split}.json" for split in selection.splits for kind in (*KINDS, "image_info")}
 
     def annotation_files(members: Mapping[str, Member]) -> dict[str, str]:
         return {name: name for name in members if name in names}
 
-    land_members(stage, upstream, ANNOTATIONS, annotation_files, moved=ANNOTATIONS in moved, tally=tally, whole=True)
+    for key in sorted({IMAGE_LISTS.get(split, ANNOTATIONS) for split in selection.splits}):
+        land_members(stage, upstream, key, annotation_files, moved=key in moved, tally=tally, whole=True)
     for split in sorted(selection.splits):
         key = f"zips/{split}.zip"
         wanted = set(chosen_files(read_split(stage.root, split), selection, split=split))
@@ -60,7 +71,17 @@ def read_split(root: Path, split: str) -> CocoDocument:
     Raises:
         FormatError: The file is missing or is no COCO document; the text names the place in it.
     """
-    return read_instances(root / f"annotations/instances_{split}.json", split=split, image_dir=f"{DIRECTORY}/{split}")
+    return read_instances(
+        annotation_path(root, split),
+        split=split,
+        image_dir=f"{DIRECTORY}/{split}",
+        annotated=split not in IMAGE_LISTS,
+    )
+
+
+def annotation_path(root: Path, split: str) -> Path:
+    """The file that lists the images of a split, and their boxes where it has any."""
+    return root / f"annotations/{'image_info' if split in IMAGE_LISTS else 'instances'}_{split}.json"
 
 
 def chosen_files(document: CocoDocument, selection: CocoSelection, *, split: str) -> list[str]:
@@ -87,7 +108,7 @@ def tables(root: Path, manifest: Manifest) -> Tables:
 def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> Tables:
     everything = document.tables()
     images = everything.images
-    if selection.classes:
+    if selection.classes and split not in IMAGE_LISTS:
         of_classes = everything.boxes.filter(pl.col("label").is_in(list(selection.classes)))["image_id"].unique()
         images = images.filter(pl.col("image_id").is_in(of_classes.implode()))
     if selection.licences:
