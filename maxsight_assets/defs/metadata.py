@@ -71,6 +71,7 @@ def of_version(version: "Version", target: str) -> Metadata:
         "fetched files": dg.MetadataValue.int(tally.fetched_files),
         "fetched bytes": dg.MetadataValue.int(tally.fetched_bytes),
         "reused files": dg.MetadataValue.int(tally.reused_files),
+        "adopted files": dg.MetadataValue.int(tally.adopted_files),
         "seconds": dg.MetadataValue.float(round(version.seconds, 3)),
         "MB per second": dg.MetadataValue.float(round(tally.fetched_bytes / 1e6 / max(version.seconds, 1e-3), 2)),
         "how verified": table(("level", "files"), sorted(levels.items())),
@@ -143,7 +144,9 @@ def _of_made(made: "Made", target: str) -> Metadata:
         "files": dg.MetadataValue.int(info.files),
         "bytes": dg.MetadataValue.int(info.bytes),
         "seconds": dg.MetadataValue.float(round(made.seconds, 3)),
-        "made from": table(("asset", "data version"), ((asset, version[:12]) for asset, version in sorted(info.inputs.items()))),
+        "made from": table(
+            ("asset", "data version"), ((asset, version[:12]) for asset, version in sorted(info.inputs.items()))
+        ),
     }
 
 

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Literal
 
 from maxsight_assets.catalog.model import Catalog
+from maxsight_assets.errors import UpstreamChanged
 from maxsight_assets.images.facts import examine
 from maxsight_assets.landing.archive import Archive, Member, open_archive, open_local
 from maxsight_assets.landing.client import Client
-from maxsight_assets.landing.disk import sha256_of
+from maxsight_assets.landing.disk import in_threads, sha256_of
+from maxsight_assets.landing.expected import Expected
+from maxsight_assets.landing.maintenance import as_accepted
 from maxsight_assets.landing.manifest import FileRow, Manifest
-from maxsight_assets.landing.model import Level
+from maxsight_assets.landing.model import Level, RemoteFile
+from maxsight_assets.landing.preflight import preflight
 from maxsight_assets.landing.publish import Stage
 from maxsight_assets.profiles.model import Selection
 from maxsight_assets.verification.verdict import Verdict
@@ -38,16 +42,24 @@ class Upstream:
         client: Carries the traffic.
         origin: `embedded` for the drawn world, `upstream` for a publisher; one never lands over the other.
         cancel: Ends all traffic within ten seconds once set.
+        target: The published directory that is landed, where one is: what a person accepted for it counts, and its
+            file system is looked at before a byte moves.
     """
 
     catalog: Catalog
     client: Client
     origin: Literal["embedded", "upstream"]
     cancel: threading.Event
+    target: Path | None = None
+
+    def file(self, key: str) -> RemoteFile:
+        """The upstream file with that key, with the facts of the catalog or those that a person accepted instead."""
+        file = self.catalog.file(key)
+        return file if self.target is None else as_accepted(self.target, file)
 
     def probe(self, keys: Iterable[str]) -> dict[str, str]:
         """Ask upstream what it has now: a fingerprint by file key."""
-        return {key: self.client.probe(self.catalog.file(key)).fingerprint() for key in sorted(keys)}
+        return {key: self.client.probe(self.file(key)).fingerprint() for key in sorted(keys)}
 
 
 def combined(fingerprints: Mapping[str, str]) -> str:
@@ -58,11 +70,19 @@ def combined(fingerprints: Mapping[str, str]) -> str:
 
 @dataclass(slots=True)
 class Tally:
-    """What one landing did; the asset page shows it."""
+    """What one landing did; the asset page shows it.
+
+    Attributes:
+        fetched_files: Files that came from upstream. The same for `fetched_bytes`.
+        reused_files: Files that the present version or an interrupted run held.
+        adopted_files: Files that a person had put into the directory, found to be what upstream has, taken in place.
+        missing: Records that upstream names and does not give, with the reason.
+    """
 
     fetched_files: int = 0
     fetched_bytes: int = 0
     reused_files: int = 0
+    adopted_files: int = 0
     missing: list[str] = field(default_factory=list)
 
 
@@ -77,7 +97,7 @@ def is_current(present: Manifest | None, root: Path, *, selection: Selection, in
 
 
 def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: bool, tally: Tally) -> None:
-    """Land one upstream file as it is.
+    """Land one upstream file as it is; one that a person has there already is taken if it has the pinned hash.
 
     Args:
         stage: The tree under construction.
@@ -90,7 +110,14 @@ def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: b
     if stage.have(path) or (not moved and stage.carry(path)):
         tally.reused_files += 1
         return
-    landed = upstream.client.download(upstream.catalog.file(key), stage.root / path)
+    file = upstream.file(key)
+    if file.bytes is not None and (file.sha256 or file.md5):
+        expected = Expected(path, file.bytes, sha256=file.sha256, md5=file.md5, origin=key)
+        if _adopt(stage, expected):
+            tally.adopted_files += 1
+            return
+    _look_ahead(upstream, {path: file.bytes or upstream.client.probe(file).bytes or 0})
+    landed = upstream.client.download(file, stage.root / path)
     stage.record(
         FileRow(
             path=path,
@@ -118,8 +145,8 @@ def land_members(
 ) -> None:
     """Land chosen members of an upstream archive.
 
-    A member that the present version, or an interrupted run, holds with the size and CRC-32 that the archive states
-    now is not fetched again.
+    A member that the present version, an interrupted run or a person's own copy in the directory holds with the size
+    and CRC-32 that the archive states now is not fetched.
 
     Args:
         stage: The tree under construction.
@@ -129,14 +156,20 @@ def land_members(
         moved: Whether upstream says that the archive is another one than the published version was made from.
         tally: Counts what was fetched.
         whole: Fetch the archive in one piece, so that its pinned hash is checked, rather than member by member.
+
+    Raises:
+        UpstreamChanged: The archive is pinned and no longer the one that was landed.
+        PreflightFailed: There is no room for what is to be fetched.
     """
-    file = upstream.catalog.file(key)
+    file = upstream.file(key)
     with open_archive(upstream.client, file, downloads=stage.downloads) as archive:
         paths = wanted(archive.members)
-        todo = {
-            name: path for name, path in paths.items() if not _reuse(stage, path, archive.members[name], moved=moved)
-        }
-        tally.reused_files += len(paths) - len(todo)
+        if file.on_change == "stop" and file == upstream.catalog.file(key):
+            _insist_unchanged(stage, archive, key, paths)
+        todo = _not_there(stage, archive, key, paths, moved=moved, tally=tally)
+        needed = {path: archive.members[name].bytes for name, path in todo.items()}
+        if todo:
+            _look_ahead(upstream, needed, archive_bytes=(file.bytes or 0) if whole else 0)
         if todo and not whole:
             _extract(stage, archive, key, todo, level="crc32+size", tally=tally)
     if todo and whole:
@@ -144,6 +177,39 @@ def land_members(
         with open_local(landed.path) as archive:
             level = landed.level if landed.level in STRONG else "crc32+size"
             _extract(stage, archive, key, todo, level=level, tally=tally)
+
+
+def _insist_unchanged(stage: Stage, archive: Archive, key: str, paths: Mapping[str, str]) -> None:
+    """A pinned archive of the same length whose index states other content for what was landed from it has changed."""
+    for name, path in paths.items():
+        row, member = stage.present.rows.get(path) if stage.present else None, archive.members[name]
+        if row and row.crc32 is not None and (row.bytes, row.crc32) != (member.bytes, member.crc32):
+            raise UpstreamChanged(
+                f"{key}: upstream changed ({name}: CRC-32 {row.crc32:08x} landed, {member.crc32 or 0:08x} there now); "
+                f"the last good version stays. To take the new one: maxsight-assets accept {key}"
+            )
+
+
+def _not_there(
+    stage: Stage, archive: Archive, key: str, paths: Mapping[str, str], *, moved: bool, tally: Tally
+) -> dict[str, str]:
+    """The members that have to be fetched, and where each goes; the others are taken as they are."""
+
+    def taken(item: tuple[str, str]) -> str:
+        name, path = item
+        member = archive.members[name]
+        if _reuse(stage, path, member, moved=moved):
+            return "reused"
+        if member.crc32 is None:
+            return ""
+        expected = Expected(path, member.bytes, crc32=member.crc32, origin=f"{key}!{name}")
+        return "adopted" if _adopt(stage, expected) else ""
+
+    items = list(paths.items())
+    answers = list(in_threads(taken, items))
+    tally.reused_files += answers.count("reused")
+    tally.adopted_files += answers.count("adopted")
+    return {name: path for (name, path), answer in zip(items, answers, strict=True) if not answer}
 
 
 def _reuse(stage: Stage, path: str, member: Member, *, moved: bool) -> bool:
@@ -154,6 +220,23 @@ def _reuse(stage: Stage, path: str, member: Member, *, moved: bool) -> bool:
     # A tar states no checksum: its member is the same only while the archive is.
     same = row.crc32 == member.crc32 if member.crc32 is not None else not moved
     return same and (stage.have(path) is not None or stage.carry(path) is not None)
+
+
+def _adopt(stage: Stage, expected: Expected) -> bool:
+    """Take a file that a person put there, where it is the expected one."""
+    if stage.present is not None and expected.path in stage.present.rows:
+        return False
+    row = stage.adopt(expected)
+    if row is not None:
+        stage.record(replace(row, verified_at=now()))
+    return row is not None
+
+
+def _look_ahead(upstream: Upstream, needed: Mapping[str, int], *, archive_bytes: int = 0) -> None:
+    """Refuse what the file system has no room for, before it is fetched."""
+    if upstream.target is not None:
+        needed_bytes = sum(needed.values()) + archive_bytes
+        preflight(upstream.target, needed_bytes=needed_bytes, needed_files=len(needed), names=needed)
 
 
 def _extract(stage: Stage, archive: Archive, key: str, todo: Mapping[str, str], *, level: Level, tally: Tally) -> None:
@@ -171,7 +254,13 @@ def _extract(stage: Stage, archive: Archive, key: str, todo: Mapping[str, str], 
         tally.fetched_files += 1
         tally.fetched_bytes += member.bytes
 
-    archive.extract({name: stage.root / path for name, path in todo.items()}, on_member)
+    dests = {name: stage.root / path for name, path in todo.items()}
+    try:
+        archive.extract(dests, on_member)
+    except UpstreamChanged:  # told at the end of a pinned archive: a rerun must not find its members staged
+        for dest in dests.values():
+            dest.unlink(missing_ok=True)
+        raise
 
 
 def record_made(stage: Stage, path: str) -> None:

@@ -6,7 +6,7 @@ judge by the blocking rules, publish.
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -155,6 +155,7 @@ def selection_of(source: Source, target: Path, *, default: Selection, stated: Ma
 def fingerprint(source: Source, upstream: Upstream, target: Path, *, default: Selection) -> str:
     """What upstream has now of the files that the next version would be made from."""
     selection = selection_of(source, target, default=default, stated={})
+    upstream = replace(upstream, target=target)
     return combined(upstream.probe(source.files(selection)))
 
 
@@ -187,6 +188,7 @@ def refresh(
     """
     started = time.monotonic()
     target = data_dir / source.directory
+    upstream = replace(upstream, target=target)
     with staging(target, asset=source.asset, source=upstream.origin, wait_s=WAIT_S, cancel=upstream.cancel) as stage:
         selection = selection_of(source, target, default=default, stated=stated)
         inputs = upstream.probe(source.files(selection))
@@ -214,7 +216,8 @@ def view(source: Source, root: Path, manifest: Manifest, *, cache: Path | None =
     if manifest.info.source == "upstream":
         catalog = catalogs.load(source.dataset)
         selection = source.selection.model_validate(manifest.info.selection)
-        counts = {split: catalog.counts[split] for split in source.whole_splits(selection)}
+        whole = source.whole_splits(selection)
+        counts = {split: stated for split, stated in catalog.counts.items() if split in whole}
         plain_http = frozenset(key for key in catalog.files if urlsplit(catalog.file(key).url).scheme == "http")
     return source.view(
         root=root,
