@@ -1,1 +1,39 @@
-"""MaxSight Assets: vision datasets for an object detector, landed, verified, cleaned, split and kept fresh."""
+"""MaxSight Assets: vision datasets for an object detector, landed, verified, cleaned, split and kept fresh.
+
+What training code and notebooks use is found here by name and imported when it is first asked for, so that importing
+the package costs nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maxsight_assets.api import iter_samples, load_split, verify_coco_dataset
+
+    coco_raw: Any  # a Dagster AssetsDefinition, as the three others
+    openimages_subset: Any
+    cleaned_splits: Any
+    inference_eval_set: Any
+
+__all__ = [
+    "cleaned_splits",
+    "coco_raw",
+    "inference_eval_set",
+    "iter_samples",
+    "load_split",
+    "openimages_subset",
+    "verify_coco_dataset",
+]
+
+_FUNCTIONS = frozenset({"iter_samples", "load_split", "verify_coco_dataset"})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _FUNCTIONS:
+        from maxsight_assets import api
+
+        return getattr(api, name)
+    from maxsight_assets import build, settings
+
+    return build.asset(settings.load(), name)

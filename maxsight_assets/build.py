@@ -19,6 +19,7 @@ from maxsight_assets.defs.checks.published import published_checks
 from maxsight_assets.defs.resources import Upstreams, storage_of, upstreams_of
 from maxsight_assets.defs.runs import RunOutcome
 from maxsight_assets.defs.runs import materialize as run_graph
+from maxsight_assets.errors import SettingsError
 from maxsight_assets.profiles import model as profiles
 from maxsight_assets.profiles.model import Selection
 from maxsight_assets.settings import Settings
@@ -86,6 +87,18 @@ def _reporting_sensor(
         minimum_interval_s=30 if upstreams.embedded_world else 3600,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
+
+
+def asset(settings: Settings, name: str) -> dg.AssetsDefinition:
+    """One asset of the settings' graph.
+
+    Raises:
+        SettingsError: The profile has switched it off.
+    """
+    for each in build_defs(settings).assets or ():
+        if isinstance(each, dg.AssetsDefinition) and dg.AssetKey(name) in each.keys:
+            return each
+    raise SettingsError(f"{name}: not in the graph of MAXSIGHT_PROFILE={settings.profile}")
 
 
 def materialize(settings: Settings, select: Sequence[str] = ()) -> RunOutcome:

@@ -1,0 +1,29 @@
+"""What `from maxsight_assets import ...` gives to training code and notebooks, with the settings filled in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maxsight_assets import settings
+from maxsight_assets.sources.verify_coco import verify_coco_dataset
+from maxsight_assets.splitting import read
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from maxsight_assets.splitting.config import Split
+
+__all__ = ["iter_samples", "load_split", "verify_coco_dataset"]
+
+
+def load_split(name: "Split") -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """The images and annotations of a published split as tables; see `splitting.read.load_split`."""
+    return read.load_split(name, settings.load().splits_dir)
+
+
+def iter_samples(name: "Split") -> "Iterator[tuple[Path, NDArray[np.float64], list[str]]]":
+    """A published split image by image: file, boxes, labels; see `splitting.read.iter_samples`."""
+    here = settings.load()
+    return read.iter_samples(name, splits_dir=here.splits_dir, data_dir=here.data_dir)
