@@ -106,6 +106,11 @@ def run_states(url: str) -> list[str]:
     return [each["status"] for each in data["runsOrError"]["results"]]  # type: ignore[index]
 
 
+def splits_version(data: Path) -> str:
+    manifest = json.loads((data / "cleaned_splits/.maxsight/MANIFEST.json").read_bytes())
+    return str(manifest["data_version"])
+
+
 @contextmanager
 def browser_page() -> Iterator[Page]:
     with sync_playwright() as playwright:
@@ -131,7 +136,7 @@ def show_lineage(page: Page, url: str) -> None:
     page.wait_for_timeout(5_000)
 
 
-def test_a_person_materializes_the_graph_from_the_page_and_reads_what_it_holds(
+def test_a_person_materializes_from_the_page_and_a_change_upstream_follows_by_itself(
     tmp_path: Path, drawn_world: Path
 ) -> None:
     home, data = tmp_path / "home", tmp_path / "data"
@@ -161,6 +166,19 @@ def test_a_person_materializes_the_graph_from_the_page_and_reads_what_it_holds(
         page.goto(f"{url}/assets/coco_raw?view=automation")
         page.wait_for_timeout(2_000)
         page.screenshot(path=shots / "coco_raw_automation.png")
+
+        before = splits_version(data)
+        touched = subprocess.run(
+            [Path(sys.executable).with_name("maxsight-assets"), "touch", "coco"],
+            env={**os.environ, "DATA_DIR": str(data)},
+            check=False,
+        )
+        assert touched.returncode == 0
+        wait_for(lambda: splits_version(data) != before, 300, home / "dev.log")
+        wait_for(lambda: set(run_states(url)) == {"SUCCESS"}, 60, home / "dev.log")
+        assert len(run_states(url)) == 4, (
+            "one run by hand, then coco_raw, inference_eval_set and cleaned_splits, once each"
+        )
 
         page.goto(f"{url}/automation")
         expect(page.get_by_text("scheduled_refresh").first).to_be_visible(timeout=60_000)

@@ -1,0 +1,98 @@
+"""The command line, as a person types it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from maxsight_assets.cli import app
+from maxsight_assets_tests.project import copy_world
+
+MAXSIGHT_ASSETS = Path(sys.executable).with_name("maxsight-assets")
+COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, drawn_world: Path) -> Path:
+    """A directory in which the whole graph was materialized from the command line."""
+    made = tmp_path_factory.mktemp("cli")
+    (made / "data/.maxsight").mkdir(parents=True)
+    copy_world(drawn_world, made / "data/.maxsight/sample_upstream")
+    done = run(made, "materialize")
+    assert done.returncode == 0, done.stderr
+    assert "truncated_jpeg" in done.stdout
+    assert "cleaned_splits: 1" in done.stdout
+    return made
+
+
+def run(root: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = {"DATA_DIR": str(root / "data"), "DAGSTER_HOME": str(root / "home"), **variables}
+    return subprocess.run(
+        [MAXSIGHT_ASSETS, *arguments],
+        cwd=root,
+        env={**os.environ, "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_an_example(command: str, tmp_path: Path) -> None:
+    done = run(tmp_path, command, "--help")
+
+    assert done.returncode == 0
+    assert f"Example: maxsight-assets {command}" in done.stdout
+
+
+def test_the_first_commands_are_there() -> None:
+    assert {"materialize", "status", "verify", "doctor", "rollback", "touch"} <= set(COMMANDS)
+
+
+def test_status_tells_what_is_published(root: Path) -> None:
+    rows = json.loads(run(root, "status", "--json").stdout)
+
+    assert [row["asset"] for row in rows][-2:] == ["inference_eval_set", "cleaned_splits"]
+    assert all(row["files"] and len(row["data_version"]) == 64 and row["source"] == "embedded" for row in rows)
+
+
+def test_verify_names_a_damaged_file_and_fails(root: Path) -> None:
+    assert run(root, "verify").returncode == 0
+    picture = next((root / "data/ade20k/images/validation").glob("*.jpg"))
+    whole = picture.read_bytes()
+    picture.unlink()
+    picture.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    try:
+        done = run(root, "verify", "ade20k_raw", "--json")
+    finally:
+        picture.unlink()
+        picture.write_bytes(whole)
+
+    failed = {told["rule"]: told["examples"] for told in json.loads(done.stdout) if not told["passed"]}
+    assert done.returncode == 1
+    assert picture.name in failed["hashes_match"]
+
+
+def test_doctor_finds_a_sound_project_sound(root: Path) -> None:
+    done = run(root, "doctor")
+
+    assert done.returncode == 0
+    assert "ERROR" not in done.stdout
+    assert "GB free" in done.stdout
+
+
+def test_a_mistake_is_one_line_and_exit_status_two(root: Path) -> None:
+    for arguments, variables, said in (
+        (("status",), {"MAXSIGHT_PROFILE": "huge"}, "error: MAXSIGHT_PROFILE=huge: "),
+        (("verify", "nothing"), {}, "error: no asset nothing; there are coco_raw, "),
+        (("materialize", "nothing"), {}, "error: no asset nothing; there are "),
+        (("rollback", "nothing"), {}, "error: no asset nothing; there are "),
+    ):
+        done = run(root, *arguments, **variables)
+        assert done.returncode == 2
+        assert done.stderr.startswith(said)
+        assert done.stderr.count("\n") == 1
