@@ -3,18 +3,16 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
-from maxsight_assets import settings as settings_module
-from maxsight_assets.errors import MaxSightAssetsError, SettingsError
-from maxsight_assets.settings import Settings
+from maxsight_assets import cli_raw
+from maxsight_assets.errors import SettingsError
+from maxsight_assets.terminal import err, out
+from maxsight_assets.terminal import loaded_settings as _settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,21 +20,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Vision datasets for MaxSight: landed, verified, cleaned, split and kept fresh.",
 )
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+app.add_typer(cli_raw.app)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Level = Annotated[
+    Literal["names", "hashes", "decode"], typer.Option(help="How deep `verify coco` looks; each includes the former.")
+]
 Assets = Annotated[list[str] | None, typer.Argument(help="Names of assets; none for all.")]
-
-
-@contextmanager
-def _settings() -> Iterator[Settings]:
-    """The settings; an error of ours becomes one line and exit status 2."""
-    try:
-        yield settings_module.load()
-    except MaxSightAssetsError as error:
-        err.print(f"error: {error}", style="red", markup=False)
-        raise typer.Exit(2) from None
 
 
 @app.command(epilog="Example: maxsight-assets materialize coco_raw cleaned_splits")
@@ -78,9 +68,15 @@ def status(as_json: AsJson = False) -> None:
 
 
 @app.command(epilog="Example: maxsight-assets verify coco_raw --json")
-def verify(assets: Assets = None, as_json: AsJson = False) -> None:
-    """Check what is published against every rule; exit status 1 where a rule of severity error fails."""
+def verify(assets: Assets = None, as_json: AsJson = False, level: Level = "hashes") -> None:
+    """Check what is published against every rule; exit status 1 where a rule of severity error fails.
+
+    `verify coco [DIRECTORY]` checks any directory that looks like COCO 2017, landed here or not.
+    """
     with _settings() as settings:
+        if assets and assets[0] == "coco":
+            directory = Path(assets[1]) if assets[1:] else None
+            raise typer.Exit(cli_raw.verify_coco(settings, directory, level=level, as_json=as_json))
         from maxsight_assets import summary
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.landing.client import Client
 from maxsight_assets.landing.options import Credentials, Limits, Progress
+from maxsight_assets.places import Places
+from maxsight_assets.settings import Settings
 from maxsight_assets.sources.landing import Upstream
 
 
@@ -27,6 +29,27 @@ class Access:
     embedded_world: Path | None
     mirrors: Mapping[str, str] = field(default_factory=dict)
     credentials: Credentials = field(default_factory=Credentials)
+
+    @classmethod
+    def of(cls, settings: Settings, *, embedded: bool) -> "Access":
+        """The access that the settings describe, for a command that runs outside Dagster."""
+        variables = [each for dataset in catalogs.DATASETS for each in _variables(catalogs.load(dataset))]
+        return cls(
+            embedded_world=Places.of(settings).world if embedded else None,
+            mirrors={name: address for name in variables if (address := settings.mirror(name))},
+            credentials=Credentials(
+                aws_access_key_id=settings.aws_access_key_id,
+                aws_secret_access_key=settings.aws_secret_access_key,
+                aws_session_token=settings.aws_session_token,
+                aws_region=settings.aws_region,
+                s3_endpoint=settings.s3_endpoint,
+                hf_token=settings.hf_token,
+            ),
+        )
+
+
+def _variables(catalog: catalogs.Catalog) -> list[str]:
+    return [name for name in (catalog.mirror, catalog.images_mirror) if name]
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import SplitCounts
-from maxsight_assets.errors import FormatError
+from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.landing import disk
 from maxsight_assets.landing.manifest import FileRow, Manifest
 from maxsight_assets.landing.publish import read_published
@@ -22,6 +22,7 @@ from maxsight_assets.verification.verdict import Severity, Verdict, run
 from maxsight_assets.verification.views import RawView
 
 Level = Literal["names", "hashes", "decode"]
+LEVELS: tuple[Level, ...] = get_args(Level)
 
 _OF_HASHES = frozenset({"hashes_match", "how_verified"})
 _OF_DECODING = frozenset({"every_image_decodes", "enough_images_decode", "stated_sizes_match"})
@@ -81,12 +82,12 @@ def verify_coco_dataset(root: str | Path, *, level: Level = "hashes", cache: Pat
 
     Raises:
         FormatError: The directory does not look like COCO 2017.
-        ValueError: There is no such level.
+        SettingsError: There is no such level.
         VerificationFailed: The directory was landed here and its manifest is damaged.
     """
     root = Path(root)
-    if level not in get_args(Level):
-        raise ValueError(f"level {level!r}: one of {', '.join(get_args(Level))}")
+    if level not in LEVELS:
+        raise SettingsError(f"level {level!r}: one of {', '.join(LEVELS)}")
     manifest = read_published(root)
     left_out = {"names": _OF_HASHES | _OF_DECODING, "hashes": _OF_DECODING, "decode": frozenset[str]()}[level]
     seen: RawView

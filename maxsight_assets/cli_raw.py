@@ -1,0 +1,145 @@
+"""Commands about raw datasets: check COCO anywhere, take over what is on disk, mend, accept a change, free space."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maxsight_assets.errors import FormatError, SettingsError
+from maxsight_assets.settings import Settings
+from maxsight_assets.terminal import loaded_settings, out
+
+if TYPE_CHECKING:
+    from maxsight_assets.places import Places
+    from maxsight_assets.profiles.model import Profile
+    from maxsight_assets.sources.raw import Source
+    from maxsight_assets.sources.upstreams import Access
+    from maxsight_assets.sources.verify_coco import Level
+
+app = typer.Typer()
+
+Asset = Annotated[str, typer.Argument(help="Name of a raw asset.")]
+
+
+def verify_coco(settings: Settings, directory: Path | None, *, level: "Level", as_json: bool) -> int:
+    """Check a COCO directory, landed here or not, and print what was found.
+
+    Returns:
+        The exit status: 1 where a rule of severity error fails.
+    """
+    from maxsight_assets.places import Places
+    from maxsight_assets.sources import coco
+    from maxsight_assets.sources.verify_coco import verify_coco_dataset
+
+    places = Places.of(settings)
+    root = directory or places.data_dir / coco.DIRECTORY
+    if not root.is_dir():
+        raise FormatError(f"{root}: no such directory; name the one that holds annotations/ and val2017/")
+    report = verify_coco_dataset(root, level=level, cache=places.facts)
+    if as_json:
+        told = asdict(report) | {"directory": str(root), "passed": report.passed}
+        typer.echo(json.dumps(told, indent=2, default=lambda counts: counts.model_dump()))
+        return 0 if report.passed else 1
+    out.print(f"{root}: looked at {level}, bytes compared with {report.compared_with}", markup=False)
+    for split, counts in report.counts.items():
+        stated = report.published.get(split)
+        whole = f" (published: {stated.images:,} and {stated.boxes:,})" if stated else ""
+        out.print(f"  {split}: {counts.images:,} images and {counts.boxes:,} boxes annotated{whole}")
+    good = sum(finding.verdict.passed for finding in report.findings)
+    out.print(f"{good} of {len(report.findings)} rules hold")
+    for finding in report.findings:
+        verdict = finding.verdict
+        if not verdict.passed:
+            style = "red" if finding.severity == "error" else "yellow"
+            text = f"  {finding.severity.upper():5} {verdict.rule}: {verdict.offenders:,} of {verdict.checked:,}"
+            out.print(f"{text}: {', '.join(verdict.examples)}. {verdict.remedy}", style=style, markup=False)
+    return 0 if report.passed else 1
+
+
+@app.command(epilog="Example: maxsight-assets adopt coco_raw")
+def adopt(asset: Asset = "coco_raw") -> None:
+    """Take over in place what DATA_DIR already holds of a dataset; what is missing is fetched, nothing else."""
+    with loaded_settings() as settings:
+        source, access, places, profile = _opened(settings, asset)
+        from maxsight_assets.inspection import RAW
+        from maxsight_assets.sources.raw import refresh
+        from maxsight_assets.sources.upstreams import open_upstream
+
+        with open_upstream(source.dataset, access) as upstream:
+            version = refresh(
+                source,
+                upstream,
+                data_dir=places.data_dir,
+                cache=places.facts,
+                default=getattr(profile, source.dataset),
+                stated={},
+                gate=RAW[source.dataset].gate(places),
+            )
+        tally = version.tally
+        out.print(
+            f"{asset}: {tally.adopted_files:,} files taken over, {tally.reused_files:,} known already, "
+            f"{tally.fetched_files:,} fetched ({tally.fetched_bytes / 1e6:,.1f} MB)"
+        )
+
+
+@app.command(epilog="Example: maxsight-assets repair coco_raw")
+def repair(asset: Asset = "coco_raw") -> None:
+    """Fetch exactly the files of a published dataset that are missing or damaged; what was there is set aside."""
+    with loaded_settings() as settings:
+        source, access, places, _ = _opened(settings, asset)
+        from maxsight_assets.sources import upkeep
+        from maxsight_assets.sources.upstreams import open_upstream
+
+        with open_upstream(source.dataset, access) as upstream:
+            mended = upkeep.repair(source, upstream, places.data_dir / source.directory)
+        out.print(f"{asset}: {len(mended):,} files mended")
+        for path in mended:
+            out.print(f"  {path}", markup=False)
+
+
+@app.command(epilog="Example: maxsight-assets accept zips/val2017.zip")
+def accept(file: Annotated[str, typer.Argument(help="Key of the upstream file, as the error names it.")]) -> None:
+    """Accept that a pinned upstream file changed: it is fetched, and its present hash counts from now on."""
+    with loaded_settings() as settings:
+        from maxsight_assets.sources import upkeep
+        from maxsight_assets.sources.raw import SOURCES
+        from maxsight_assets.sources.upstreams import open_upstream
+
+        source, access, places, _ = _opened(settings, SOURCES[upkeep.dataset_of(file)].asset)
+        with open_upstream(source.dataset, access) as upstream:
+            landed = upkeep.accept(upstream, file, places.data_dir / source.directory)
+        out.print(f"{file}: {landed.bytes:,} bytes with sha256 {landed.sha256} accepted; materialize {source.asset}")
+
+
+@app.command(epilog="Example: maxsight-assets prune coco_raw --really")
+def prune(
+    asset: Asset = "coco_raw",
+    really: Annotated[bool, typer.Option("--really", help="Delete; without it, only say what would go.")] = False,
+) -> None:
+    """Delete what earlier selections landed and no split or evaluation set names, and the previous version."""
+    with loaded_settings() as settings:
+        source, _, places, _ = _opened(settings, asset)
+        from maxsight_assets.sources import upkeep
+
+        made = [directory for directory in (places.splits, places.evaluation) if directory.is_dir()]
+        report = upkeep.prune(places.data_dir / source.directory, made, really=really)
+        said = "deleted" if really else "would go; say --really to delete them"
+        previous = " and the previous version" if report.previous else ""
+        out.print(f"{asset}: {len(report.files):,} files ({report.bytes / 1e6:,.1f} MB){previous} {said}")
+
+
+def _opened(settings: Settings, asset: str) -> "tuple[Source, Access, Places, Profile]":
+    """A raw asset by name, how its upstream is reached, where things are, and the profile."""
+    from maxsight_assets.places import Places
+    from maxsight_assets.profiles import model as profiles
+    from maxsight_assets.sources.raw import SOURCES
+    from maxsight_assets.sources.upstreams import Access
+
+    sources = {source.asset: source for source in SOURCES.values()}
+    profile = profiles.load(settings.profile)
+    switched_on = [name for name, source in sources.items() if getattr(profile, source.dataset) is not None]
+    if asset not in switched_on:
+        raise SettingsError(f"no raw asset {asset}; there are {', '.join(switched_on)}")
+    return sources[asset], Access.of(settings, embedded=profile.upstream == "embedded"), Places.of(settings), profile
