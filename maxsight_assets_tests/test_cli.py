@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, drawn_world: Path) -> Path:
     made = tmp_path_factory.mktemp("cli")
     (made / "data/.maxsight").mkdir(parents=True)
     copy_world(drawn_world, made / "data/.maxsight/sample_upstream")
+    shutil.copy(Path(__file__).parents[1] / "dagster.yaml", made)
     done = run(made, "materialize")
     assert done.returncode == 0, done.stderr
     assert "truncated_jpeg" in done.stdout
