@@ -7,7 +7,7 @@ pycocotools may be given one.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from maxsight_assets.errors import FormatError
@@ -374,7 +375,8 @@ def _image_rows(chunk: list[_Image], urls: Mapping[int | None, str | None]) -> p
 
 
 def _box_rows(chunk: list[_Annotation], names: Mapping[int, str]) -> pl.DataFrame:
-    boxes = np.array([each.bbox or _NO_BOX for each in chunk], dtype=np.float64).reshape(-1, 4)
+    numbers = chain.from_iterable([each.bbox or _NO_BOX for each in chunk])
+    boxes = np.fromiter(numbers, dtype=np.float64, count=4 * len(chunk)).reshape(-1, 4)
     return pl.DataFrame(
         {
             "image_id": _ids([each.image_id for each in chunk]),
@@ -383,7 +385,7 @@ def _box_rows(chunk: list[_Annotation], names: Mapping[int, str]) -> pl.DataFram
             **{name: pl.Series(boxes[:, i]).fill_nan(None) for i, name in enumerate("xywh")},
             "area": pl.Series([_given(each.area) for each in chunk], dtype=pl.Float64, strict=False),
             "crowd": pl.Series([bool(_given(each.iscrowd)) for each in chunk], dtype=pl.Boolean),
-            "segmentation": pl.Series([_text(each.segmentation) for each in chunk], dtype=pl.String),
+            "segmentation": _texts([each.segmentation for each in chunk]),
         }
     )
 
@@ -392,11 +394,18 @@ def _given(value: _T | UnsetType) -> _T | None:
     return None if value is UNSET else value
 
 
-def _text(raw: Raw | UnsetType) -> str | None:
-    if raw is UNSET:
-        return None
-    text = str(memoryview(raw), "utf-8", "replace")
-    return None if text == "null" else text
+def _texts(raws: list[Raw | UnsetType]) -> pl.Series:
+    """Masks as JSON text; null where there is none. All are copied at once, since they are most of a file's bytes."""
+    given = [b"" if raw is UNSET else raw for raw in raws]
+    joined = b"".join(given)
+    if not joined.isascii():  # no mask that pycocotools can read; text must be sound UTF-8
+        texts = pl.Series([str(memoryview(raw), "utf-8", "replace") for raw in given], dtype=pl.String)
+    else:
+        ends = np.zeros(len(given) + 1, dtype=np.int64)
+        np.cumsum([len(raw) for raw in given], out=ends[1:])
+        array = pa.LargeStringArray.from_buffers(len(given), pa.py_buffer(ends), pa.py_buffer(joined))
+        texts = pl.Series(array, dtype=pl.String)
+    return texts.set(texts.is_in(["", "null"]), None)
 
 
 def _ids(values: list[int]) -> pl.Series:
