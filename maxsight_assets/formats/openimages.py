@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import polars as pl
@@ -51,6 +52,8 @@ NORMALISED = pl.Schema(
 
 _IMAGE_COLUMNS = ("ImageID", "OriginalLandingURL", "License", "Author", "Title", "Rotation")
 _FLICKR_PHOTO = r"flickr\.com/(?:photos/)?[^/]+/(\d+)"  # .../photos/<owner>/<photo id>, at times without "photos"
+
+NO_FLAGS: Mapping[str, bool] = MappingProxyType({})
 
 Sizes = Mapping[str, tuple[int | None, int | None]]
 """Width and height of pictures in pixels by image id."""
@@ -119,8 +122,20 @@ def read_boxes(
     return Rows(table=conform(table, NORMALISED), rejected=conform(rejected, REJECTED))
 
 
-def image_ids(path: Path, wanted: Collection[str]) -> frozenset[str]:
-    """Ids of the images that have a sound box of a wanted class (MIDs) in a bounding-box CSV.
+def class_images(
+    path: Path, wanted: Collection[str], *, flags: Mapping[str, bool] = NO_FLAGS, annotators: Collection[str] = ()
+) -> pl.DataFrame:
+    """Which images of a bounding-box CSV have a sound box of which wanted class.
+
+    Args:
+        path: The CSV.
+        wanted: MIDs of the classes.
+        flags: Values of `FLAGS` that a box must have to count (by our names: "crowd", "depiction" ...); a box whose
+            flag is unknown does not.
+        annotators: Values of the column `Source` that a box must have one of to count; any where empty.
+
+    Returns:
+        Columns `image_id` and `mid`, each pair once, in order.
 
     Raises:
         FormatError: The header lacks columns; the text names them.
@@ -128,9 +143,13 @@ def image_ids(path: Path, wanted: Collection[str]) -> frozenset[str]:
 
     def query(rows: pl.LazyFrame) -> pl.LazyFrame:
         chosen = rows.filter(pl.col("mid").is_in(list(wanted)), pl.col("reason").is_null())
-        return chosen.select("image_id").unique()
+        for flag, value in flags.items():
+            chosen = chosen.filter(pl.col(flag) == int(value))
+        if annotators:
+            chosen = chosen.filter(pl.col("annotator").is_in(list(annotators)))
+        return chosen.select("image_id", "mid").unique()
 
-    return frozenset(collect_boxes(path, query)["image_id"])
+    return collect_boxes(path, query).sort("image_id", "mid")
 
 
 def write_rows_of(path: Path, dest: Path, ids: Collection[str]) -> int:

@@ -56,7 +56,8 @@ def collect_boxes(path: Path, query: Callable[[pl.LazyFrame], pl.LazyFrame]) -> 
     Args:
         path: The CSV.
         query: Gets a frame with the columns `line`, `image_id`, `mid`, the values of `COORDINATES` (float64) and
-            `FLAGS` (int8, null where the file lacks the column), and `reason` (null where the row is sound).
+            `FLAGS` (int8, null where the file lacks the column), `annotator` (text, column `Source`, the same), and
+            `reason` (null where the row is sound).
 
     Raises:
         FormatError: The header lacks columns; the text names them.
@@ -117,6 +118,7 @@ def _scan(path: Path, header: list[str], *, truncate: bool) -> pl.LazyFrame:
             "image_id",
             "mid",
             "reason",
+            annotator=pl.col("Source") if "Source" in header else pl.lit(None, pl.String),
             **{ours: pl.col(theirs) for theirs, ours in COORDINATES.items()},
             **{ours: pl.col(name) if name in header else pl.lit(None, pl.Int8) for name, ours in FLAGS.items()},
         )

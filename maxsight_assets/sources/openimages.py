@@ -5,21 +5,30 @@ them. The publisher's own files land in `metadata/`; the CSV beside the images h
 """
 
 import csv
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from maxsight_assets.errors import SettingsError
+from maxsight_assets.errors import LandingError
 from maxsight_assets.formats import openimages as formats
 from maxsight_assets.formats.tables import Tables
+from maxsight_assets.labels.mapping import rows as judged
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
+from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.manifest import FileRow, Manifest
 from maxsight_assets.landing.model import Missing
+from maxsight_assets.landing.preflight import preflight
 from maxsight_assets.landing.publish import Stage
 from maxsight_assets.profiles.model import OpenImagesSelection
-from maxsight_assets.sources.landing import IMAGE_NAME, Tally, Upstream, land_file, now, record_made
-from maxsight_assets.sources.sampling import take
+from maxsight_assets.sources.landing import STRONG, Tally, Upstream, land_file, now, record_made
+from maxsight_assets.sources.openimages_choice import Choice, choose, wanted_mids
+from maxsight_assets.sources.openimages_choice import Tables as PublishersTables
+from maxsight_assets.sources.openimages_images import MIRROR, Images, images_of
+from maxsight_assets.verification.openimages import COVERAGE, COVERAGE_COLUMNS
+from maxsight_assets.verification.views import MISSING
 
 DIRECTORY = "open_images_v6"
 CLASSES = "v5/class-descriptions-boxable.csv"
@@ -34,8 +43,24 @@ IMAGES = {
     "validation": "2018_04/validation/validation-images-with-rotation.csv",
     "test": "2018_04/test/test-images-with-rotation.csv",
 }
-MISSING = "missing.csv"
-"""Images that upstream lists and does not serve: path, reason."""
+ATTRIBUTION = "ATTRIBUTION.csv"
+"""Who made each image: path, author, title, license, page; every field is quoted text."""
+
+PARTS_BOXED = "train-parts-boxed.csv"
+"""Landed train images on which human parts and mammals were boxed at all (path).
+
+The publisher boxed `PARTS` on only 95,335 of the train images: on any other one, no box of them says nothing.
+Validation and test images have them throughout.
+"""
+
+PARTS = r"^(Human (arm|beard|body|ear|eye|face|foot|hair|hand|head|leg|mouth|nose)|Mammal)$"
+"""Classes of that rule, by name."""
+
+MEAN_BYTES = 310_000
+"""Bytes of an image on average, rounded up: 561 GB for 1,910,098 images (FiftyOne's page on the dataset)."""
+
+ID_SHOWN = 40
+"""Characters of something that is no image id that are noted."""
 
 
 def files(selection: OpenImagesSelection) -> tuple[str, ...]:
@@ -47,21 +72,32 @@ def land(
     stage: Stage, upstream: Upstream, selection: OpenImagesSelection, *, moved: frozenset[str], tally: Tally
 ) -> None:
     """Bring the publisher's tables, choose images by them, bring those, and write the tables of what arrived."""
+    images = images_of(selection.images_from, upstream.catalog.image("").url.rstrip("/"))
     for key in files(selection):
         land_file(stage, upstream, key, path=_metadata(key), moved=key in moved, tally=tally)
-    wanted = _wanted_mids(stage.root, selection)
-    missing: dict[str, str] = {}
-    for split in sorted(selection.splits):
-        csv_path = stage.root / _metadata(BOXES[split])
-        with_boxes = formats.image_ids(csv_path, wanted)
-        ids = take(with_boxes, selection.splits[split], seed=selection.seed)
-        missing |= _land_images(stage, upstream, split, ids, tally=tally)
-        landed = [image_id for image_id in ids if image_path(split, image_id) not in missing]
-        formats.write_rows_of(csv_path, stage.root / _boxes_path(split), landed)
-        record_made(stage, _boxes_path(split))
-    with (stage.root / MISSING).open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream, lineterminator="\n").writerows([("path", "reason"), *sorted(missing.items())])
-    record_made(stage, MISSING)
+    names = formats.read_class_names(stage.root / _metadata(CLASSES))
+    below = formats.read_hierarchy(stage.root / _metadata(HIERARCHY))
+    wanted = wanted_mids(names, below, selection)
+    tables = {str(split): _tables_of(stage, split) for split in sorted(selection.splits)}
+    kept = State.of(upstream.target).root / "choices" if upstream.target else None
+    choice = choose(tables, wanted, selection, kept=kept)
+
+    missing = {
+        f"{split}/{image_id[:ID_SHOWN]}": "its id is not 16 hex digits"
+        for split, ids in choice.unfit.items()
+        for image_id in ids
+    }
+    _look_ahead(stage, upstream, choice)
+    for split, ids in choice.images.items():
+        for shard in shards(ids):
+            missing |= _land_shard(stage, upstream, images, (split, shard), tally=tally)
+    tally.missing += [f"{path}: {reason}" for path, reason in sorted(missing.items())]
+    _write_tables(stage, choice, names, missing=missing)
+
+
+def shards(ids: Sequence[str]) -> list[list[str]]:
+    """Divide ids by their first digit, as the publisher's own archives do: each part can be landed by itself."""
+    return [list(shard) for _, shard in groupby(sorted(ids), key=lambda image_id: image_id[0])]
 
 
 def tables(root: Path, manifest: Manifest) -> Tables:
@@ -87,51 +123,81 @@ def tables(root: Path, manifest: Manifest) -> Tables:
     return Tables(images=pl.concat(part.images for part in parts), boxes=pl.concat(part.boxes for part in parts))
 
 
+def label_coverage(root: Path, manifest: Manifest) -> list[tuple[str, int, int]]:
+    """How many of the detector's names have a training class: without Open Images, with it, and with what is landed.
+
+    Returns:
+        What is looked at, names of it, and how many of these COCO does not have.
+    """
+    space = load_space()
+    coco = {name for name in to_space("coco", space).values() if name}
+    same = {row.name for row in judged("openimages") if row.name and row.relation == "exact"}
+    mapped = to_space("openimages", space)
+    labels = tables(root, manifest).boxes["label"].unique()
+    landed = {name for label in labels if (name := mapped.get(label))}
+    stages: dict[str, set[str]] = {
+        "COCO alone": set(),
+        "with Open Images classes of the same name": same,
+        "with all that Open Images classes map to": {name for name in mapped.values() if name},
+        "with the boxes landed here": landed,
+    }
+    counts = [(text, len(coco | names), len(names - coco)) for text, names in stages.items()]
+    return [*counts, ("names of the detector", len(space.names), len(set(space.names) - coco))]
+
+
+def class_coverage(root: Path) -> tuple[tuple[str, ...], list[tuple[str | int, ...]]]:
+    """How each class that was asked for fared: the names of the columns, and a row a class."""
+    with (root / COVERAGE).open(encoding="utf-8", newline="") as stream:
+        header, *rows = csv.reader(stream)
+    return tuple(header), [(*row[:3], *map(int, row[3:])) for row in rows]
+
+
 def image_path(split: str, image_id: str) -> str:
     """Where an image lies in the published directory; the two leading hex digits keep folders small."""
     return f"{split}/{image_id[:2]}/{image_id}.jpg"
 
 
-def _wanted_mids(root: Path, selection: OpenImagesSelection) -> frozenset[str]:
-    """MIDs of the selected classes and all their subclasses."""
-    names = formats.read_class_names(root / _metadata(CLASSES))
-    if not selection.classes:
-        known = to_space("openimages", load_space())
-        return frozenset(mid for mid, name in names.items() if known.get(name) is not None)
-    by_name = {name: mid for mid, name in names.items()}
-    unknown = sorted(each for each in selection.classes if each not in names and each not in by_name)
-    if unknown:
-        raise SettingsError(f"run config, classes: Open Images has no class {', '.join(unknown)}; see {CLASSES}")
-    chosen = {each if each in names else by_name[each] for each in selection.classes}
-    below = formats.read_hierarchy(root / _metadata(HIERARCHY))
-    return frozenset(chosen.union(*(below.get(mid, ()) for mid in chosen)))
+def _tables_of(stage: Stage, split: str) -> PublishersTables:
+    paths = _metadata(BOXES[split]), _metadata(IMAGES[split])
+    digest = "".join(stage.rows[path].sha256 for path in paths)
+    return PublishersTables(boxes=stage.root / paths[0], images=stage.root / paths[1], digest=digest)
 
 
-def _land_images(stage: Stage, upstream: Upstream, split: str, ids: frozenset[str], *, tally: Tally) -> dict[str, str]:
+def _look_ahead(stage: Stage, upstream: Upstream, choice: Choice) -> None:
+    """Refuse what there is no room for, before the first image moves; no table says how large each of them is."""
+    paths = [image_path(split, image_id) for split, ids in choice.images.items() for image_id in ids]
+    there = stage.present.rows.keys() if stage.present else frozenset()
+    new = sum(1 for path in paths if path not in there and stage.have(path) is None)
+    if upstream.target is not None and upstream.origin == "upstream":
+        preflight(upstream.target, needed_bytes=new * MEAN_BYTES, needed_files=new, names=paths)
+
+
+def _land_shard(
+    stage: Stage, upstream: Upstream, images: Images, shard: tuple[str, Sequence[str]], *, tally: Tally
+) -> dict[str, str]:
     """Bring the images that are not there yet; returns the paths that upstream does not serve, with the reason."""
-    todo = {}
-    for image_id in sorted(ids):
-        path = image_path(split, image_id)
-        if not IMAGE_NAME.fullmatch(f"{image_id}.jpg"):
-            tally.missing.append(f"{split}: {image_id!r} is no image id")
-        elif stage.have(path) or stage.carry(path):
-            tally.reused_files += 1
-        else:
-            todo[f"{split}/{image_id}.jpg"] = path
-    missing = {}
-    wanted = ((upstream.catalog.image(key), stage.root / path) for key, path in todo.items())
+    split, ids = shard
+    paths = {image_id: image_path(split, image_id) for image_id in ids}
+    todo = [image_id for image_id, path in paths.items() if not (stage.have(path) or stage.carry(path))]
+    tally.reused_files += len(ids) - len(todo)
+    missing = {paths[image_id]: "not in the directory of images" for image_id in todo}
+    refused = 0
+    wanted = (
+        (file, stage.root / image_path(split, PurePosixPath(file.key).stem)) for file in images.files(split, todo)
+    )
     for file, landed in upstream.client.download_many(wanted):
-        path = todo[file.key]
+        path = image_path(split, PurePosixPath(file.key).stem)
         if isinstance(landed, Missing):
             missing[path] = landed.reason
-            tally.missing.append(f"{path}: {landed.reason}")
+            refused += landed.reason.startswith("403")
             continue
+        del missing[path]
         stage.record(
             FileRow(
                 path=path,
                 bytes=landed.bytes,
                 sha256=landed.sha256,
-                level=landed.level,
+                level=landed.level if landed.level in STRONG else "first-use",
                 etag=landed.probe.etag,
                 origin=file.key,
                 verified_at=now(),
@@ -139,7 +205,66 @@ def _land_images(stage: Stage, upstream: Upstream, split: str, ids: frozenset[st
         )
         tally.fetched_files += 1
         tally.fetched_bytes += landed.bytes
+    if refused and refused == len(todo):
+        raise LandingError(
+            f"{split}: upstream refuses every image (403 Forbidden); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
+            f"for a private bucket, AWS_REGION for one elsewhere, or {MIRROR} for another place"
+        )
     return missing
+
+
+def _write_tables(stage: Stage, choice: Choice, names: Mapping[str, str], *, missing: Mapping[str, str]) -> None:
+    """Write what was landed of each split, who made it, how each class fared, and what is not there."""
+    found, authors = [], []
+    parts: list[tuple[str]] = []
+    for split, ids in choice.images.items():
+        landed = [image_id for image_id in ids if image_path(split, image_id) not in missing]
+        formats.write_rows_of(stage.root / _metadata(BOXES[split]), stage.root / _boxes_path(split), landed)
+        record_made(stage, _boxes_path(split))
+        boxes = formats.read_boxes(stage.root / _boxes_path(split), split=split, class_names=names).table
+        found.append(boxes.select("image_id", "mid"))
+        authors.append(_credits(stage.root / _metadata(IMAGES[split]), split, landed))
+        if split == "train":
+            looked_for = boxes.filter(pl.col("label").str.contains(PARTS))["image_id"].unique().sort()
+            parts = [(image_path(split, image_id),) for image_id in looked_for]
+    pl.concat(authors).sort("path").write_csv(stage.root / ATTRIBUTION, quote_style="always")
+    record_made(stage, ATTRIBUTION)
+    _write(stage, COVERAGE, COVERAGE_COLUMNS, _coverage_rows(choice, names, pl.concat(found)))
+    _write(stage, PARTS_BOXED, ("path",), parts)
+    _write(stage, MISSING, ("path", "reason"), sorted(missing.items()))
+
+
+def _credits(images: Path, split: str, ids: Sequence[str]) -> pl.DataFrame:
+    """One row an image, all text: path, author, title, licence, landing page; empty where the publisher states none."""
+    stated = formats.read_images(images, split=split, image_dir=split, image_ids=ids).table.unique(
+        "image_id", keep="first"
+    )
+    paths = [image_path(split, image_id) for image_id in ids]
+    return (
+        pl.DataFrame({"path": paths, "image_id": ids}, schema={"path": pl.String, "image_id": pl.String})
+        .join(stated.drop("path"), on="image_id", how="left")
+        .select("path", "author", "title", "license", "page")
+    )
+
+
+def _coverage_rows(choice: Choice, names: Mapping[str, str], found: pl.DataFrame) -> list[tuple[object, ...]]:
+    per_class = found.group_by("mid").agg(images=pl.col("image_id").n_unique(), boxes=pl.len())
+    landed = {mid: (images, boxes) for mid, images, boxes in per_class.iter_rows()}
+    known = to_space("openimages", load_space())
+    return [
+        (mid, names[mid], known.get(names[mid]) or "", *counts, *landed.get(mid, (0, 0)))
+        for mid, counts in sorted(choice.classes.items(), key=lambda item: names[item[0]])
+    ]
+
+
+def _write(stage: Stage, path: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with (stage.root / path).open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, lineterminator="\n").writerows([columns, *rows])
+    record_made(stage, path)
+
+
+def _path_of(key: str) -> str:
+    return image_path(PurePosixPath(key).parent.name, PurePosixPath(key).stem)
 
 
 def _metadata(key: str) -> str:

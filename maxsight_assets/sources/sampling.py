@@ -18,8 +18,9 @@ def take(ids: Iterable[str], count: int | None, *, seed: int) -> frozenset[str]:
     chosen = set(ids)
     if count is None or count >= len(chosen):
         return frozenset(chosen)
-    return frozenset(sorted(chosen, key=lambda image_id: _rank(image_id, seed))[:count])
+    return frozenset(sorted(chosen, key=lambda image_id: rank(image_id, seed))[:count])
 
 
-def _rank(image_id: str, seed: int) -> tuple[bytes, str]:
+def rank(image_id: str, seed: int) -> tuple[bytes, str]:
+    """An id's pseudo-random place among others: depends on the seed and itself alone."""
     return hashlib.blake2b(f"{seed}:{image_id}".encode(), digest_size=8).digest(), image_id

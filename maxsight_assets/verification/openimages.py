@@ -5,9 +5,16 @@ How many images are gone upstream is `raw.every_image_landed` and `raw.enough_im
 
 import polars as pl
 
+from maxsight_assets.formats import openimages as formats
 from maxsight_assets.verification.boxes import ANNOTATED_RULES, BOX_NAME, table_rule
 from maxsight_assets.verification.verdict import Found, Rule
 from maxsight_assets.verification.views import RawView
+
+COVERAGE = "coverage.csv"
+"""Where a landing notes how each class that was asked for fared."""
+
+COVERAGE_COLUMNS = ("mid", "class", "name", "images_upstream", "images_chosen", "images_landed", "boxes_landed")
+"""Its columns: `name` is the detector's; `images_upstream` fit the selection, budgets apart."""
 
 ID = r"^[0-9a-f]{16}$"
 """An Open Images id: sixteen hex digits; `000e100000000000` reads as a number too, and as one it is lost."""
@@ -59,11 +66,58 @@ def flags_are_stated(view: RawView) -> Found:
     return Found(offending, view.boxes.height, {f"{flag} unknown": share for flag, share in unknown.items()})
 
 
+@table_rule(
+    "Nothing breaks: these rows are left out. Many of them mean that the file was rewritten; fetch it again.",
+    severity="warn",
+)
+def rows_are_sound(view: RawView) -> Found:
+    """Every row has as many fields as the header, coordinates within 0..1, and flags that are 1, 0 or -1."""
+    offenders: list[str] = []
+    checked = 0
+    for name in sorted(path for path in view.on_disk if path.endswith("-annotations-bbox.csv") and "/" not in path):
+        rows = formats.read_boxes(view.root / name, split="", class_names={})
+        checked += rows.table.height + rows.rejected.height
+        offenders += [
+            f"{name}: line {line}: {reason}" for line, reason in rows.rejected[:, ["line", "reason"]].iter_rows()
+        ]
+    return Found(offenders, checked)
+
+
+@table_rule(
+    "Nothing breaks: the leak guard then goes by the pictures alone for these images.",
+    severity="warn",
+)
+def flickr_ids_are_known(view: RawView) -> Found:
+    """Every image has the id of its Flickr photo, by which its twin in COCO is found."""
+    bare = view.images.filter(pl.col("flickr_id").is_null()).select(pl.format("image {}", "image_id"))
+    return Found(bare.to_series(), view.images.height)
+
+
+@table_rule(
+    "Raise the budgets or loosen the filters of the selection, or ask for other classes.",
+    severity="warn",
+)
+def classes_are_covered(view: RawView) -> Found:
+    """Every class that was asked for, and that upstream has under the selection, has a landed image."""
+    if COVERAGE not in view.on_disk:
+        return Found((), 0)
+    asked = pl.read_csv(
+        view.root / COVERAGE, schema_overrides={"mid": pl.String, "class": pl.String, "name": pl.String}
+    )
+    bare = asked.filter((pl.col("images_landed") == 0) & (pl.col("images_upstream") > 0))
+    nowhere = asked.filter(pl.col("images_upstream") == 0).height
+    text = pl.format("{}: none of {} images landed", "class", "images_upstream")
+    return Found(bare.select(text).to_series(), asked.height, {"classes that upstream has no image of": nowhere})
+
+
 OPENIMAGES_RULES: tuple[Rule[RawView], ...] = (
     *ANNOTATED_RULES,
     ids_are_text,
     mids_are_known,
     images_have_boxes,
     flags_are_stated,
+    rows_are_sound,
+    flickr_ids_are_known,
+    classes_are_covered,
 )
 """Rules of `openimages_subset`."""

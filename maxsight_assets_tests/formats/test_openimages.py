@@ -144,8 +144,28 @@ def test_boxes_of_wanted_classes_and_images_are_picked_with_the_same_ids(tmp_pat
     assert everything["box_id"].to_list() == ["a:0", "a:1", "b:0", "c:0", "b:2", "c:2"]
     assert cars.equals(everything.filter(pl.col("label") == "Car"))
     assert of_b_and_c.equals(everything.filter(pl.col("image_id") != "a"))
-    assert openimages.image_ids(path, ["/m/01g317"]) == {"a", "b", "c"}
-    assert openimages.image_ids(path, ["/m/9"]) == set()
+    pairs = openimages.class_images(path, ["/m/01g317", "/m/9"])
+    assert pairs.rows() == [("a", "/m/01g317"), ("b", "/m/01g317"), ("c", "/m/01g317")]
+
+
+def test_only_boxes_with_the_asked_flags_and_annotators_count(tmp_path: Path) -> None:
+    lines = [
+        row("group", flags="0,0,1,0,0"),
+        row("plain"),
+        row("unknown", flags="0,0,-1,0,0"),
+        row("both"),
+        row("both"),
+    ]
+    lines += [row("other").replace("xclick", "activemil"), row("broken").replace("0.25", "x")]
+    path = write(tmp_path / "boxes.csv", V5, lines)
+
+    def ids(**options: object) -> list[str]:
+        return openimages.class_images(path, ["/m/01g317"], **options)["image_id"].to_list()  # type: ignore[arg-type]
+
+    assert ids() == ["both", "group", "other", "plain", "unknown"]
+    assert ids(flags={"crowd": True}) == ["group"]
+    assert ids(flags={"crowd": False, "depiction": False}) == ["both", "other", "plain"]
+    assert ids(flags={"crowd": False}, annotators=["activemil"]) == ["other"]
 
 
 def test_rows_of_some_images_are_copied_byte_for_byte(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ IDS = ("0a00000000000001", "000e100000000000")
 
 def image(image_id: str) -> dict[str, Any]:
     path = f"open_images_v6/validation/{image_id[:2]}/{image_id}.jpg"
-    return {"source": "openimages", "split": "validation", "image_id": image_id, "path": path}
+    return {"source": "openimages", "split": "validation", "image_id": image_id, "path": path, "flickr_id": "1"}
 
 
 def box(image_id: str, number: int = 0, **changes: Any) -> dict[str, Any]:
@@ -100,3 +100,40 @@ def test_fault_26_images_that_upstream_no_longer_has_are_read_from_the_landings_
 
     assert raw.every_image_landed.judge(view).examples == ("validation/ab/ab.jpg",)
     assert raw.enough_images_landed.judge(view).passed
+
+
+def test_fault_64_broken_rows_of_landed_images_are_named_by_line(tmp_path: Path) -> None:
+    view = view_of(tmp_path)
+    header = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsGroupOf"
+    row = f"{IDS[0]},xclick,/m/01g317,1,0.25,0.5,0.125,1,"
+    path = tmp_path / "validation-annotations-bbox.csv"
+    path.write_text(f"{header}\n{row}0\n{row}7\n{row.replace('0.25', '2.5')}0\n", encoding="utf-8")
+
+    verdict = openimages.rows_are_sound.judge(view)
+
+    assert verdict.checked == 3
+    assert verdict.examples == (
+        "validation-annotations-bbox.csv: line 3: IsGroupOf is neither 1, 0 nor -1",
+        "validation-annotations-bbox.csv: line 4: XMin is no number in 0..1",
+    )
+
+
+def test_a_page_without_a_flickr_id_is_named(tmp_path: Path) -> None:
+    verdict = openimages.flickr_ids_are_known.judge(
+        view_of(tmp_path, images=[image(IDS[0]), image(IDS[1]) | {"flickr_id": None}])
+    )
+
+    assert verdict.examples == (f"image {IDS[1]}",)
+
+
+def test_a_class_that_was_asked_for_and_got_nothing_is_named(tmp_path: Path) -> None:
+    view = view_of(tmp_path)
+    rows = ["/m/1,Door,door,9,2,2,3", "/m/2,Stairs,stairs,5,1,0,0", '/m/3,"Salt, pepper",,0,0,0,0']
+    (tmp_path / "coverage.csv").write_text(
+        "\n".join([",".join(openimages.COVERAGE_COLUMNS), *rows]) + "\n", encoding="utf-8"
+    )
+
+    verdict = openimages.classes_are_covered.judge(view)
+
+    assert verdict.examples == ("Stairs: none of 5 images landed",)
+    assert verdict.facts == {"classes that upstream has no image of": 1}

@@ -58,9 +58,11 @@ def raw_assets(profile: Profile) -> list[dg.AssetsDefinition]:
         """The part of Open Images V6 that MaxSight needs, in `open_images_v6/<split>/<two hex>/<id>.jpg`.
 
         Chosen by class: doors, stairs, wheelchairs and what else COCO lacks. `<split>-annotations-bbox.csv` holds all
-        boxes of the landed images; the publisher's own tables are in `metadata/`. Photographs are listed as CC BY 2.0.
+        boxes of the landed images; the publisher's own tables are in `metadata/`. Photographs are listed as CC BY 2.0;
+        `ATTRIBUTION.csv` names who made each. Images come over https, from S3 or from FiftyOne.
         """
-        return _land(context, "openimages", stated(config), profile=profile, storage=storage, upstreams=upstreams)
+        result = _land(context, "openimages", stated(config), profile=profile, storage=storage, upstreams=upstreams)
+        return result._replace(metadata={**(result.metadata or {}), **_coverage(storage)})
 
     @dg.asset(
         deps=["bdd100k_upstream"],
@@ -105,6 +107,22 @@ def raw_assets(profile: Profile) -> list[dg.AssetsDefinition]:
     return [
         asset for asset in (coco_raw, openimages_subset, bdd100k_raw, ade20k_raw) if switched_on[asset.key.path[-1]]
     ]
+
+
+def _coverage(storage: Storage) -> dict[str, dg.MetadataValue]:
+    """What the landed Open Images add to the detector's words, and how each class that was asked for fared."""
+    from maxsight_assets.defs.metadata import table
+    from maxsight_assets.landing.publish import read_published
+    from maxsight_assets.sources.openimages import DIRECTORY, class_coverage, label_coverage
+
+    root = storage.places.data_dir / DIRECTORY
+    manifest = read_published(root)
+    if manifest is None:
+        return {}
+    return {
+        "coverage of the label space": table(("classes", "names", "not in COCO"), label_coverage(root, manifest)),
+        "coverage by class": table(*class_coverage(root)),
+    }
 
 
 def _land(

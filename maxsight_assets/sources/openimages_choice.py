@@ -1,0 +1,214 @@
+"""Chooses which Open Images to land: by class, by the flags of their boxes, by licence, within budgets.
+
+A choice depends on the publisher's tables and the selection alone. It is kept by the digest of both, so that it is made
+once. What is chosen is brought by `openimages`.
+"""
+
+import hashlib
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from maxsight_assets.errors import SettingsError
+from maxsight_assets.formats import openimages as formats
+from maxsight_assets.labels.mapping import to_space
+from maxsight_assets.labels.space import load_space
+from maxsight_assets.profiles.model import OpenImagesSelection
+from maxsight_assets.sources.sampling import rank
+
+RULES = 1
+"""Raise this with every change to what is chosen, so that no choice of older rules is taken for one of these."""
+
+FLAGS = {
+    "group_of": "crowd",
+    "depiction": "depiction",
+    "inside": "inside",
+    "truncated": "truncated",
+    "occluded": "occluded",
+}
+"""Fields of the selection and the columns that they look at."""
+
+ID = r"^[0-9a-f]{16}$"
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The publisher's tables of one split.
+
+    Attributes:
+        boxes: Bounding-box CSV.
+        images: Image-metadata CSV.
+        digest: Of both files' content.
+    """
+
+    boxes: Path
+    images: Path
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a selection comes to.
+
+    Attributes:
+        images: Ids of the chosen images by split, in order.
+        classes: By MID, the images that have the class and fit the selection, and how many of them are chosen.
+        unfit: Ids by split that have a wanted class but are no ids; nothing is fetched for them.
+    """
+
+    images: dict[str, list[str]]
+    classes: dict[str, tuple[int, int]]
+    unfit: dict[str, list[str]]
+
+
+def choose(
+    tables: Mapping[str, Tables], wanted: Collection[str], selection: OpenImagesSelection, *, kept: Path | None
+) -> Choice:
+    """Choose the images of a selection, or recall what was chosen before for the same tables and selection.
+
+    Args:
+        tables: By split.
+        wanted: MIDs of the classes, see `wanted_mids`.
+        selection: Filters and budgets.
+        kept: Directory of choices that were made before; None: choose anew.
+
+    Raises:
+        FormatError: A table is of the wrong kind.
+    """
+    asked = selection.model_dump(mode="json", exclude={"images_from"})
+    digests = {split: each.digest for split, each in sorted(tables.items())}
+    key = hashlib.sha256(msgspec.json.encode([RULES, asked, digests, sorted(wanted)])).hexdigest()
+    place = kept / f"{key}.json" if kept else None
+    if place is not None and place.exists():
+        try:
+            return msgspec.json.decode(place.read_bytes(), type=Choice)
+        except msgspec.DecodeError:
+            pass  # cut short by a crash: it is made again
+    choice = _choose(tables, wanted, selection)
+    if place is not None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = place.with_suffix(f".{os.getpid()}.new")
+        draft.write_bytes(msgspec.json.encode(choice))
+        draft.replace(place)
+    return choice
+
+
+def wanted_mids(
+    names: Mapping[str, str], below: Mapping[str, Collection[str]], selection: OpenImagesSelection
+) -> set[str]:
+    """MIDs of the selected classes; where none is selected, of all that the detector has a name for.
+
+    Args:
+        names: Class names by MID.
+        below: Subclasses by MID.
+        selection: Names classes by name or MID, with their subclasses or without.
+
+    Raises:
+        SettingsError: Open Images has no such class.
+    """
+    if not selection.classes:
+        known = to_space("openimages", load_space())
+        return {mid for mid, name in names.items() if known.get(name) is not None}
+    by_name = {name: mid for mid, name in names.items()}
+    unknown = sorted(each for each in selection.classes if each not in names and each not in by_name)
+    if unknown:
+        raise SettingsError(
+            f"run config, classes: Open Images has no boxes of {', '.join(unknown)}; "
+            "its classes are in v5/class-descriptions-boxable.csv"
+        )
+    chosen = {each if each in names else by_name[each] for each in selection.classes}
+    return chosen.union(*(below.get(mid, ()) for mid in chosen)) if selection.subclasses else chosen
+
+
+def order(pairs: pl.DataFrame, *, seed: int) -> pl.DataFrame:
+    """Put the images of one split in the order in which budgets take them.
+
+    In turns, each class takes its next image, the class with the fewest images first; an image that has several
+    classes counts for all of them. So rare classes are complete before frequent ones are, any budget is a beginning of
+    the same list, and a larger one only adds.
+
+    Args:
+        pairs: Columns `image_id`, `mid`, each pair once.
+        seed: Decides the order of a class's images.
+
+    Returns:
+        Columns `image_id`, `turn` (from 0), sorted.
+    """
+    ids = pairs["image_id"].unique().sort()
+    ranks = pl.DataFrame({"image_id": ids, "rank": [rank(image_id, seed)[0] for image_id in ids]})
+    return (
+        pairs.join(ranks, on="image_id")
+        .sort("mid", "rank", "image_id")
+        .with_columns(
+            turn=pl.int_range(pl.len(), dtype=pl.Int64).over("mid"),
+            rarity=pl.struct(pl.len().over("mid"), "mid").rank("dense"),
+        )
+        .sort("turn", "rarity")
+        .unique("image_id", keep="first", maintain_order=True)
+        .select("image_id", "turn")
+    )
+
+
+def take(orders: Mapping[str, pl.DataFrame], selection: OpenImagesSelection) -> dict[str, list[str]]:
+    """Apply the budgets: the images by split, sorted.
+
+    Each budget is a limit of its own, and an image has to be within all of them: that is what makes a larger one only
+    add. `max_images` is filled by all splits in turns.
+
+    Args:
+        orders: By split, see `order`.
+        selection: The budgets.
+    """
+    parts = [
+        frame.with_columns(split=pl.lit(split), place=pl.int_range(pl.len(), dtype=pl.Int64))
+        for split, frame in sorted(orders.items())
+    ]
+    images = pl.concat(parts).sort("turn", "place", "split").with_row_index("total")
+    if selection.max_images is not None:
+        images = images.filter(pl.col("total") < selection.max_images)
+    if selection.max_per_class is not None:
+        images = images.filter(pl.col("turn") < selection.max_per_class)
+    for split, most in selection.splits.items():
+        if most is not None:
+            images = images.filter((pl.col("split") != split) | (pl.col("place") < most))
+    return {split: sorted(images.filter(pl.col("split") == split)["image_id"]) for split in sorted(orders)}
+
+
+def _choose(tables: Mapping[str, Tables], wanted: Collection[str], selection: OpenImagesSelection) -> Choice:
+    flags = {
+        column: getattr(selection, field) == "only"
+        for field, column in FLAGS.items()
+        if getattr(selection, field) != "any"
+    }
+    pairs: dict[str, pl.DataFrame] = {}
+    unfit: dict[str, list[str]] = {}
+    for split, each in sorted(tables.items()):
+        found = formats.class_images(each.boxes, wanted, flags=flags, annotators=selection.annotators or ())
+        is_id = pl.col("image_id").str.contains(ID)
+        unfit[split] = found.filter(~is_id)["image_id"].unique().sort().to_list()
+        found = found.filter(is_id)
+        if selection.licences:
+            found = _licensed(found, each.images, selection.licences)
+        pairs[split] = found
+    chosen = take({split: order(each, seed=selection.seed) for split, each in pairs.items()}, selection)
+    return Choice(images=chosen, classes=_counts(pairs, chosen, wanted), unfit=unfit)
+
+
+def _licensed(pairs: pl.DataFrame, images: Path, licences: Sequence[str]) -> pl.DataFrame:
+    facts = formats.read_images(images, split="", image_dir="", image_ids=pairs["image_id"].unique()).table
+    return pairs.join(facts.filter(pl.col("license").is_in(list(licences))), on="image_id", how="semi")
+
+
+def _counts(
+    pairs: Mapping[str, pl.DataFrame], chosen: Mapping[str, Sequence[str]], wanted: Collection[str]
+) -> dict[str, tuple[int, int]]:
+    counts = dict.fromkeys(sorted(wanted), (0, 0))
+    for split, each in pairs.items():
+        taken = pl.col("image_id").is_in(pl.Series(chosen[split], dtype=pl.String).implode())
+        for mid, there, took in each.group_by("mid").agg(pl.len(), taken.sum().alias("took")).iter_rows():
+            counts[mid] = (counts[mid][0] + there, counts[mid][1] + took)
+    return counts
