@@ -143,7 +143,7 @@ def rollback(asset: Annotated[str, typer.Argument(help="Name of the asset.")]) -
 
 @app.command(epilog="Example: maxsight-assets touch coco, then watch the UI")
 def touch(
-    dataset: Annotated[str, typer.Argument(help="coco, openimages, bdd100k or ade20k.")] = "coco",
+    dataset: Annotated[str, typer.Argument(help="coco or openimages.")] = "coco",
     back: Annotated[bool, typer.Option("--back", help="Return to the first edition.")] = False,
 ) -> None:
     """Change a file of the embedded upstream, so that a refresh can be watched."""
@@ -156,7 +156,11 @@ def touch(
             raise SettingsError(
                 f"MAXSIGHT_PROFILE={settings.profile}: only the sample's embedded upstream can be changed"
             )
-        out.print(change(publish(Places.of(settings).world), dataset, back=back), markup=False)
+        try:
+            said = change(publish(Places.of(settings).world), dataset, back=back)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+        out.print(said, markup=False)
 
 
 def _dagster_home() -> Path:

@@ -93,6 +93,7 @@ def test_a_mistake_is_one_line_and_exit_status_two(root: Path) -> None:
         (("verify", "nothing"), {}, "error: no asset nothing; there are coco_raw, "),
         (("materialize", "nothing"), {}, "error: no asset nothing; there are "),
         (("rollback", "nothing"), {}, "error: no asset nothing; there are "),
+        (("touch", "bdd100k"), {}, "error: bdd100k: there is no next edition of it; use one of coco, openimages"),
     ):
         done = run(root, *arguments, **variables)
         assert done.returncode == 2
