@@ -127,9 +127,10 @@ def _known_as(name: str, offenders: pl.DataFrame, known: pl.Expr) -> dict[str, i
 )
 def boxes_have_area(view: RawView) -> Found:
     """Every box has a positive width and height; COCO 2017's two known ones are counted apart."""
-    flat = view.boxes.filter(~((pl.col("w") > 0) & (pl.col("h") > 0)))
+    flat = view.boxes.filter(~((pl.col("w") > 0) & (pl.col("h") > 0)).fill_null(value=False))  # null: no bbox at all
     known = (pl.col("source") == "coco") & pl.col("box_id").is_in(KNOWN_FLAT_BOXES)
-    text = pl.format("{}: {} x {} pixels", BOX_NAME, "w", "h")
+    size = pl.format("{} x {} pixels", "w", "h").fill_null("no box")
+    text = pl.format("{}: {}", BOX_NAME, size)
     return Found(flat.filter(~known).select(text).to_series(), view.boxes.height, _known_as("flat boxes", flat, known))
 
 
