@@ -1,0 +1,121 @@
+"""A COCO upstream for tests: a directory packed as the publisher packs it, served by a real nginx."""
+
+import contextlib
+import json
+import threading
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.catalog.model import FileFacts
+from maxsight_assets.landing.client import Client
+from maxsight_assets.landing.options import Limits
+from maxsight_assets.places import Places
+from maxsight_assets.profiles.model import CocoSelection
+from maxsight_assets.sources.landing import Gate, Upstream
+from maxsight_assets.sources.raw import SOURCES, Version, refresh
+from maxsight_assets_tests.servers import nginx, program
+
+REAL = Path(__file__).resolve().parents[2] / "../shared/data/coco_mini"
+ANNOTATIONS = "annotations/annotations_trainval2017.zip"
+COCO = SOURCES["coco"]
+
+
+def pack(archive: Path, files: Mapping[str, bytes]) -> None:
+    """Write a zip of stored members, as COCO's are; the same bytes for the same files."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
+        for name, data in files.items():
+            packed.writestr(zipfile.ZipInfo(name, (2017, 9, 1, 0, 0, 0)), data)
+
+
+def pack_directory(source: Path, root: Path) -> None:
+    """Pack a COCO directory into `root/annotations/*.zip` and `root/zips/*.zip`."""
+
+    def below(folder: str) -> dict[str, bytes]:
+        return {f"{folder}/{path.name}": path.read_bytes() for path in sorted((source / folder).iterdir())}
+
+    pack(root / ANNOTATIONS, below("annotations"))
+    for split in ("train2017", "val2017"):
+        pack(root / f"zips/{split}.zip", below(split))
+
+
+@dataclass(frozen=True)
+class Site:
+    """A served upstream.
+
+    Attributes:
+        root: What nginx serves; archives may be replaced.
+        host: "host:port".
+        log: nginx's access log.
+    """
+
+    root: Path
+    host: str
+    log: Path
+
+    def sent(self) -> int:
+        """Bytes of all bodies that were sent so far."""
+        return sum(int(line.split()[9]) for line in self.log.read_text(encoding="utf-8").splitlines())
+
+    @contextlib.contextmanager
+    def open(
+        self, *, origin: Literal["embedded", "upstream"] = "upstream", pinned: Mapping[str, FileFacts] | None = None
+    ) -> Iterator[Upstream]:
+        """The upstream with these pinned facts; other files are not pinned."""
+        known = {key: FileFacts() for key in catalogs.load("coco").files} | dict(pinned or {})
+        catalog = catalogs.load("coco").at(base=f"http://{self.host}").model_copy(update={"files": known})
+        with Client(limits=Limits(loopback_allowed=frozenset({self.host}), attempts=2)) as client:
+            yield Upstream(catalog=catalog, client=client, origin=origin, cancel=threading.Event())
+
+    def pins(self) -> dict[str, FileFacts]:
+        """What is served now, as a catalog would pin it."""
+        return {
+            path.relative_to(self.root).as_posix(): FileFacts(
+                bytes=path.stat().st_size, sha256=sha256(path.read_bytes()).hexdigest()
+            )
+            for path in sorted(self.root.rglob("*.zip"))
+        }
+
+
+@contextlib.contextmanager
+def serving(root: Path, work: Path) -> Iterator[Site]:
+    """Serve a packed upstream."""
+    if program("nginx") is None:
+        pytest.skip("nginx is not installed")
+    with nginx(root, work) as host:
+        yield Site(root, host, work / "access.log")
+
+
+def places_in(root: Path) -> Places:
+    """The places of a project below a directory."""
+    return Places(root / "data", root / "data/cleaned_splits", root / "state")
+
+
+def land(upstream: Upstream, places: Places, *, gate: Gate = lambda *_: (), **splits: int | None) -> Version:
+    """Land COCO with these largest counts by split."""
+    return refresh(
+        COCO,
+        upstream,
+        data_dir=places.data_dir,
+        cache=places.facts,
+        default=CocoSelection(splits={"val2017": None}),
+        stated={"splits": splits} if splits else {},
+        gate=gate,
+    )
+
+
+def images_of(version: Version) -> set[str]:
+    """Paths of the selected images of a version."""
+    return {row.path for row in version.manifest.selected() if row.path.endswith(".jpg")}
+
+
+def document(path: Path) -> dict[str, list[dict[str, object]]]:
+    """A COCO file as plain objects."""
+    return json.loads(path.read_bytes())  # type: ignore[no-any-return]

@@ -1,0 +1,286 @@
+"""COCO from a real web server into a real directory: selection, adoption, drift, tampering, and who reads it after."""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pycocotools.coco
+import pytest
+from PIL import Image
+
+from maxsight_assets.defs.resources import Upstreams
+from maxsight_assets.errors import PreflightFailed, UpstreamChanged
+from maxsight_assets.inspection import RAW
+from maxsight_assets.landing.maintenance import verify
+from maxsight_assets.sources import upkeep
+from maxsight_assets.sources.verify_coco import Level, verify_coco_dataset
+from maxsight_assets_tests.invariants import assert_invariants
+from maxsight_assets_tests.project import Project
+from maxsight_assets_tests.sources.coco_upstream import (
+    ANNOTATIONS,
+    COCO,
+    REAL,
+    Site,
+    document,
+    images_of,
+    land,
+    pack,
+    pack_directory,
+    places_in,
+    serving,
+)
+from maxsight_assets_tests.verification.directories import document as sound
+from maxsight_assets_tests.verification.directories import jpeg
+
+pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="no real COCO images beside the checkout")
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real sample, packed once."""
+    root = tmp_path_factory.mktemp("packed")
+    pack_directory(REAL, root)
+    return root
+
+
+@pytest.fixture
+def site(packed: Path, tmp_path: Path) -> Iterator[Site]:
+    """A copy of the packed sample on nginx, whose archives a test may replace."""
+    root = tmp_path / "site"
+    shutil.copytree(packed, root, copy_function=os.link)
+    with serving(root, tmp_path / "nginx") as served:
+        yield served
+
+
+class NginxUpstreams(Upstreams):
+    """The embedded upstreams, but COCO from nginx."""
+
+    host: str
+    root: str
+
+    def open(self, dataset: str, **options: Any) -> AbstractContextManager[Any]:
+        if dataset != "coco":
+            return super().open(dataset, **options)
+        return Site(Path(self.root), self.host, Path()).open(origin="embedded")
+
+
+def test_real_coco_goes_through_the_graph_with_its_checks_green(project: Project, site: Site) -> None:
+    project.overrides["upstreams"] = NginxUpstreams(
+        embedded_world=str(project.places.world), host=site.host, root=str(site.root)
+    )
+
+    outcome = project.run()
+
+    assert outcome.failures == ()
+    of_coco = [told for told in outcome.checks if told.asset == "coco_raw"]
+    assert [told for told in of_coco if not told.passed] == []
+    assert [told for told in outcome.checks if not told.passed and told.severity == "error"] == []
+    assert len(list((project.places.data_dir / "coco_raw").glob("*2017/*.jpg"))) == 137
+    named = document(project.places.splits / "maxsight_train.json")["images"]
+    assert sum(str(image["file_name"]).startswith("coco_raw/train2017/") for image in named) > 50
+
+
+def test_other_readers_read_what_landed(site: Site, tmp_path: Path) -> None:
+    faster_coco_eval = pytest.importorskip("faster_coco_eval")
+    places = places_in(tmp_path)
+    with site.open() as upstream:
+        land(upstream, places)
+    root = places.data_dir / "coco_raw"
+    path = root / "annotations/instances_val2017.json"
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        readers = [pycocotools.coco.COCO(str(path)), faster_coco_eval.COCO(str(path))]
+
+    assert [(len(reader.imgs), len(reader.anns)) for reader in readers] == [(57, 517)] * 2
+    for info in readers[0].loadImgs(readers[0].getImgIds()):  # as torchvision's CocoDetection does
+        with Image.open(root / "val2017" / info["file_name"]) as image:
+            assert image.convert("RGB").size == (info["width"], info["height"])
+
+
+def test_a_larger_count_fetches_only_what_is_new_and_a_smaller_one_removes_nothing(site: Site, tmp_path: Path) -> None:
+    places = places_in(tmp_path)
+    with site.open() as upstream:
+        few = land(upstream, places, train2017=20)
+        more = land(upstream, places, train2017=40)
+        fewer = land(upstream, places, train2017=10)
+
+    assert images_of(few) < images_of(more)
+    assert (len(images_of(more)), more.tally.fetched_files) == (40, 20)
+    assert (len(images_of(fewer)), fewer.tally.fetched_files) == (10, 0)
+    assert images_of(fewer) < images_of(few)
+    assert all((places.data_dir / "coco_raw" / path).is_file() for path in images_of(more))
+    report = upkeep.prune(places.data_dir / "coco_raw", [], really=True)
+    assert len(report.files) == 30
+    assert_invariants(places.data_dir / "coco_raw")
+
+
+def test_prune_keeps_what_a_split_names(site: Site, tmp_path: Path) -> None:
+    places = places_in(tmp_path)
+    with site.open() as upstream:
+        kept = min(images_of(land(upstream, places, train2017=5)) - images_of(land(upstream, places, train2017=1)))
+    places.splits.mkdir()
+    names = [{"file_name": f"coco_raw/{kept}"}]
+    (places.splits / "maxsight_train.json").write_text(json.dumps({"images": names}), encoding="utf-8")
+
+    report = upkeep.prune(places.data_dir / "coco_raw", [places.splits], really=True)
+
+    assert len(report.files) == 3
+    assert (places.data_dir / "coco_raw" / kept).is_file()
+
+
+def test_splits_without_annotations_land_by_their_lists(site: Site, tmp_path: Path) -> None:
+    whole = sound(6)
+    listing = {name: whole[name] for name in ("info", "licenses", "images")}
+    listed = {"annotations/image_info_test2017.json": json.dumps(listing).encode()}
+    pack(site.root / "annotations/image_info_test2017.zip", listed)
+    pack(site.root / "zips/test2017.zip", {f"test2017/{n:012}.jpg": jpeg(n) for n in range(1, 7)})
+    places = places_in(tmp_path)
+
+    with site.open(origin="embedded") as upstream:
+        version = land(upstream, places, gate=RAW["coco"].gate(places), val2017=3, test2017=4)
+
+    assert {path.partition("/")[0] for path in images_of(version)} == {"val2017", "test2017"}
+    assert len(images_of(version)) == 7
+    report = verify_coco_dataset(places.data_dir / "coco_raw", level="decode")
+    assert [finding for finding in report.findings if not finding.verdict.passed] == []
+
+
+def test_coco_that_was_unzipped_years_ago_is_adopted_in_place(site: Site, tmp_path: Path) -> None:
+    places = places_in(tmp_path)
+    root = places.data_dir / "coco_raw"
+    shutil.copytree(REAL, root)
+    (root / "notes.txt").write_text("mine", encoding="utf-8")
+    gone = min((root / "val2017").iterdir())
+    gone.unlink()
+    before = {path: path.stat().st_ino for path in root.rglob("*.jpg")}
+
+    with site.open(pinned=site.pins()) as upstream:
+        version = land(upstream, places, val2017=None, train2017=None)
+
+    assert (version.tally.adopted_files, version.tally.fetched_files) == (138, 1)
+    assert site.sent() < 64_000 + 137 * 200 + gone.stat().st_size * 2
+    assert {path: path.stat().st_ino for path in before} == before
+    assert (root / "notes.txt").read_text(encoding="utf-8") == "mine"
+    assert {row.level for row in version.manifest.selected()} == {"crc32+size"}
+    assert_invariants(root, beside=())
+
+
+def test_fault_27_landing_asks_for_room_before_an_image_moves(site: Site, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    try:
+        with site.open() as upstream, pytest.raises(PreflightFailed, match=r"too little space: .* needed"):
+            land(upstream, places_in(disk))
+        assert list(disk.rglob("*.jpg")) == []
+        assert_invariants(disk / "data/coco_raw", versions={""}, settled=False)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def replaced(archive: Path, edit: Callable[[str, bytes], bytes]) -> None:
+    """Publish another edition of an archive, whole at once."""
+    with zipfile.ZipFile(archive) as packed:
+        files = {name: edit(name, packed.read(name)) for name in packed.namelist()}
+    fresh = archive.with_suffix(".new")
+    pack(fresh, files)
+    fresh.replace(archive)
+
+
+def longer(name: str, data: bytes) -> bytes:
+    return data + b" " if name.endswith("instances_val2017.json") else data
+
+
+def other_bytes(_: str, data: bytes) -> bytes:
+    return data[:-100] + bytes(100)
+
+
+@pytest.mark.parametrize(("key", "edit"), [(ANNOTATIONS, longer), ("zips/val2017.zip", other_bytes)])
+def test_fault_70_a_pinned_archive_that_changed_waits_for_a_person(
+    key: str, edit: Callable[[str, bytes], bytes], site: Site, tmp_path: Path
+) -> None:
+    places, pins = places_in(tmp_path), site.pins()
+    root = places.data_dir / "coco_raw"
+    with site.open(pinned=pins) as upstream:
+        first = land(upstream, places)
+    replaced(site.root / key, edit)
+
+    for _ in range(2):  # what the first attempt staged must not let the second one through
+        with site.open(pinned=pins) as upstream, pytest.raises(UpstreamChanged, match=f"maxsight-assets accept {key}"):
+            land(upstream, places)
+    assert_invariants(root, versions={first.manifest.data_version}, settled=False)
+
+    with site.open(pinned=pins) as upstream:
+        upkeep.accept(upstream, key, root)
+        second = land(upstream, places)
+    assert second.changed
+    assert_invariants(root, versions={second.manifest.data_version})
+
+
+Damage = Callable[[list[Path]], None]
+
+
+def truncate(images: list[Path]) -> None:
+    data = images[0].read_bytes()
+    images[0].write_bytes(data[: len(data) // 2])
+
+
+def flip(images: list[Path]) -> None:
+    data = bytearray(images[0].read_bytes())
+    data[len(data) // 2] ^= 1
+    images[0].write_bytes(data)
+
+
+def swap(images: list[Path]) -> None:
+    first, second = (image.read_bytes() for image in images[:2])
+    images[0].write_bytes(second)
+    images[1].write_bytes(first)
+
+
+@pytest.mark.parametrize(
+    ("damage", "level", "rule", "count"),
+    [
+        (lambda images: images[0].unlink(), "names", "files_complete", 1),
+        (truncate, "names", "files_complete", 1),
+        (flip, "hashes", "hashes_match", 1),
+        (swap, "hashes", "hashes_match", 2),
+    ],
+    ids=["delete", "truncate", "flip", "swap"],
+)
+def test_tampering_is_found_at_its_level_and_repair_mends_exactly_that(
+    damage: Damage, level: Level, rule: str, count: int, site: Site, tmp_path: Path
+) -> None:
+    places = places_in(tmp_path)
+    root = places.data_dir / "coco_raw"
+    with site.open() as upstream:
+        land(upstream, places)
+        damage(images := sorted((root / "val2017").iterdir()))
+        found = {finding.verdict.rule: finding.verdict for finding in verify_coco_dataset(root, level=level).findings}
+        mended = upkeep.repair(COCO, upstream, root)
+
+    assert (found[rule].passed, found[rule].offenders) == (False, count)
+    assert [root / path for path in mended] == images[:count]
+    assert dict(verify(root).wrong) == {}
+    assert_invariants(root)
+
+
+def test_a_swap_of_equal_sizes_is_not_seen_by_names_alone(site: Site, tmp_path: Path) -> None:
+    places = places_in(tmp_path)
+    root = places.data_dir / "coco_raw"
+    with site.open() as upstream:
+        land(upstream, places)
+    flip(sorted((root / "val2017").iterdir()))
+
+    verdicts = [finding.verdict for finding in verify_coco_dataset(root, level="names").findings]
+
+    assert {verdict.rule: verdict.passed for verdict in verdicts}["files_complete"]
