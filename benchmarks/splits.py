@@ -2,22 +2,19 @@
 
 Both read the same generated `instances_train2017.json` (118,287 images, 860,001 annotations with masks) and write three
 COCO files. The plain one drops boxes without area or of unknown labels and shuffles images; it looks for no copies and
-keeps no ledger. Each runs in a process of its own, so that its peak memory is its own.
+keeps no ledger. Each runs in a process of its own, so that its time, imports included, and its peak memory are its own.
 
-    python benchmarks/splits.py            # all of it: about a minute and 2 GB of disk
-    python benchmarks/splits.py --share 0.1
+    python benchmarks/splits.py            # all of it: about two minutes and 3 GB of disk
+    python benchmarks/splits.py --scale 0.1
 """
 
-import argparse
 import json
 import random
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+import measure
 import numpy as np
 import polars as pl
 
@@ -73,7 +70,7 @@ def generate(path: Path, share: float) -> None:
     ).write_parquet(path.with_suffix(".facts.parquet"))
 
 
-def ours(source: Path, out: Path) -> None:
+def ours(source: Path) -> str:
     """Split as the project does."""
     from maxsight_assets.cleaning.config import CleaningConfig
     from maxsight_assets.formats.coco import read_instances
@@ -83,8 +80,9 @@ def ours(source: Path, out: Path) -> None:
     from maxsight_assets.splitting.config import SplitConfig
     from maxsight_assets.splitting.write import write_splits
 
+    laps = [time.perf_counter()]
     tables = read_instances(source, split="train2017", image_dir="coco_raw/train2017").tables()
-    _lap("read")
+    laps.append(time.perf_counter())
     names = [f"thing {i}" for i in range(1, CATEGORIES)]  # one label is outside the space
     splits = build_splits(
         tables.images,
@@ -96,16 +94,19 @@ def ours(source: Path, out: Path) -> None:
         config=SplitConfig(),
         cleaning=CleaningConfig(),
     )
-    _lap("build")
-    write_splits(splits, out, inputs={})
-    _lap("write")
+    del tables
+    laps.append(time.perf_counter())
+    write_splits(splits, _folder(source, "ours"), inputs={})
+    laps.append(time.perf_counter())
+    steps = zip(("read", "build", "write"), np.diff(laps), strict=True)
+    return ", ".join(f"{step} {seconds:.1f} s" for step, seconds in steps)
 
 
-def plain(source: Path, out: Path) -> None:
+def plain(source: Path) -> str:
     """Split as a script of an afternoon does."""
+    out = _folder(source, "plain")
     with source.open(encoding="utf-8") as file:
         document = json.load(file)
-    _lap("read")
     of_image: dict[int, list[dict[str, object]]] = {}
     for annotation in document["annotations"]:
         _, _, w, h = annotation["bbox"]
@@ -115,7 +116,6 @@ def plain(source: Path, out: Path) -> None:
     random.Random(42).shuffle(images)
     tenth = len(images) // 10
     parts = {"test": images[:tenth], "val": images[tenth : 2 * tenth], "train": images[2 * tenth :]}
-    _lap("build")
     for split, members in parts.items():
         content = {
             "images": members,
@@ -124,7 +124,13 @@ def plain(source: Path, out: Path) -> None:
         }
         with (out / f"{split}.json").open("w", encoding="utf-8") as file:
             json.dump(content, file, indent=2)
-    _lap("write")
+    return f"{len(images):,} images"
+
+
+def _folder(source: Path, name: str) -> Path:
+    folder = source.parent / name
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def groups() -> None:
@@ -144,43 +150,20 @@ def groups() -> None:
     print(f"{FINGERPRINTS:,} fingerprints: {members.members['group'].n_unique():,} groups in {seconds:.1f} s")
 
 
-_STARTED = time.perf_counter()
-
-
-def _lap(name: str) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    wall, cpu = time.perf_counter() - _STARTED, time.process_time()
-    print(f"    {name:<6} done after {wall:6.1f} s ({cpu:.1f} s of CPU), peak {peak:.2f} GiB", flush=True)
-
-
-def _timed(name: str, source: Path, out: Path) -> float:
-    print(name)
-    started = time.perf_counter()
-    subprocess.run([sys.executable, __file__, "--only", name, "--source", source, "--out", out], check=True)
-    return time.perf_counter() - started
+WAYS = {"json and loops": plain, "maxsight_assets": ours}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--share", type=float, default=1.0, help="share of COCO's size, for a quick look")
-    parser.add_argument("--only", choices=["ours", "plain"], help=argparse.SUPPRESS)
-    parser.add_argument("--source", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.only:
-        {"ours": ours, "plain": plain}[arguments.only](arguments.source, arguments.out)
+    arguments = measure.parser(__doc__.splitlines()[0], WAYS).parse_args()
+    if arguments.way:
+        measure.run_one(WAYS[arguments.way], arguments.file)
         return
     groups()
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory) / "instances_train2017.json"
-        generate(source, arguments.share)
+        generate(source, arguments.scale)
         print(f"{source.name}: {source.stat().st_size:,} bytes")
-        seconds = {}
-        for name in ("ours", "plain"):
-            (out := Path(directory) / name).mkdir()
-            seconds[name] = _timed(name, source, out)
-        ratio = seconds["plain"] / seconds["ours"]
-        print(f"ours {seconds['ours']:.1f} s, plain {seconds['plain']:.1f} s: {ratio:.1f} times")
+        measure.compare(__file__, WAYS, source)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,12 @@ import pytest
 from pycocotools.coco import COCO
 
 from maxsight_assets.defs.runs import RunOutcome
+from maxsight_assets.errors import SettingsError
+from maxsight_assets.explain import explain
 from maxsight_assets.fates import fates
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.landing.publish import read_published
+from maxsight_assets.profiles.model import load
 from maxsight_assets_tests.project import Project, copy_world
 
 ASSETS = {"coco_raw", "openimages_subset", "bdd100k_raw", "ade20k_raw", "inference_eval_set", "cleaned_splits"}
@@ -114,6 +117,47 @@ def test_ledger_and_splits_account_for_every_record(landed: tuple[Project, RunOu
     for kind in ("image", "box"):
         dropped = ledger.filter((pl.col("kind") == kind) & (pl.col("action") == "drop")).height
         assert report["records"][kind]["in"] == report["records"][kind]["kept"] + dropped
+
+
+@pytest.mark.parametrize("wanted", ["222094", "coco/222094", "000000222094"])
+def test_an_image_is_explained_from_its_origin_to_its_boxes(wanted: str, landed: tuple[Project, RunOutcome]) -> None:
+    project, _ = landed
+
+    (story,) = explain(wanted, load("sample"), project.places)
+
+    assert story.image == "coco/222094"
+    assert story.facts["came from"].startswith("zips/train2017.zip!train2017/000000222094.jpg, verified by ")
+    assert story.facts["licence"] == "http://creativecommons.org/licenses/by/2.0/"
+    assert story.facts["group"] == "alone"
+    split, _, number = story.facts["split"].partition(", as image ")
+    images = json.loads((project.places.splits / f"maxsight_{split}.json").read_bytes())["images"]
+    assert [image["source_id"] for image in images if str(image["id"]) == number] == ["222094"]
+    assert any("box 22209401: repaired by out_of_bounds {" in text for text in story.boxes)
+    assert "box 22209402: kept as dog" in story.boxes
+    assert explain(number, load("sample"), project.places) == [story]
+
+
+def test_an_image_that_was_left_out_is_explained_with_the_picture_that_it_repeats(
+    landed: tuple[Project, RunOutcome],
+) -> None:
+    project, _ = landed
+
+    (story,) = explain("301837", load("sample"), project.places)
+
+    assert story.facts["split"] == "in none"
+    assert story.facts["group"].startswith("evaluation:coco/")
+    assert "dropped by leaks_into_evaluation" in story.facts["what became of it"]
+    assert all("dropped by image_dropped" in text for text in story.boxes)
+    watched = story.facts["group"].split()[0].removeprefix("evaluation:")
+    (seen,) = explain(watched, load("sample"), project.places)
+    assert seen.facts == {"evaluation": "in coco_val2017: kept out of training"}
+
+
+def test_an_id_that_nothing_has_cannot_be_explained(landed: tuple[Project, RunOutcome]) -> None:
+    project, _ = landed
+
+    with pytest.raises(SettingsError, match="no image"):
+        explain("no such image", load("sample"), project.places)
 
 
 def test_a_second_run_fetches_nothing_and_changes_no_byte(landed: tuple[Project, RunOutcome]) -> None:

@@ -111,9 +111,12 @@ def of_splits(made: "Made", places: "Places", profile: "Profile") -> Metadata:
             ("split", "images", "boxes", "crowds"),
             ((name, each["images"], each["boxes"], each["crowds"]) for name, each in splits.items()),
         ),
-        "boxes per class": table(
-            ("class", *splits),
-            ((label, *(each["classes"].get(label, 0) for each in splits.values())) for label in classes),
+        "images and boxes per class": table(
+            ("class", *(f"{split}: {what}" for split in splits for what in ("images", "boxes"))),
+            (
+                (label, *(each[kind].get(label, 0) for each in splits.values() for kind in ("class_images", "classes")))
+                for label in classes
+            ),
         ),
         "images per licence": table(
             ("licence", *splits),
@@ -123,6 +126,12 @@ def of_splits(made: "Made", places: "Places", profile: "Profile") -> Metadata:
         "repaired": _by_rule(report["repaired"]),
         "leaks": table(("found by", "images"), sorted(report["leaks"].items())),
         "groups": dg.MetadataValue.json(report["groups"]),
+        "images short of the asked numbers": table(("split", "images"), sorted(report["missing"].items())),
+        "classes with few boxes": table(
+            ("split", "class", "boxes"),
+            ((split, *each) for split, few in report["few_instances"].items() for each in sorted(few.items())),
+        ),
+        **({"audio": dg.MetadataValue.json(report["audio"])} if "audio" in report else {}),
         **(
             {
                 "seeded faults": table(

@@ -21,7 +21,8 @@ def report_of(splits: Splits) -> dict[str, Any]:
     """Count what is in the splits and what is not.
 
     Returns:
-        A JSON object: `splits` (per split: images, boxes, crowds, classes, sources, licences), `records` (in, kept and
+        A JSON object: `splits` (per split: images, boxes, crowds, boxes and images by class,
+        sources, licences), `records` (in, kept and
         dropped, by kind), `dropped` and `repaired` (by kind and rule), `groups`, `leaks` (by reason), `missing` (images
         short of the asked numbers), `few_instances` (classes of train with too few boxes in val or test), `turned`
         (images with an EXIF orientation, which OpenCV would turn away from their boxes), `config`, `cleaning`.
@@ -36,6 +37,7 @@ def report_of(splits: Splits) -> dict[str, Any]:
             "boxes": boxes[name].height,
             "crowds": int(boxes[name]["crowd"].sum()),
             "classes": classes[name],
+            "class_images": counts(boxes[name].unique(["image", "label"])["label"]),
             "sources": counts(images["source"]),
             "licences": counts(images["license"].fill_null("unknown")),
         }
