@@ -17,8 +17,12 @@ help: ## Say what there is
 run: $(READY) $(DAGSTER_HOME)/dagster.yaml ## Materialize the whole graph from the embedded upstream
 	@$(BIN)/maxsight-assets materialize
 
-ui: $(READY) $(DAGSTER_HOME)/dagster.yaml ## Open Dagster on 127.0.0.1 (PORT=3000, READ_ONLY=1 for look-only)
-	@$(BIN)/maxsight-assets ui --port $(PORT) $(if $(READ_ONLY),--read-only)
+ui: $(READY) $(DAGSTER_HOME)/dagster.yaml ## Open Dagster on 127.0.0.1 (PORT=3000, READ_ONLY=1 to look only)
+ifdef READ_ONLY
+	@$(BIN)/dagster-webserver --read-only -h 127.0.0.1 -p $(PORT) -w workspace.yaml
+else
+	@$(BIN)/dagster dev -h 127.0.0.1 -p $(PORT) -w workspace.yaml
+endif
 
 test: $(READY_DEV) ## Tests that take less than ten minutes
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

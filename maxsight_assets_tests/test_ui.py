@@ -69,12 +69,17 @@ def dagster_dev(home: Path, data: Path) -> Iterator[str]:
         wait_for(lambda: answers(url), 90, home / "dev.log")
         yield url
     finally:
-        os.killpg(server.pid, signal.SIGINT)
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait(10)
+        end(server)
+
+
+def end(server: "subprocess.Popen[bytes]") -> None:
+    """End a process group that this test started, by asking first."""
+    os.killpg(server.pid, signal.SIGINT)
+    try:
+        server.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait(10)
 
 
 def answers(url: str) -> bool:
