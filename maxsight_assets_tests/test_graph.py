@@ -218,9 +218,50 @@ def test_a_smaller_selection_leaves_landed_images_in_place(project: Project) -> 
     assert sum(row.kept for row in manifest.rows.values()) in range(9, 11)
 
 
+def test_a_rerun_mends_a_damaged_file_and_fetches_just_that(project: Project) -> None:
+    project.run("coco_raw")
+    victim = min((project.places.data_dir / "coco_raw/val2017").glob("*.jpg"))
+    whole = victim.read_bytes()
+    victim.unlink()
+    victim.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+
+    assert project.run("coco_raw").success
+
+    event = project.instance.get_latest_materialization_event(dg.AssetKey("coco_raw"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.metadata["fetched files"].value == 1
+    assert victim.read_bytes() == whole
+
+
 def test_a_selection_that_does_not_fit_is_one_clear_line_and_not_retried(project: Project) -> None:
     outcome = project.run("coco_raw", coco_raw={"splits": {"val2025": 5}})
 
     assert not outcome.success
     assert len(outcome.failures) == 1
     assert "SettingsError: run config, splits" in outcome.failures[0]
+
+
+@pytest.mark.slow
+def test_what_a_person_states_of_the_splits_is_done_stored_and_kept(project: Project) -> None:
+    stated = {
+        "label_space": "coco80",
+        "detector_lists": True,
+        "splitting": {"strategy": "stratified", "sizes": {"train": 40, "val": 10.0, "test": 10.0}},
+        "cleaning": {"licences": ["commercial"]},
+    }
+    assert project.run().success
+
+    first = project.run("cleaned_splits", cleaned_splits=stated)
+    again = project.run("cleaned_splits")
+
+    assert first.success, first.failures
+    assert again.materialized == first.materialized
+    manifest = read_published(project.places.splits)
+    assert manifest is not None
+    assert json.dumps(manifest.info.selection["splitting"]["sizes"]) == '{"train": 40, "val": 10, "test": 10}'
+    document = json.loads((project.places.splits / "maxsight_train.json").read_bytes())
+    assert len(document["images"]) == 40
+    assert [each["name"] for each in document["categories"]] == list(load_space("coco80").names)
+    assert not [each for each in document["licenses"] if "-nc" in each["url"]]
+    assert len(json.loads((project.places.splits / "detector_list_val.json").read_bytes())) == 10

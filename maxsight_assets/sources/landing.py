@@ -17,7 +17,7 @@ from maxsight_assets.landing.client import Client
 from maxsight_assets.landing.disk import in_threads, sha256_of
 from maxsight_assets.landing.expected import Expected
 from maxsight_assets.landing.maintenance import as_accepted
-from maxsight_assets.landing.manifest import FileRow, Manifest
+from maxsight_assets.landing.manifest import FileRow, Manifest, problems
 from maxsight_assets.landing.model import Level, RemoteFile
 from maxsight_assets.landing.preflight import preflight
 from maxsight_assets.landing.publish import Stage
@@ -87,12 +87,15 @@ class Tally:
 
 
 def is_current(present: Manifest | None, root: Path, *, selection: Selection, inputs: Mapping[str, str]) -> bool:
-    """Whether what is published was made from these very upstream files for this selection, and is still all there."""
+    """Whether what is published was made from these very upstream files for this selection, and has its bytes still.
+
+    Every byte is read (about a second a gigabyte), so that a rerun mends what was damaged on the disk, too.
+    """
     return (
         present is not None
         and dict(present.info.inputs) == dict(inputs)
         and present.info.selection == selection.model_dump(mode="json")
-        and all(_has_size(root / row.path, row.bytes) for row in present.selected())
+        and not problems(root, present.selected())
     )
 
 
@@ -283,10 +286,3 @@ def measure_images(stage: Stage, rows: Iterable[FileRow], *, cache: Path) -> Non
 def now() -> str:
     """This moment, UTC, to the second: when a file was verified."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _has_size(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except OSError:
-        return False
