@@ -39,13 +39,14 @@ def assign(images: pl.DataFrame, boxes: pl.DataFrame, config: SplitConfig) -> pl
     Raises:
         SettingsError: The strategy is `official`, and a publisher's split is none of train, val and test.
     """
-    groups = images.group_by("group").agg(size=pl.len(), published=pl.col("split").unique().sort()).sort("group")
+    groups = images.group_by("group").agg(size=pl.len()).sort("group")
     draws = [_draw(name, config.seed) for name in groups["group"]]
     if config.strategy == "stratified":
         return stratify(groups.select("group", "size", draw=pl.Series(draws)), _labels(images, boxes), config.sizes)
     if config.strategy == "official":
+        published = images.group_by("group").agg(pl.col("split").unique().sort()).sort("group")["split"]
         choices: list[tuple[Split, ...]] = [
-            (_most_held_out(names, config.official_val),) for names in groups["published"].to_list()
+            (_most_held_out(names, config.official_val),) for names in published.to_list()
         ]
     elif config.sizes.are_counts:
         choices = [HELD_OUT] * groups.height

@@ -4,6 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from maxsight_assets import settings
+from maxsight_assets.defs.resources import storage_of
 from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.splitting import audio
 from maxsight_assets.splitting.audio import pair
@@ -110,3 +112,10 @@ def test_records_name_their_audio_file(tmp_path: Path) -> None:
     loaded, _ = load_split("train", tmp_path / "out")
     assert loaded.set_index("source_id")["audio_path"].dropna().to_dict() == {"1": "1.wav"}
     assert report["audio"] == {"paired": 1, "unpaired_images": ("coco/2",), "unpaired_files": (), "unreadable": {}}
+
+
+def test_the_variable_reaches_the_places_that_an_asset_works_with(tmp_path: Path) -> None:
+    variables = {"DATA_DIR": str(tmp_path), "AUDIO_DIR": str(tmp_path / "audio")}
+
+    assert storage_of(settings.load(variables)).places.audio == tmp_path / "audio"
+    assert storage_of(settings.load({"DATA_DIR": str(tmp_path)})).places.audio is None
