@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.formats import openimages as formats
+from maxsight_assets.labels import mapping
+from maxsight_assets.profiles import model as profiles
 from maxsight_assets.profiles.model import OpenImagesSelection
 from maxsight_assets.sources import openimages_choice
 from maxsight_assets.sources.openimages_choice import Choice, Tables, choose, order, take, wanted_mids
@@ -97,6 +99,13 @@ def test_classes_are_named_by_name_or_mid_with_what_is_below_them_or_without() -
     assert mids() == mids(classes=[]) == {"/m/1", "/m/2", "/m/4"}
     with pytest.raises(SettingsError, match="run config, classes: Open Images has no boxes of Mouse trap, Zebra;"):
         mids(classes=["Zebra", "Door", "Mouse trap"])
+
+
+@pytest.mark.parametrize("profile", ["sample", "starter", "full"])
+def test_profiles_ask_for_classes_that_open_images_has(profile: str) -> None:
+    selection = profiles.load(profile).openimages
+    assert selection is not None
+    assert {row.label for row in mapping.rows("openimages")} >= set(selection.classes or ())
 
 
 BOXES = """ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside
