@@ -4,6 +4,8 @@ After Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Da
 boxes in place of mere presence, whole groups in place of single images, and limits on the numbers of images.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -36,10 +38,8 @@ def stratify(groups: pl.DataFrame, labels: pl.DataFrame, sizes: Sizes) -> pl.Dat
     )
     members = order["size"].to_numpy()
     shares, room = _targets(sizes, int(members.sum()))
-    table = _Table(members, shares=shares, room=room, classes=len(names))
-    for place, codes, boxes in held.iter_rows():
-        table.hold(place, np.array(codes, dtype=np.intp), np.array(boxes))
-    chosen = table.divide()
+    on_it = {place: (np.array(codes, dtype=np.intp), np.array(boxes)) for place, codes, boxes in held.iter_rows()}
+    chosen = _Table(members, on_it, shares=shares, room=room, classes=len(names)).divide()
     subset = pl.Series([SPLITS[split] if split < len(SPLITS) else None for split in chosen], dtype=pl.String)
     return order.select("group", subset=subset).sort("group")
 
@@ -59,27 +59,31 @@ class _Table:
     """What is still wanted in each split while groups are given out; rows are train, val, test and none."""
 
     def __init__(
-        self, members: NDArray[np.int64], *, shares: NDArray[np.float64], room: NDArray[np.int64], classes: int
+        self,
+        members: NDArray[np.int64],
+        held: Mapping[int, tuple[NDArray[np.intp], NDArray[np.float64]]],
+        *,
+        shares: NDArray[np.float64],
+        room: NDArray[np.int64],
+        classes: int,
     ) -> None:
+        """Take all groups in their order: how many images each has, and which classes with how many boxes of each."""
         self._members = members
-        self._room = room
+        self._held = held
         self._shares = shares
+        self._room = room
         self._images = shares * members.sum()
-        self._held: dict[int, tuple[NDArray[np.intp], NDArray[np.float64]]] = {}
-        self._places: list[list[int]] = [[] for _ in range(classes)]
-        self._left = np.zeros(classes)
         self._chosen = np.full(members.size, -1, dtype=np.int64)
-
-    def hold(self, place: int, codes: NDArray[np.intp], boxes: NDArray[np.float64]) -> None:
-        """Say which classes a group holds, and how many boxes of each; groups come in their order."""
-        self._held[place] = codes, boxes
-        self._left[codes] += boxes
-        for code in codes.tolist():
-            self._places[code].append(place)
+        self._left = np.zeros(classes)
+        self._places: list[list[int]] = [[] for _ in range(classes)]
+        for place, (codes, boxes) in held.items():
+            self._left[codes] += boxes
+            for code in codes.tolist():
+                self._places[code].append(place)
+        self._wanted = shares[:, None] * self._left
 
     def divide(self) -> list[int]:
         """The split of each group."""
-        self._wanted = self._shares[:, None] * self._left
         for _ in range(self._left.size):
             code = int(np.argmin(np.where(self._left > 0, self._left, np.inf)))
             for place in self._places[code]:
