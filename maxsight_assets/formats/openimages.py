@@ -135,20 +135,21 @@ def class_images(
         annotators: Values of the column `Source` that a box must have one of to count; any where empty.
 
     Returns:
-        Columns `image_id` and `mid`, each pair once, in order.
+        Columns `image_id` (text) and `mid` (an enumeration of what is wanted), each pair once, in order.
 
     Raises:
         FormatError: The header lacks columns; the text names them.
     """
 
     def query(rows: pl.LazyFrame) -> pl.LazyFrame:
-        chosen = rows.filter(pl.col("mid").is_in(list(wanted)), pl.col("reason").is_null())
+        chosen = rows.filter(pl.col("mid").is_in(mids), pl.col("reason").is_null())
         for flag, value in flags.items():
             chosen = chosen.filter(pl.col(flag) == int(value))
         if annotators:
             chosen = chosen.filter(pl.col("annotator").is_in(list(annotators)))
-        return chosen.select("image_id", "mid").unique()
+        return chosen.select("image_id", pl.col("mid").cast(pl.Enum(mids))).unique()
 
+    mids = sorted(wanted)
     return collect_boxes(path, query).sort("image_id", "mid")
 
 

@@ -138,19 +138,20 @@ def order(pairs: pl.DataFrame, *, seed: int) -> pl.DataFrame:
     Returns:
         Columns `image_id`, `turn` (from 0), sorted.
     """
-    ids = pairs["image_id"].unique().sort()
-    ranks = pl.DataFrame({"image_id": ids, "rank": [rank(image_id, seed)[0] for image_id in ids]})
-    return (
-        pairs.join(ranks, on="image_id")
-        .sort("mid", "rank", "image_id")
-        .with_columns(
-            turn=pl.int_range(pl.len(), dtype=pl.Int64).over("mid"),
-            rarity=pl.struct(pl.len().over("mid"), "mid").rank("dense"),
-        )
-        .sort("turn", "rarity")
-        .unique("image_id", keep="first", maintain_order=True)
-        .select("image_id", "turn")
+    ids = sorted(pairs["image_id"].unique(), key=lambda image_id: rank(image_id, seed))
+    in_order = pl.Series(ids, dtype=pl.String)
+    numbers = pairs.select(  # a class and an image as a number each: a tenth of the memory
+        "mid", image=pl.col("image_id").cast(pl.Enum(in_order)).to_physical()
     )
+    rarity = numbers.group_by("mid").len().sort("len", "mid").with_row_index("rarity").drop("len")
+    turns = (
+        numbers.sort("mid", "image")
+        .with_columns(turn=pl.int_range(pl.len(), dtype=pl.Int64).over("mid"))
+        .join(rarity, on="mid", maintain_order="none")
+        .sort("turn", "rarity")
+        .unique("image", keep="first", maintain_order=True)
+    )
+    return pl.DataFrame({"image_id": in_order.gather(turns["image"]), "turn": turns["turn"]})
 
 
 def take(orders: Mapping[str, pl.DataFrame], selection: OpenImagesSelection) -> dict[str, list[str]]:
