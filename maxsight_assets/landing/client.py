@@ -6,9 +6,10 @@ All traffic of a run goes through one `Client`, so that its limits, credentials 
 import contextlib
 import logging
 import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -144,7 +145,7 @@ class Client:
             dest,
             limits=self.limits,
             cancel=self._cancel,
-            progress=self._progress,
+            progress=self._progress if durable else None,  # of many, the whole is what counts
             durable=durable,
             abort=abort,
             plain=self._is_plain(file),
@@ -195,7 +196,8 @@ class Client:
         Files are renamed into place when whole but not synced one by one: sync the tree once, before it is relied on.
 
         Args:
-            files: Objects and the paths to write; read as connections get free.
+            files: Objects and the paths to write; read as connections get free. Of a list, progress says how many
+                files and, where it is known, how many bytes there will be.
             connections: Most connections at a time.
 
         Yields:
@@ -209,16 +211,22 @@ class Client:
         abort = threading.Event()
         todo = iter(files)
         begun: dict[Future[Landed | Missing], RemoteFile] = {}
+        done: SimpleQueue[Future[Landed | Missing]] = SimpleQueue()  # futures.wait would look at all of them each time
+        arrived = self.meter(*_named(files))
         pool = ThreadPoolExecutor(connections, thread_name_prefix="landing-many")
         try:
             while True:
                 while len(begun) < 2 * connections and (pair := next(todo, None)) is not None:
-                    begun[pool.submit(self._one_of_many, *pair, throttle, abort)] = pair[0]
+                    future = pool.submit(self._one_of_many, *pair, throttle, abort)
+                    begun[future] = pair[0]
+                    future.add_done_callback(done.put)
                 if not begun:
                     return
-                done, _ = wait(begun, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield begun.pop(future), future.result()
+                future = done.get()
+                file, result = begun.pop(future), future.result()
+                if isinstance(result, Landed):
+                    arrived.add(result.bytes)
+                yield file, result
         finally:
             abort.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -288,3 +296,11 @@ class Client:
             error.__context__ = None
             error.__suppress_context__ = True
             raise
+
+
+def _named(files: Iterable[tuple[RemoteFile, Path]]) -> tuple[str, int | None]:
+    """How progress calls many files, and how many bytes they have as far as that is known before they come."""
+    if not isinstance(files, Sequence):
+        return "files", None
+    sizes = [file.bytes for file, _ in files if file.bytes is not None]
+    return f"{len(files):,} files", sum(sizes) if len(sizes) == len(files) else None

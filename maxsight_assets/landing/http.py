@@ -140,15 +140,14 @@ class Http:
         self._watch = watch
         self._connections = connections
         self._certificates = os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
-        self._pools: dict[str | None, urllib3.PoolManager] = {}
-        self._proxies: dict[str, str | None] = {}
+        self._pools: dict[str, urllib3.HTTPConnectionPool | urllib3.ProxyManager] = {}
         self._lock = threading.Lock()
         self._final: dict[str, str] = {}
 
     def close(self) -> None:
         """Close idle connections."""
         for pool in self._pools.values():
-            pool.clear()
+            pool.clear() if isinstance(pool, urllib3.ProxyManager) else pool.close()
 
     def open(self, address: Address, ask: Ask, *, method: str = "GET", shortcut: bool = False) -> HttpReply:
         """Ask for an object and judge the answer's header.
@@ -213,10 +212,18 @@ class Http:
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], exchange: Exchange) -> urllib3.BaseHTTPResponse:
         timeout = urllib3.Timeout(connect=self._limits.connect_timeout_s, read=self._limits.header_timeout_s)
+        pool, target = self._pool(url)
         try:
             with self._watch.sending(exchange):
-                return self._pool(url).urlopen(
-                    method, url, headers=headers, timeout=timeout, retries=False, redirect=False, preload_content=False
+                return pool.urlopen(
+                    method,
+                    target,
+                    headers=headers,
+                    timeout=timeout,
+                    retries=False,
+                    redirect=False,
+                    assert_same_host=False,
+                    preload_content=False,
                 )
         except urllib3.exceptions.SSLError as error:
             if exchange.verdict:
@@ -227,23 +234,31 @@ class Http:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _ended(exchange, error) from None
 
-    def _pool(self, url: str) -> urllib3.PoolManager:
-        """Connections by way of the proxy that the environment names for the host, if any."""
-        origin = _origin(url)
-        with self._lock:
-            if origin not in self._proxies:
-                self._proxies[origin] = select_proxy(url, get_environ_proxies(url))
-            proxy = self._proxies[origin]
-            if proxy not in self._pools:
-                self._pools[proxy] = self._new_pool(proxy)
-            return self._pools[proxy]
+    def _pool(self, url: str) -> tuple[urllib3.HTTPConnectionPool | urllib3.ProxyManager, str]:
+        """The connections that lead to an address, and what to ask them for.
 
-    def _new_pool(self, proxy: str | None) -> urllib3.PoolManager:
-        settings: Any = {"num_pools": 16, "maxsize": self._connections, "ca_certs": self._certificates}
+        By way of the proxy that the environment names for the host, if any.
+        """
+        origin, parts = _origin(url), urlsplit(url)
+        with self._lock:
+            if origin not in self._pools:
+                self._pools[origin] = self._new_pool(url)
+            pool = self._pools[origin]
+        if isinstance(pool, urllib3.ProxyManager):
+            return pool, url
+        return pool, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    def _new_pool(self, url: str) -> urllib3.HTTPConnectionPool | urllib3.ProxyManager:
+        parts = urlsplit(url)
+        settings: Any = {"maxsize": self._connections}
+        tls: Any = {"ca_certs": self._certificates, "cert_reqs": "CERT_REQUIRED"}
+        proxy = select_proxy(url, get_environ_proxies(url))
         if proxy:
-            return urllib3.ProxyManager(proxy, **settings)
-        pool = urllib3.PoolManager(**settings)
-        pool.pool_classes_by_scheme = _guarded_pools(self._guard, self._watch)
+            return urllib3.ProxyManager(proxy, **settings, **tls)
+        kind = _guarded_pools(self._guard, self._watch)[parts.scheme]
+        pool: urllib3.HTTPConnectionPool = kind(
+            parts.hostname, parts.port, **settings, **(tls if parts.scheme == "https" else {})
+        )
         return pool
 
     def _judge(

@@ -588,3 +588,14 @@ def test_leaving_many_downloads_early_ends_what_is_under_way(liar: LyingServer, 
             break
     assert time.monotonic() - began < 5
     assert (tmp_path / "0").exists()
+
+
+def test_progress_of_many_says_how_many_files_and_bytes(liar: LyingServer, tmp_path: Path) -> None:
+    heard: list[tuple[str, int, int | None]] = []
+    wanted = [(pinned(liar.publish(f"{n}", DATA), DATA), tmp_path / f"{n}") for n in range(3)]
+    wanted.append((RemoteFile("gone", liar.url("gone"), bytes=5), tmp_path / "gone"))
+    with quick_client(liar.host, progress=lambda *said: heard.append(said)) as client:
+        list(client.download_many(wanted))
+        list(client.download_many(iter(wanted[:1])))
+    assert {(label, total) for label, _, total in heard} == {("4 files", 3 * len(DATA) + 5), ("files", None)}
+    assert heard[-1] == ("files", len(DATA), None)
