@@ -241,3 +241,17 @@ def test_reader_never_sees_a_directory_without_a_version(tmp_path: Path, victims
         looks += 1
     assert victims.wait(tmp_path / "report").error == ""
     assert looks > 0
+
+
+def test_fault_36_directory_landed_locally_and_copied_to_a_drive_is_whole_there(
+    tmp_path: Path, other_disk: Path
+) -> None:
+    published = land(tmp_path / "local/world", OLD)
+    copied = other_disk / "world"
+    shutil.copytree(tmp_path / "local/world", copied)
+
+    assert not verify(copied).wrong
+    fetched: list[str] = []
+    assert land(copied, OLD, fetched=fetched).data_version == published.data_version
+    assert fetched == []
+    assert_invariants(copied, versions={published.data_version})

@@ -312,3 +312,33 @@ def test_fast_way_leaves_what_is_irregular_to_the_careful_one() -> None:
             liar.publish(f"open-images/{number}", DATA, fault, fault)
             assert buckets.get(RemoteFile("a", f"s3://open-images/{number}"), most=1 << 20) is None
         assert buckets.get(RemoteFile("a", "s3://open-images/a//b"), most=1 << 20) is None
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"v1"'])
+def test_fault_12_s3_object_without_a_strong_etag_resumes_only_if_a_hash_is_known(
+    tmp_path: Path, etag: str | None
+) -> None:
+    with LyingServer() as liar, quick_client(credentials=signed(f"http://{liar.host}")) as client:
+        for file in (RemoteFile("a", "s3://open-images/a"), pinned("s3://open-images/a", DATA)):
+            liar.publish("open-images/a", DATA, cut(300_000), etag=etag)
+            client.download(file, tmp_path / "got")
+            assert (tmp_path / "got").read_bytes() == DATA
+        assert [request.range for request in liar.requests] == [None, None, None, "bytes=300000-"]
+        assert not [request for request in liar.requests if "if-match" in request.headers]
+
+
+def test_multipart_etag_of_s3_is_not_taken_for_an_md5(endpoint: str, tmp_path: Path) -> None:
+    store, bucket, key = s3_client(endpoint, KEYS), "open-images", "parts.bin"
+    upload = store.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+    part = store.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=DATA)
+    store.complete_multipart_upload(
+        Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
+    )
+    file = RemoteFile("parts.bin", "s3://open-images/parts.bin")
+    with quick_client(credentials=signed(endpoint)) as client:
+        alone = client.download(file, tmp_path / "alone")
+        [(_, among)] = client.download_many([(file, tmp_path / "among")])
+    assert isinstance(among, Landed)
+    for landed in (alone, among):
+        assert "-1" in (landed.probe.etag or "")
+        assert (landed.level, landed.sha256) == ("size", sha256(DATA))
