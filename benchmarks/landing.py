@@ -6,6 +6,8 @@ memory and peak disk (files of the working directory) are measured from outside 
 
 import argparse
 import contextlib
+import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -29,6 +31,7 @@ SMALL_FILES = 2_000
 CONNECTIONS = 32
 CHOSEN = 500
 BUCKET = "benchmark"
+S3_TOOLS = ("boto3", "requests-s3", "s5cmd")
 KEYS = ("benchmark", "benchmark-secret")
 
 
@@ -92,10 +95,11 @@ def ours(way: str, *arguments: object) -> list[str]:
     return [sys.executable, str(Path(__file__).resolve()), "--way", way, *map(str, arguments)]
 
 
-def zip_ways(url: str) -> dict[str, list[str]]:
+def zip_ways(url: str, sha256: str) -> dict[str, list[str]]:
     fetch = f"curl -sfo a.zip {url}"
     inflate = f"{sys.executable} -c 'import zipfile; zipfile.ZipFile(\"a.zip\").extractall()'"
-    ways = {"landing": ours("zip", url), "curl + zipfile": ["sh", "-c", f"{fetch} && {inflate} && sync -f ."]}
+    ways = {"landing": ours("zip", url), "landing, pinned": ours("pinned", url, sha256)}
+    ways |= {"curl + zipfile": ["sh", "-c", f"{fetch} && {inflate} && sync -f ."]}
     if shutil.which("unzip"):
         ways["curl + unzip"] = ["sh", "-c", f"{fetch} && unzip -q a.zip && sync -f ."]
     return ways
@@ -117,7 +121,7 @@ def land_zip(url: str, chosen: int | None, sha256: str | None = None) -> None:
     subprocess.run(["sync", "-f", "."], check=True)
 
 
-def land_many(base: str, count: int) -> None:
+def land_many(base: str, count: str) -> None:
     """Ours: many small objects."""
     from pydantic import SecretStr
 
@@ -138,32 +142,55 @@ def land_many(base: str, count: int) -> None:
     subprocess.run(["sync", "-f", "."], check=True)
 
 
-def names_of(count: int) -> list[str]:
-    return [f"{number:012d}.jpg" for number in range(count)]
+def names_of(count: str) -> list[str]:
+    return [f"{number:012d}.jpg" for number in range(int(count))]
 
 
-def requests_many(base: str, count: int) -> None:
+def requests_many(base: str, count: str) -> None:
     """The usual way: a thread pool over one requests session."""
+    requests_each({name: f"{base}/{name}" for name in names_of(count)})
+
+
+def requests_each(urls: dict[str, str]) -> None:
     import requests
 
     session = requests.Session()
     session.mount("http://", requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=CONNECTIONS))
 
     def fetch(name: str) -> None:
-        answer = session.get(f"{base}/{name}", timeout=60)
+        answer = session.get(urls[name], timeout=60)
         answer.raise_for_status()
         Path(name).write_bytes(answer.content)
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        list(pool.map(fetch, names_of(count)))
+        list(pool.map(fetch, urls))
     subprocess.run(["sync", "-f", "."], check=True)
 
 
-def boto_many(base: str, count: int) -> None:
+def requests_s3_many(base: str, count: str) -> None:
+    """The same over addresses that boto3 has signed."""
+    client = s3_client(f"http://{base.split('/')[2]}")
+    requests_each({name: signed(client, name) for name in names_of(count)})
+
+
+def signed(client: Any, name: str) -> str:
+    return str(client.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": name}))
+
+
+def boto_many(base: str, count: str) -> None:
     """The usual way for S3: boto3's download_file in a thread pool."""
     client = s3_client(f"http://{base.split('/')[2]}")
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         list(pool.map(lambda name: client.download_file(BUCKET, name, name), names_of(count)))
+    subprocess.run(["sync", "-f", "."], check=True)
+
+
+def s5cmd_many(base: str, _: str) -> None:
+    """The fastest tool for S3, where it is installed."""
+    keys = {"AWS_ACCESS_KEY_ID": KEYS[0], "AWS_SECRET_ACCESS_KEY": KEYS[1], "AWS_REGION": "us-east-1"}
+    host = base.split("/")[2]
+    command = ["s5cmd", "--endpoint-url", f"http://{host}", "--numworkers", str(CONNECTIONS), "cp", f"s3://{BUCKET}/*"]
+    subprocess.run([*command, "."], check=True, env={**os.environ, **keys}, stdout=subprocess.DEVNULL)
     subprocess.run(["sync", "-f", "."], check=True)
 
 
@@ -181,12 +208,15 @@ def s3_client(endpoint: str) -> Any:
     )
 
 
-WAYS: dict[str, Callable[[str, int], None]] = {
+WAYS: dict[str, Callable[[str, str], None]] = {
     "zip": lambda url, _: land_zip(url, None),
-    "chosen": land_zip,
+    "pinned": lambda url, sha256: land_zip(url, None, sha256),
+    "chosen": lambda url, count: land_zip(url, int(count)),
     "many": land_many,
     "requests": requests_many,
     "boto3": boto_many,
+    "requests-s3": requests_s3_many,
+    "s5cmd": s5cmd_many,
 }
 
 
@@ -201,10 +231,14 @@ def line(host: str, delay_ms: int) -> Iterator[str]:
 
 
 def whole_zip(work: Path, rounds: int) -> None:
+    with (work / "up" / "val2017.zip").open("rb") as archive:
+        sha256 = hashlib.file_digest(archive, "sha256").hexdigest()
     for label, rate in (("40 MB/s a connection", "40m"), ("no limit", "0")):
         with servers.nginx(work / "up", work / "nginx", limit_rate=rate) as host:
-            best = table(f"a zip of 5,000 JPEGs, {label}", zip_ways(f"http://{host}/val2017.zip"), work / "out", rounds)
-        others = min(took.seconds for name, took in best.items() if name != "landing")
+            best = table(
+                f"a zip of 5,000 JPEGs, {label}", zip_ways(f"http://{host}/val2017.zip", sha256), work / "out", rounds
+            )
+        others = min(took.seconds for name, took in best.items() if not name.startswith("landing"))
         print(f"landing is {others / best['landing'].seconds:.2f} times as fast as the best of the others")
 
 
@@ -230,6 +264,7 @@ def many_files(work: Path, rounds: int) -> None:
     if not servers.program("weed"):
         print("\nSeaweedFS is not installed: no S3")
         return
+    shutil.rmtree(work / "weed", ignore_errors=True)
     with servers.seaweed(work / "weed", keys=KEYS) as endpoint:
         client = s3_client(endpoint)
         client.create_bucket(Bucket=BUCKET)
@@ -238,7 +273,10 @@ def many_files(work: Path, rounds: int) -> None:
         for delay_ms in (0, 30):
             with line(endpoint.removeprefix("http://"), delay_ms) as host:
                 base = f"http://{host}"
-                ways = {"landing": ours("many", f"{base}/#s3", SMALL_FILES), "boto3": ours("boto3", base, SMALL_FILES)}
+                ways = {"landing": ours("many", f"{base}/#s3", SMALL_FILES)}
+                ways |= {
+                    name: ours(name, base, SMALL_FILES) for name in S3_TOOLS if name != "s5cmd" or shutil.which(name)
+                }
                 table(f"{SMALL_FILES:,} small objects on S3, {delay_ms} ms delay", ways, work / "out", rounds)
 
 
@@ -251,8 +289,8 @@ def main() -> None:
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.way:
-        url, count = (*arguments.what, 0)[:2]
-        WAYS[arguments.way](url, int(count))
+        url, more = (*arguments.what, "")[:2]
+        WAYS[arguments.way](url, more)
         return
     with tempfile.TemporaryDirectory() as temporary:
         work = (arguments.work or Path(temporary)).resolve()
