@@ -34,8 +34,9 @@ class Archive(Protocol):
         """Write members to paths.
 
         Args:
-            wanted: Member name to the path that it is written to; parents are made. Files get their name when whole.
-            on_member: Hears of each member that is whole: size and CRC-32 checked, sha256 computed.
+            wanted: Member name to the path that it is written to; parents are made.
+            on_member: Hears of each member that is whole: size and CRC-32 checked, sha256 computed. After a kill, only
+                what it heard of may be used: the last files may be there in part.
 
         Raises:
             KeyError: A name that the archive does not hold.

@@ -214,7 +214,8 @@ def unpacked(entry: Entry, packed: Iterable[bytes | memoryview], budget: Budget,
     for data in packed:
         consumed += len(data)
         rest: bytes | memoryview = data
-        while rest or not produced:
+        more = True
+        while more:
             try:
                 piece = stream.decompress(rest, PIECE_BYTES)
             except zlib.error as error:
@@ -226,8 +227,7 @@ def unpacked(entry: Entry, packed: Iterable[bytes | memoryview], budget: Budget,
                 raise UnsafeArchive(f"{name}: {entry.member.name[:200]!r} is longer than it states; taken for a bomb")
             yield piece
             rest = stream.unconsumed_tail
-            if not piece:
-                break
+            more = bool(piece) and (bool(rest) or len(piece) == PIECE_BYTES)  # a full piece may leave some inside zlib
     if not stream.eof:
         raise VerificationFailed(f"{name}: {entry.member.name}: its data end too early; the zip is damaged")
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from maxsight_assets.errors import LandingError, TransientError, UnsafeArchive, UpstreamChanged, VerificationFailed
+from maxsight_assets.landing import zips
 from maxsight_assets.landing.archive import Archive, Member, open_archive, open_local
 from maxsight_assets.landing.model import RemoteFile
 from maxsight_assets.landing.options import Limits
@@ -422,3 +423,14 @@ def test_unpacked_members_match_zlib(tmp_path: Path) -> None:
         assert {name: member.crc32 for name, member in archive.members.items()} == {
             name: zlib.crc32(data) for name, data in FILES.items()
         }
+
+
+def test_member_whose_last_bytes_wait_inside_the_inflater_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zips, "PIECE_BYTES", 20)  # zlib has taken all input of these when it has given 20 bytes
+    names = {f"{count}.bin": bytes(count) for count in range(19, 30)}
+    (tmp_path / "a.zip").write_bytes(zip_of(names))
+    with open_local(tmp_path / "a.zip") as opened:
+        opened.extract({name: tmp_path / name for name in names}, lambda *_: None)
+    assert {name: (tmp_path / name).read_bytes() for name in names} == names
