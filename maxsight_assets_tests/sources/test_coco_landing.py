@@ -12,12 +12,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pycocotools.coco
 import pytest
 from PIL import Image
 
 from maxsight_assets.defs.resources import Upstreams
 from maxsight_assets.errors import PreflightFailed, UpstreamChanged
+from maxsight_assets.formats.coco import read_instances
 from maxsight_assets.inspection import RAW
 from maxsight_assets.landing.maintenance import verify
 from maxsight_assets.sources import upkeep
@@ -103,6 +105,22 @@ def test_other_readers_read_what_landed(site: Site, tmp_path: Path) -> None:
     for info in readers[0].loadImgs(readers[0].getImgIds()):  # as torchvision's CocoDetection does
         with Image.open(root / "val2017" / info["file_name"]) as image:
             assert image.convert("RGB").size == (info["width"], info["height"])
+
+
+def test_tables_of_a_selection_are_those_of_the_files_with_their_masks(site: Site, tmp_path: Path) -> None:
+    places = places_in(tmp_path)
+    root = places.data_dir / "coco_raw"
+    with site.open() as upstream:
+        version = land(upstream, places, val2017=30)
+    whole = read_instances(root / "annotations/instances_val2017.json", split="val2017", image_dir="coco_raw/val2017")
+
+    selected = COCO.tables(root, version.manifest)
+
+    assert selected.images.height == 30
+    ids = selected.images["image_id"].implode()
+    expected = whole.tables().boxes.filter(pl.col("image_id").is_in(ids))
+    assert selected.boxes.equals(expected)
+    assert expected["segmentation"].null_count() == 0
 
 
 def test_a_larger_count_fetches_only_what_is_new_and_a_smaller_one_removes_nothing(site: Site, tmp_path: Path) -> None:
