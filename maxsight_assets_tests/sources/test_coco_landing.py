@@ -16,7 +16,9 @@ import polars as pl
 import pycocotools.coco
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from maxsight_assets.cli import app
 from maxsight_assets.defs.resources import Upstreams
 from maxsight_assets.errors import PreflightFailed, UpstreamChanged
 from maxsight_assets.formats.coco import read_instances
@@ -25,7 +27,7 @@ from maxsight_assets.landing.maintenance import verify
 from maxsight_assets.sources import upkeep
 from maxsight_assets.sources.verify_coco import Level, verify_coco_dataset
 from maxsight_assets_tests.invariants import assert_invariants
-from maxsight_assets_tests.project import Project
+from maxsight_assets_tests.project import Project, copy_world
 from maxsight_assets_tests.sources.coco_upstream import (
     ANNOTATIONS,
     COCO,
@@ -302,3 +304,24 @@ def test_a_swap_of_equal_sizes_is_not_seen_by_names_alone(site: Site, tmp_path: 
     verdicts = [finding.verdict for finding in verify_coco_dataset(root, level="names").findings]
 
     assert {verdict.rule: verdict.passed for verdict in verdicts}["files_complete"]
+
+
+def test_the_commands_land_mend_prune_and_say_what_they_cannot(
+    drawn_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("MAXSIGHT_PROFILE", raising=False)
+    (tmp_path / ".maxsight").mkdir()
+    copy_world(drawn_world, tmp_path / ".maxsight/sample_upstream")
+
+    def said(*command: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, list(command))
+        return result.exit_code, result.output
+
+    assert "0 known already" in said("adopt", "coco_raw")[1]
+    image = min((tmp_path / "coco_raw/val2017").iterdir())
+    image.write_bytes(b"")
+    assert said("repair", "coco_raw") == (0, f"coco_raw: 1 files mended\n  val2017/{image.name}\n")
+    assert said("prune", "coco_raw") == (0, "coco_raw: 0 files (0.0 MB) would go; say --really to delete them\n")
+    assert said("accept", "zips/other.zip")[0] == 2
+    assert said("adopt", "nothing")[0] == 2
