@@ -5,7 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
+
+# A loaded machine is slow, not wrong: no example is failed for the time it took.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 if TYPE_CHECKING:
     from maxsight_assets_tests.project import Project
