@@ -23,6 +23,7 @@ PEAK = 1_200_000_000
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(1_200),
     pytest.mark.skipif(not GENERATOR.is_file(), reason="the generator of full-size annotations is not there"),
     pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc"),
 ]
