@@ -4,7 +4,7 @@ An error's text says what happened, to which file or record, and what to do abou
 comes from a client library goes through `landing.redact` first.
 """
 
-from maxsight_assets.verification.verdict import Verdict
+from maxsight_assets.verdict import Verdict
 
 
 class MaxSightAssetsError(Exception):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from maxsight_assets import verdict
 from maxsight_assets.derived import EVALUATION_ASSET, SPLITS_ASSET, datasets_of, training_tables
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.landing.manifest import Manifest
@@ -15,10 +16,9 @@ from maxsight_assets.landing.publish import read_published
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile, SplitsSelection
 from maxsight_assets.sources import raw
-from maxsight_assets.verification import verdict
+from maxsight_assets.verdict import Rule, Verdict
 from maxsight_assets.verification.evaluation import EVALUATION_RULES, EvaluationView
 from maxsight_assets.verification.splits import SPLIT_RULES, SplitsView
-from maxsight_assets.verification.verdict import Rule, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from maxsight_assets.inspection import of_profile
 from maxsight_assets.landing.publish import read_published
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile
-from maxsight_assets.verification.verdict import Rule, Verdict
+from maxsight_assets.verdict import Rule, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import polars as pl
 
 from maxsight_assets.cleaning.config import CleaningConfig
 from maxsight_assets.formats.coco import segmentation_fault
-from maxsight_assets.verification.verdict import Severity
+from maxsight_assets.verdict import Severity
 
 GEOMETRY = ("x", "y", "w", "h")
 

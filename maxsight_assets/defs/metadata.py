@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from maxsight_assets.profiles.model import Profile
     from maxsight_assets.sources.overview import Overview
     from maxsight_assets.sources.raw import Version
-    from maxsight_assets.verification.verdict import Verdict
+    from maxsight_assets.verdict import Verdict
 
 Metadata = dict[str, dg.MetadataValue]
 

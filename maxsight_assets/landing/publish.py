@@ -21,7 +21,7 @@ from maxsight_assets.landing.expected import Expected, examine
 from maxsight_assets.landing.lock import hold
 from maxsight_assets.landing.manifest import FOLDER, FileRow, Manifest, parents, problem, problems, source_of
 from maxsight_assets.landing.session import JOURNAL, drop_if_unused, open_session, resumed_rows
-from maxsight_assets.verification.verdict import Verdict
+from maxsight_assets.verdict import Verdict
 
 _log = logging.getLogger(__name__)
 

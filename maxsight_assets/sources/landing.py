@@ -22,7 +22,7 @@ from maxsight_assets.landing.model import Level, RemoteFile
 from maxsight_assets.landing.preflight import preflight
 from maxsight_assets.landing.publish import Stage
 from maxsight_assets.profiles.model import Selection
-from maxsight_assets.verification.verdict import Verdict
+from maxsight_assets.verdict import Verdict
 
 IMAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}\.(jpg|jpeg|png)")
 """Image file names that are taken from annotations: one path segment of plain characters, so that none climbs out."""

@@ -25,10 +25,10 @@ from maxsight_assets.profiles.model import (
 )
 from maxsight_assets.sources import ade20k, bdd100k, coco, openimages
 from maxsight_assets.sources.landing import Gate, Tally, Upstream, combined, is_current, measure_images
+from maxsight_assets.verdict import Rule
 from maxsight_assets.verification.boxes import ANNOTATED_RULES
 from maxsight_assets.verification.coco import COCO_RULES, CocoView
 from maxsight_assets.verification.openimages import OPENIMAGES_RULES
-from maxsight_assets.verification.verdict import Rule
 from maxsight_assets.verification.views import RawView
 
 WAIT_S = 60.0

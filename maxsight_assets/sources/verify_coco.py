@@ -17,8 +17,8 @@ from maxsight_assets.landing.manifest import FileRow, Manifest
 from maxsight_assets.landing.publish import read_published
 from maxsight_assets.sources import coco
 from maxsight_assets.sources.raw import SOURCES, view
+from maxsight_assets.verdict import Severity, Verdict, run
 from maxsight_assets.verification.coco import CocoView
-from maxsight_assets.verification.verdict import Severity, Verdict, run
 from maxsight_assets.verification.views import RawView
 
 Level = Literal["names", "hashes", "decode"]

@@ -11,9 +11,9 @@ import polars as pl
 from maxsight_assets.cleaning.apply import IMAGE_KEY, apply_rules, clean
 from maxsight_assets.cleaning.config import CleaningConfig
 from maxsight_assets.cleaning.rules import Rule, box_rules, image_dropped, image_rules, no_boxes
+from maxsight_assets.formats.ids import stable_ids
 from maxsight_assets.splitting import groups, leaks, strategies
 from maxsight_assets.splitting.config import SplitConfig
-from maxsight_assets.splitting.ids import stable_ids
 
 OVER_THE_COUNT = Rule(
     name="over_the_count",

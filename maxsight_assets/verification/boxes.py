@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import polars as pl
 
+from maxsight_assets.verdict import Found, Rule, Severity, rule
 from maxsight_assets.verification.raw import FILE_RULES, IMAGE_RULES
-from maxsight_assets.verification.verdict import Found, Rule, Severity, rule
 from maxsight_assets.verification.views import RawView
 
 TOLERANCE_PX = 1.0

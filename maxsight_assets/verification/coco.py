@@ -16,8 +16,8 @@ from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.coco import Kind, check_parses, segmentation_fault
 from maxsight_assets.labels import mapping
+from maxsight_assets.verdict import Found, Rule, rule
 from maxsight_assets.verification.boxes import ANNOTATED_RULES, BOX_NAME, table_rule
-from maxsight_assets.verification.verdict import Found, Rule, rule
 from maxsight_assets.verification.views import RawView
 
 UNUSED_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})

@@ -14,8 +14,8 @@ import polars as pl
 
 from maxsight_assets.evaluation.build import ANNOTATIONS, CONTRACT
 from maxsight_assets.landing.disk import sha256_of
+from maxsight_assets.verdict import Found, Rule, rule
 from maxsight_assets.verification.outputs import IMAGE_NAME, OUTPUT_RULES, REBUILD, REPAIR_INPUT, OutputView
-from maxsight_assets.verification.verdict import Found, Rule, rule
 
 
 @dataclass(frozen=True, kw_only=True)

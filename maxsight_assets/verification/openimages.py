@@ -6,8 +6,8 @@ How many images are gone upstream is `raw.every_image_landed` and `raw.enough_im
 import polars as pl
 
 from maxsight_assets.formats import openimages as formats
+from maxsight_assets.verdict import Found, Rule
 from maxsight_assets.verification.boxes import ANNOTATED_RULES, BOX_NAME, table_rule
-from maxsight_assets.verification.verdict import Found, Rule
 from maxsight_assets.verification.views import RawView
 
 COVERAGE = "coverage.csv"

@@ -14,7 +14,7 @@ import polars as pl
 
 from maxsight_assets.images.facts import examine
 from maxsight_assets.labels.space import LabelSpace
-from maxsight_assets.verification.verdict import Found, Rule, rule
+from maxsight_assets.verdict import Found, Rule, rule
 
 ROUNDING_PX = 0.001
 """How far a box may reach over the edge: cleaning clips what reaches further (`cleaning.rules.ROUNDING`)."""

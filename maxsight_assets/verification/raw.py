@@ -8,7 +8,7 @@ from collections import Counter
 import polars as pl
 
 from maxsight_assets.catalog.model import SplitCounts
-from maxsight_assets.verification.verdict import Found, Rule, rule
+from maxsight_assets.verdict import Found, Rule, rule
 from maxsight_assets.verification.views import RawView
 
 TOLERATED_SHARE = 0.01

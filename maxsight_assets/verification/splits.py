@@ -16,10 +16,10 @@ from maxsight_assets.formats.tables import LEDGER, Tables
 from maxsight_assets.splitting.config import SPLITS, SplitConfig
 from maxsight_assets.splitting.groups import NODES, group
 from maxsight_assets.splitting.write import split_path
+from maxsight_assets.verdict import Found, Rule, rule
 from maxsight_assets.verification import schema
 from maxsight_assets.verification.evaluation import EvaluationView
 from maxsight_assets.verification.outputs import IMAGE_NAME, OUTPUT_RULES, REBUILD, OutputView
-from maxsight_assets.verification.verdict import Found, Rule, rule
 
 LEDGER_FILE = "ledger.parquet"
 REPORT_FILE = "report.json"

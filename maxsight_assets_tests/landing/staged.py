@@ -7,7 +7,7 @@ from secrets import token_hex
 
 from maxsight_assets.landing.manifest import FileRow, Manifest
 from maxsight_assets.landing.publish import Stage, staging
-from maxsight_assets.verification.verdict import Verdict
+from maxsight_assets.verdict import Verdict
 
 Gate = Callable[[Path, Manifest], Sequence[Verdict]]
 

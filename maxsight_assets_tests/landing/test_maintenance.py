@@ -14,7 +14,7 @@ from maxsight_assets.landing.maintenance import accept, accepted, adopt, as_acce
 from maxsight_assets.landing.manifest import FileRow
 from maxsight_assets.landing.model import RemoteFile
 from maxsight_assets.landing.publish import previous, read_published
-from maxsight_assets.verification.verdict import Verdict
+from maxsight_assets.verdict import Verdict
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.landing.staged import land, passing, write
 from maxsight_assets_tests.landing.test_publish import snapshot

@@ -19,7 +19,7 @@ from maxsight_assets.landing.publish import read_published
 from maxsight_assets.landing.session import JOURNAL
 from maxsight_assets.sources import openimages
 from maxsight_assets.sources.openimages_images import Bucket, Folder, images_of
-from maxsight_assets.verification.verdict import run
+from maxsight_assets.verdict import run
 from maxsight_assets_tests import servers
 from maxsight_assets_tests.servers import LyingServer, status
 from maxsight_assets_tests.sources.openimages_world import ROW, gray, land, store_of, upload, world, write_tables

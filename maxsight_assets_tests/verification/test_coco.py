@@ -10,9 +10,9 @@ import pytest
 from maxsight_assets.formats.coco import read_instances
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.landing.manifest import Manifest
+from maxsight_assets.verdict import Rule, Verdict, run
 from maxsight_assets.verification import boxes, coco
 from maxsight_assets.verification.coco import COCO_RULES, CocoView
-from maxsight_assets.verification.verdict import Rule, Verdict, run
 from maxsight_assets_tests.verification.directories import (
     ANNOTATIONS,
     annotation,

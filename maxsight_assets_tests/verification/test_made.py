@@ -17,9 +17,9 @@ from maxsight_assets.landing.disk import sha256_of
 from maxsight_assets.splitting.build import Evaluation, build_splits
 from maxsight_assets.splitting.config import Sizes, SplitConfig
 from maxsight_assets.splitting.write import write_splits
+from maxsight_assets.verdict import run
 from maxsight_assets.verification.evaluation import EVALUATION_RULES, EvaluationView
 from maxsight_assets.verification.splits import SPLIT_RULES, SplitsView, evaluation_is_unseen
-from maxsight_assets.verification.verdict import run
 
 REAL = Path(__file__).resolve().parents[2] / "../shared/data/coco_mini"
 SPACE = load_space()

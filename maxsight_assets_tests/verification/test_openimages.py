@@ -8,9 +8,9 @@ import pytest
 
 from maxsight_assets.formats.tables import BOXES, IMAGES, Tables, conform
 from maxsight_assets.landing.manifest import Manifest
+from maxsight_assets.verdict import Rule, run
 from maxsight_assets.verification import openimages, raw
 from maxsight_assets.verification.openimages import OPENIMAGES_RULES
-from maxsight_assets.verification.verdict import Rule, run
 from maxsight_assets.verification.views import RawView
 from maxsight_assets_tests.verification.directories import HEIGHT, WIDTH, jpeg, manifest_of
 

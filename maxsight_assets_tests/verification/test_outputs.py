@@ -12,11 +12,11 @@ import simplejpeg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from maxsight_assets.verdict import Rule
 from maxsight_assets.verification import evaluation, outputs, splits
 from maxsight_assets.verification.evaluation import EVALUATION_RULES, EvaluationView
 from maxsight_assets.verification.outputs import OutputView
 from maxsight_assets.verification.splits import SPLIT_RULES, SplitsView
-from maxsight_assets.verification.verdict import Rule
 from maxsight_assets_tests.verification.directories import HEIGHT, WIDTH, jpeg
 from maxsight_assets_tests.verification.written import SET, Documents, Written, box, dropped
 

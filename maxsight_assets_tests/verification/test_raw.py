@@ -8,9 +8,9 @@ import pytest
 from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.landing.manifest import Manifest
 from maxsight_assets.landing.model import Level
+from maxsight_assets.verdict import Rule, run
 from maxsight_assets.verification import raw
 from maxsight_assets.verification.raw import FILE_RULES, IMAGE_RULES
-from maxsight_assets.verification.verdict import Rule, run
 from maxsight_assets.verification.views import RawView
 from maxsight_assets_tests.verification.directories import document, jpeg, manifest_of, view_of, write_coco
 
