@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maxsight_assets.formats import ids
 from maxsight_assets.formats.ids import stable_ids
-from maxsight_assets.splitting import ids
 
 NAMES = st.lists(st.text(max_size=12), unique=True, max_size=50)
 
