@@ -28,7 +28,7 @@ test: $(READY_DEV) ## Tests that take less than ten minutes
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(READY_DEV) ## Kill loops, full-size data, real daemon and browser
-	@$(BIN)/python -m pytest -m slow --timeout 1800
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow --timeout 1800
 
 lint: $(READY_DEV) ## Ruff, strict types, the layering rule
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
