@@ -40,9 +40,9 @@ reliability: $(READY_DEV) ## Run the fault matrix and write docs/reliability.md
 	@$(BIN)/python -m maxsight_assets_tests.reliability
 
 lock: $(READY) ## Pin the newest releases that pyproject.toml admits
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		--upgrade --group setup pyproject.toml -o requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		--constraints requirements.lock --upgrade --group dev pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove what make made, but never a DATA_DIR of your own

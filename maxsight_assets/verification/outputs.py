@@ -3,6 +3,7 @@
 The files are read here on their own terms, not with the code that wrote them, so that a mistake there shows.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,7 +58,7 @@ class _Document(msgspec.Struct):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutputView:
+class OutputView(ABC):
     """A directory of COCO files that this project wrote.
 
     Attributes:
@@ -75,9 +76,9 @@ class OutputView:
     cache: Path | None = None
 
     @property
+    @abstractmethod
     def paths(self) -> Mapping[str, Path]:
         """The COCO files by the name of their set or split."""
-        raise NotImplementedError
 
     @cached_property
     def _reading(self) -> tuple[Mapping[str, _Document], tuple[str, ...]]:
