@@ -109,6 +109,19 @@ def test_every_seeded_fault_is_told_what_became_of_it(landed: tuple[Project, Run
     assert told["group_of_box"].endswith(" as a crowd")
 
 
+def test_the_page_of_the_splits_tells_the_same_of_every_seeded_fault(landed: tuple[Project, RunOutcome]) -> None:
+    project, _ = landed
+
+    event = project.instance.get_latest_materialization_event(dg.AssetKey("cleaned_splits"))
+
+    assert event is not None
+    assert event.asset_materialization is not None
+    shown = event.asset_materialization.metadata["seeded faults"]
+    assert isinstance(shown, dg.TableMetadataValue)
+    told = {row.data["fault"]: row.data["what became of it"] for row in shown.records}
+    assert told == {defect.name: fate for defect, fate in fates(project.places)}
+
+
 def test_ledger_and_splits_account_for_every_record(landed: tuple[Project, RunOutcome]) -> None:
     project, _ = landed
     report = json.loads((project.places.splits / "report.json").read_bytes())
