@@ -1,6 +1,8 @@
 """Commands about raw datasets: check COCO anywhere, take over what is on disk, mend, accept a change, free space."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,11 +11,12 @@ import typer
 
 from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.settings import Settings
-from maxsight_assets.terminal import loaded_settings, out
+from maxsight_assets.terminal import err, loaded_settings, out
 
 if TYPE_CHECKING:
     from maxsight_assets.places import Places
     from maxsight_assets.profiles.model import Profile
+    from maxsight_assets.sources.landing import Upstream
     from maxsight_assets.sources.raw import Source
     from maxsight_assets.sources.upstreams import Access
     from maxsight_assets.sources.verify_coco import Level
@@ -65,9 +68,8 @@ def adopt(asset: Asset = "coco_raw") -> None:
         source, access, places, profile = _opened(settings, asset)
         from maxsight_assets.inspection import RAW
         from maxsight_assets.sources.raw import refresh
-        from maxsight_assets.sources.upstreams import open_upstream
 
-        with open_upstream(source.dataset, access) as upstream:
+        with _upstream(source, access) as upstream:
             version = refresh(
                 source,
                 upstream,
@@ -90,9 +92,8 @@ def repair(asset: Asset = "coco_raw") -> None:
     with loaded_settings() as settings:
         source, access, places, _ = _opened(settings, asset)
         from maxsight_assets.sources import upkeep
-        from maxsight_assets.sources.upstreams import open_upstream
 
-        with open_upstream(source.dataset, access) as upstream:
+        with _upstream(source, access) as upstream:
             mended = upkeep.repair(source, upstream, places.data_dir / source.directory)
         out.print(f"{asset}: {len(mended):,} files mended")
         for path in mended:
@@ -105,10 +106,9 @@ def accept(file: Annotated[str, typer.Argument(help="Key of the upstream file, a
     with loaded_settings() as settings:
         from maxsight_assets.sources import upkeep
         from maxsight_assets.sources.raw import SOURCES
-        from maxsight_assets.sources.upstreams import open_upstream
 
         source, access, places, _ = _opened(settings, SOURCES[upkeep.dataset_of(file)].asset)
-        with open_upstream(source.dataset, access) as upstream:
+        with _upstream(source, access) as upstream:
             landed = upkeep.accept(upstream, file, places.data_dir / source.directory)
         out.print(f"{file}: {landed.bytes:,} bytes with sha256 {landed.sha256} accepted; materialize {source.asset}")
 
@@ -128,6 +128,16 @@ def prune(
         said = "deleted" if really else "would go; say --really to delete them"
         previous = " and the previous version" if report.previous else ""
         out.print(f"{asset}: {len(report.files):,} files ({report.bytes / 1e6:,.1f} MB){previous} {said}")
+
+
+@contextmanager
+def _upstream(source: "Source", access: "Access") -> "Iterator[Upstream]":
+    """The upstream of a dataset, with a bar for each download."""
+    from maxsight_assets.landing.progress import progress_bars
+    from maxsight_assets.sources.upstreams import open_upstream
+
+    with progress_bars(err) as progress, open_upstream(source.dataset, access, progress=progress) as upstream:
+        yield upstream
 
 
 def _opened(settings: Settings, asset: str) -> "tuple[Source, Access, Places, Profile]":

@@ -13,7 +13,7 @@ from maxsight_assets.landing.options import Progress
 
 @contextmanager
 def progress_bars(console: Console | None = None) -> Iterator[Progress]:
-    """Show a bar for each download under way.
+    """Show a bar for each download under way; nothing where the output goes to a file.
 
     Args:
         console: Where to draw; standard error by default, so that output can be piped.
@@ -30,7 +30,8 @@ def progress_bars(console: Console | None = None) -> Iterator[Progress]:
     )
     tasks: dict[str, TaskID] = {}
     lock = threading.Lock()
-    with Bars(*columns, console=console or Console(stderr=True)) as bars:
+    console = console or Console(stderr=True)
+    with Bars(*columns, console=console, disable=not (console.is_terminal or console.is_jupyter)) as bars:
 
         def progress(label: str, done_bytes: int, total_bytes: int | None) -> None:
             with lock:

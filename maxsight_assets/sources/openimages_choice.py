@@ -7,6 +7,7 @@ once. What is chosen is brought by `openimages`.
 import hashlib
 import os
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,10 +85,8 @@ def choose(
     key = hashlib.sha256(msgspec.json.encode([RULES, asked, digests, sorted(wanted)])).hexdigest()
     place = kept / f"{key}.json" if kept else None
     if place is not None and place.exists():
-        try:
+        with suppress(msgspec.DecodeError):  # cut short by a crash: it is made again
             return msgspec.json.decode(place.read_bytes(), type=Choice)
-        except msgspec.DecodeError:
-            pass  # cut short by a crash: it is made again
     choice = _choose(tables, wanted, selection)
     if place is not None:
         place.parent.mkdir(parents=True, exist_ok=True)
