@@ -94,7 +94,7 @@ def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: La
         ledgers.append(cleaned.ledger)
         path = root / f"{name}_{split}" / ANNOTATIONS
         path.parent.mkdir(parents=True, exist_ok=True)
-        images = _image_rows(cleaned, source.facts, keep_ids=name == "coco")
+        images = _image_rows(cleaned, source.facts)
         boxes = _box_rows(cleaned, images, space)
         write_document(
             path,
@@ -126,21 +126,19 @@ def _cleaned(name: str, source: EvaluationSource) -> Cleaned:
     return clean(images, boxes, source.facts, labels={name: source.labels}, config=config)
 
 
-def _image_rows(cleaned: Cleaned, facts: pl.DataFrame, *, keep_ids: bool) -> pl.DataFrame:
-    """Kept images, with the sha256 of their files and an `id`: COCO's own, which published results name, or ours."""
-    own = stable_ids((cleaned.images["source"] + "/" + cleaned.images["image_id"]).to_list())
-    number = pl.col("image_id").cast(pl.Int64) if keep_ids else pl.Series(own)
+def _image_rows(cleaned: Cleaned, facts: pl.DataFrame) -> pl.DataFrame:
+    """Kept images, with the sha256 of their files and an `id`."""
+    ids = stable_ids(cleaned.images["source"], cleaned.images["image_id"])
     files = facts.select("path", "sha256").unique("path")
-    return cleaned.images.with_columns(id=number).join(files, on="path", how="left", maintain_order="left").sort("id")
+    return cleaned.images.with_columns(id=ids).join(files, on="path", how="left", maintain_order="left").sort("id")
 
 
 def _box_rows(cleaned: Cleaned, images: pl.DataFrame, space: LabelSpace) -> pl.DataFrame:
     """Kept boxes in the order of their images, with `id` (never 0), `image` and `category`."""
     numbers = {name: index + 1 for name, index in space.index.items()}
-    ids = stable_ids((cleaned.boxes["source"] + "/" + cleaned.boxes["box_id"]).to_list())
     return (
         cleaned.boxes.with_columns(
-            id=pl.Series(ids),
+            id=stable_ids(cleaned.boxes["source"], cleaned.boxes["box_id"]),
             category=pl.col("label").replace_strict(numbers, return_dtype=pl.Int64),
             crowd=pl.col("crowd").cast(pl.Int8),
             area=pl.coalesce("area", pl.col("w") * pl.col("h")),

@@ -115,7 +115,7 @@ def build_splits(
     judged, count_ledger = apply_rules(
         judged.join(assigned, on="group", how="left", maintain_order="left"), (OVER_THE_COUNT,)
     )
-    judged = judged.with_columns(id=stable_ids(judged["key"].to_list()))
+    judged = judged.with_columns(id=stable_ids(judged["source"], judged["image_id"]))
     image_ledger = pl.concat([leak_ledger, count_ledger])
     kept_boxes, box_ledger = _boxes_of(judged, cleaned.boxes, image_ledger)
     return Splits(
@@ -156,5 +156,4 @@ def _boxes_of(
     )
     joined = boxes.join(fate, on=IMAGE_KEY, how="left", maintain_order="left")
     kept, ledger = apply_rules(joined, (image_dropped(),))
-    ids = stable_ids((kept["source"] + "/" + kept["box_id"]).to_list())
-    return kept.drop("image_rule").with_columns(id=ids), ledger
+    return kept.drop("image_rule").with_columns(id=stable_ids(kept["source"], kept["box_id"])), ledger
