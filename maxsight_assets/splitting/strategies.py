@@ -6,11 +6,12 @@ by the order of rows. What is in a group is for `splitting.groups`; what becomes
 """
 
 from collections.abc import Iterator
-from hashlib import blake2b
 
+import numpy as np
 import polars as pl
 
 from maxsight_assets.errors import SettingsError
+from maxsight_assets.formats.ids import hashes
 from maxsight_assets.splitting.config import Sizes, Split, SplitConfig
 from maxsight_assets.splitting.stratify import stratify
 
@@ -40,7 +41,7 @@ def assign(images: pl.DataFrame, boxes: pl.DataFrame, config: SplitConfig) -> pl
         SettingsError: The strategy is `official`, and a publisher's split is none of train, val and test.
     """
     groups = images.group_by("group").agg(size=pl.len()).sort("group")
-    draws = [_draw(name, config.seed) for name in groups["group"]]
+    draws = _draws(groups["group"], config.seed)
     if config.strategy == "stratified":
         return stratify(groups.select("group", "size", draw=pl.Series(draws)), _labels(images, boxes), config.sizes)
     if config.strategy == "official":
@@ -66,10 +67,10 @@ def _labels(images: pl.DataFrame, boxes: pl.DataFrame) -> pl.DataFrame:
     return named.group_by("group", "label").len("boxes")
 
 
-def _draw(group: str, seed: int) -> float:
-    """A number in [0, 1) for a group: the upper 53 bits of a hash of its name and the seed."""
-    digest = blake2b(f"{seed}\0{group}".encode(), digest_size=8).digest()
-    return float((int.from_bytes(digest, "big") >> 11) / 2**53)
+def _draws(groups: pl.Series, seed: int) -> list[float]:
+    """A number in [0, 1) for each group: the upper 53 bits of a hash of its name and the seed."""
+    drawn = hashes(f"{seed}\0{name}" for name in groups) >> np.uint64(11)
+    return list((drawn / 2**53).tolist())
 
 
 def _by_share(draw: float, sizes: Sizes) -> Split:
