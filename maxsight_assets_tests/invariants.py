@@ -1,7 +1,11 @@
 """The seven invariants of docs/architecture.md, as one function that a test calls after each fault."""
 
-from collections.abc import Collection, Iterable
+import os
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.manifest import FOLDER, PAGE, ROWS, Manifest, problems
@@ -58,3 +62,58 @@ def assert_invariants(
     gone = [path for path in named if not (target / path).is_file()]  # 7
     assert gone == []
     return manifest
+
+
+_CHANGES = {
+    "os.mkdir": 1,
+    "os.rename": 2,
+    "os.link": 2,
+    "os.symlink": 2,
+    "os.remove": 1,
+    "os.rmdir": 1,
+    "os.truncate": 1,
+}
+"""Audit events that change a file system, and how many of their first arguments are paths."""
+
+_written: list[list[str]] = []
+"""What is written while somebody watches; an audit hook cannot be taken away again."""
+
+
+def _note(event: str, args: tuple[Any, ...]) -> None:
+    if not _written:
+        return
+    if event == "open":
+        writes = isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        paths = args[:1] if writes else ()
+    else:
+        paths = args[: _CHANGES.get(event, 0)]
+    named = (os.fsdecode(path) for path in paths if isinstance(path, str | bytes | os.PathLike))
+    for seen in _written:  # paths relative to an open directory are below one that was named before
+        seen.extend(path for path in named if Path(path).is_absolute())
+
+
+@contextmanager
+def writes_only_below(*roots: Path) -> Iterator[None]:
+    """Assert that no thread of this process writes, makes, renames or deletes anything elsewhere meanwhile (6)."""
+    if _note not in _hooked:
+        sys.addaudithook(_note)
+        _hooked.append(_note)
+    seen: list[str] = []
+    _written.append(seen)
+    try:
+        yield
+    finally:
+        _written.remove(seen)
+    allowed = [os.path.realpath(root) for root in roots]
+    outside = {
+        path
+        for path in seen
+        if not any(os.path.realpath(path).startswith(root) for root in allowed)
+        and not path.endswith(".pyc")
+        and "__pycache__" not in path
+        and not path.startswith("/dev/")
+    }
+    assert outside == set(), f"written outside of {roots}: {sorted(outside)}"
+
+
+_hooked: list[object] = []

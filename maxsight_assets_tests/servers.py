@@ -180,13 +180,16 @@ def unannounced(after: int | None = None) -> Fault:
     return fault
 
 
-def edited(change: Callable[[str, dict[str, str], bytes], tuple[str, dict[str, str], bytes]]) -> Fault:
-    """The honest answer, changed."""
+def edited(
+    change: Callable[[str, dict[str, str], bytes], tuple[str, dict[str, str], bytes]], *, hang_up: bool = False
+) -> Fault:
+    """The honest answer, changed; with `hang_up`, the connection ends with it."""
 
     async def fault(call: Call) -> None:
         line, headers, body = change(*call.answer())
         await call.head(line, headers)
         await call.send(body)
+        call.hang_up = hang_up
 
     return fault
 

@@ -52,7 +52,7 @@ def left_over(directory: Path) -> list[str]:
     return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
 
 
-def certificate(directory: Path) -> tuple[Path, ssl.SSLContext]:
+def certificate(directory: Path, *, expired: bool = False) -> tuple[Path, ssl.SSLContext]:
     """A self-signed certificate for 127.0.0.1 and a server context that shows it."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -68,8 +68,8 @@ def certificate(directory: Path) -> tuple[Path, ssl.SSLContext]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
+        .not_valid_before(now - dt.timedelta(hours=2))
+        .not_valid_after(now + dt.timedelta(hours=-1 if expired else 1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

@@ -12,13 +12,11 @@ from pathlib import Path
 import pytest
 
 from maxsight_assets.errors import Busy, Cancelled
-from maxsight_assets.landing.client import Client, Limits
 from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.lock import hold
-from maxsight_assets.landing.manifest import FileRow
-from maxsight_assets.landing.model import RemoteFile
 from maxsight_assets.landing.publish import read_published, staging
 from maxsight_assets_tests.invariants import assert_invariants
+from maxsight_assets_tests.landing.ground import land_from
 from maxsight_assets_tests.landing.staged import bring, land, passing
 from maxsight_assets_tests.landing.victim import Victims
 from maxsight_assets_tests.servers import LyingServer
@@ -96,19 +94,6 @@ def test_fault_45_second_process_waits_and_then_reuses(tmp_path: Path) -> None:
     assert [outcome.error for outcome in outcomes] == ["", ""]
     assert sorted(len(outcome.fetched) for outcome in outcomes) == [0, 4], "both fetched"
     assert_invariants(target)
-
-
-def land_from(url: str, target: Path) -> None:
-    """Land a directory of one file; run in a process of its own."""
-    host = url.split("/")[2]
-    with (
-        Client(limits=Limits(loopback_allowed=frozenset({host}))) as client,
-        staging(target, asset="world", source="upstream", wait_s=60) as stage,
-    ):
-        if stage.carry("a.bin") is None:
-            landed = client.download(RemoteFile("a.bin", url), stage.root / "a.bin")
-            stage.record(FileRow("a.bin", landed.bytes, landed.sha256, landed.level))
-        stage.publish(selection={}, inputs={}, gate=passing, keep=True)
 
 
 def test_fault_45_no_byte_is_fetched_twice_by_two_processes(tmp_path: Path) -> None:

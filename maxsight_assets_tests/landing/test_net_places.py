@@ -18,8 +18,11 @@ from maxsight_assets.landing.archive import open_archive
 from maxsight_assets.landing.model import Landed, Missing, RemoteFile
 from maxsight_assets.landing.objects import Buckets
 from maxsight_assets.landing.options import Credentials
+from maxsight_assets.landing.parallel import Throttle
+from maxsight_assets.landing.partial import Partial
 from maxsight_assets_tests import servers
-from maxsight_assets_tests.landing.net_tools import pinned, quick_client, sha256, some_bytes
+from maxsight_assets_tests.landing.ground import Ground
+from maxsight_assets_tests.landing.net_tools import QUICK, pinned, quick_client, sha256, some_bytes
 from maxsight_assets_tests.servers import LyingServer, cut
 
 if TYPE_CHECKING:
@@ -153,16 +156,18 @@ def test_s3_zip_is_read_by_ranges(endpoint: str, tmp_path: Path) -> None:
     assert not (tmp_path / "downloads").exists()
 
 
-def test_fault_10_s3_object_overwritten_midway_starts_again(tmp_path: Path) -> None:
+def test_fault_10_s3_object_overwritten_midway_starts_again(liar: LyingServer, ground: Ground) -> None:
     new = DATA[::-1]
-    with LyingServer() as liar, quick_client(credentials=signed(f"http://{liar.host}")) as client:
+    with quick_client(credentials=signed(f"http://{liar.host}")) as client:
         liar.publish("open-images/a.bin", DATA, cut(300_000), servers.becomes(new, '"v2"'))
-        client.download(RemoteFile("a.bin", "s3://open-images/a.bin"), tmp_path / "a")
-        assert [request.headers.get("if-match") for request in liar.requests] == [None, '"v1"', None]
-    assert (tmp_path / "a").read_bytes() == new
+        ground.fetch(client, RemoteFile("a.bin", "s3://open-images/a.bin"))
+    assert [request.headers.get("if-match") for request in liar.requests] == [None, '"v1"', None]
+    assert ground.holds(new)
 
 
-def test_fault_10_overwritten_in_a_real_store_is_never_mixed(endpoint: str, tmp_path: Path) -> None:
+def test_fault_10_overwritten_in_a_real_store_is_never_mixed(
+    endpoint: str, ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = s3_client(endpoint, KEYS)
     store.put_object(Bucket="open-images", Key="moving.bin", Body=DATA)
     file = RemoteFile("moving.bin", "s3://open-images/moving.bin")
@@ -172,50 +177,96 @@ def test_fault_10_overwritten_in_a_real_store_is_never_mixed(endpoint: str, tmp_
         store.put_object(Bucket="open-images", Key="moving.bin", Body=DATA[::-1])
         with pytest.raises(TransientError, match="changed upstream"):
             client.read_range(file, 1_000, 50, probe=probe)
+    limits = replace(QUICK, parallel_from=100_000, part_bytes=50_000, connections=1)
+    written = Partial.write
+
+    def overwriting(self: Partial, data: bytes | memoryview) -> None:  # between two ranges of one download
+        written(self, data)
+        if self.offset == 100_000:
+            store.put_object(Bucket="open-images", Key="moving.bin", Body=DATA)
+
+    monkeypatch.setattr(Partial, "write", overwriting)
+    with quick_client(credentials=signed(endpoint), limits=limits) as client:
+        ground.fetch(client, file)
+    assert ground.holds(DATA)
 
 
 @pytest.mark.parametrize("credentials", [Credentials(), signed("", ("wrong", "wrong"))])
-def test_fault_15_s3_refusal_names_the_variables(seaweed: str, tmp_path: Path, credentials: Credentials) -> None:
+def test_fault_15_s3_refusal_names_the_variables(seaweed: str, ground: Ground, credentials: Credentials) -> None:
     file = RemoteFile("a.bin", "s3://open-images/a.bin")
     with quick_client(credentials=replace(credentials, s3_endpoint=seaweed)) as client:
         with pytest.raises(LandingError, match="AWS_ACCESS_KEY_ID") as caught:
-            client.download(file, tmp_path / "a")
+            ground.fetch(client, file)
         assert "403" in str(caught.value)
     assert not isinstance(caught.value, TransientError)
+    ground.check()
+    with quick_client(credentials=signed(seaweed)) as client:
+        ground.fetch(client, file)
 
 
-def test_fault_25_slow_down_is_tried_again_by_many_and_by_one(tmp_path: Path) -> None:
+def test_fault_20_signed_headers_of_s3_stay_with_their_host(liar: LyingServer, ground: Ground) -> None:
+    credentials = replace(signed(f"http://{liar.host}"), aws_session_token=SecretStr("canary-session"))
+    with LyingServer("127.0.0.2") as other:
+        other.publish("b", DATA)
+        for key in ("one", "many"):
+            liar.publish(f"open-images/{key}", b"", *[servers.redirect(other.url("b"))] * 3)
+        with quick_client(other.host, credentials=credentials) as client:
+            ground.fetch(client, pinned("s3://open-images/one", DATA))
+            ground.fetch_many(client, [pinned("s3://open-images/many", DATA, "many")])
+        assert {"authorization", "x-amz-date", "x-amz-security-token"} <= set(liar.requests[0].headers)
+        plain = {"host", "accept", "accept-encoding", "user-agent", "connection"}
+        assert [set(request.headers) - plain for request in other.requests] == [set(), set()]
+
+
+def test_fault_25_slow_down_is_tried_again_by_many_and_by_one(liar: LyingServer, ground: Ground) -> None:
     busy = servers.status("503 Slow Down", body=b"<Error><Code>SlowDown</Code></Error>")
-    with LyingServer() as liar, quick_client(credentials=signed(f"http://{liar.host}")) as client:
+    with quick_client(credentials=signed(f"http://{liar.host}")) as client:
         wanted = []
         for key, data in MANY.items():
             liar.publish(f"open-images/{key}", data, busy)
-            wanted.append((pinned(f"s3://open-images/{key}", data, key), tmp_path / key))
-        assert all(isinstance(item, Landed) for _, item in client.download_many(wanted, connections=16))
+            wanted.append(pinned(f"s3://open-images/{key}", data, key))
+        came = ground.fetch_many(client, wanted, connections=16)
+        assert all(isinstance(item, Landed) for item in came.values())
+        assert {path: data for path, data in ground.published().items() if path in MANY} == MANY
         liar.publish("open-images/one", DATA, busy, busy)
-        client.download(pinned("s3://open-images/one", DATA), tmp_path / "one")
+        ground.fetch(client, pinned("s3://open-images/one", DATA))
+    assert len(liar.requests) >= 2 * len(MANY) + 3
 
 
-def test_fault_25_clock_skew_is_named(tmp_path: Path) -> None:
+def test_fault_25_connections_are_halved_once_a_burst_and_grow_again_slowly() -> None:
+    throttle = Throttle(16)
+    for _ in range(5):
+        throttle.busy()
+    assert throttle.limit == 8
+    for _ in range(9):
+        with throttle:
+            pass
+    assert throttle.limit == 9
+
+
+def test_fault_25_clock_skew_is_named(liar: LyingServer, ground: Ground) -> None:
     skew = servers.status("403 Forbidden", body=b"<Error><Code>RequestTimeTooSkewed</Code></Error>")
     file = RemoteFile("a", "s3://open-images/a")
-    with LyingServer() as liar, quick_client(credentials=signed(f"http://{liar.host}")) as client:
+    with quick_client(credentials=signed(f"http://{liar.host}")) as client:
         liar.publish("open-images/a", DATA, *[skew] * 9)
         with pytest.raises(LandingError, match="clock is wrong"):
-            client.download(file, tmp_path / "a")
+            ground.fetch_many(client, [file])
+        asked = len(liar.requests)
         with pytest.raises(LandingError, match="clock is wrong"):
-            list(client.download_many([(file, tmp_path / "a")]))
+            ground.fetch(client, file)
+    assert len(liar.requests) == asked + 1
 
 
-def test_fault_15_no_secret_of_an_account_is_in_an_error(tmp_path: Path) -> None:
+def test_fault_15_no_secret_of_an_account_is_in_an_error(liar: LyingServer, ground: Ground) -> None:
     leak = servers.status("403 Forbidden", body=f"denied for {KEYS[0]} {KEYS[1]}".encode())
-    with LyingServer() as liar, quick_client(credentials=signed(f"http://{liar.host}")) as client:
+    with quick_client(credentials=signed(f"http://{liar.host}")) as client:
         liar.publish("open-images/a", DATA, *[leak] * 9)
+        came = ground.fetch_many(client, [RemoteFile("a", "s3://open-images/a")])
+        assert isinstance(came["a"], Missing)
+        assert "canary" not in repr(came["a"])
         with pytest.raises(LandingError) as caught:
-            client.download(RemoteFile("a", "s3://open-images/a"), tmp_path / "a")
-        [(_, item)] = client.download_many([(RemoteFile("a", "s3://open-images/a"), tmp_path / "a")])
-    assert isinstance(item, Missing)
-    assert "canary" not in f"{caught.value!r} {caught.value.__context__!r} {item!r}"
+            ground.fetch(client, RemoteFile("a", "s3://open-images/a"))
+    assert "canary" not in f"{caught.value!r} {caught.value.__context__!r}"
 
 
 def hub(liar: LyingServer, token: str | None = None) -> Credentials:
@@ -242,12 +293,12 @@ def test_hub_file_with_other_bytes_than_the_hub_states_is_refused(tmp_path: Path
             client.download(RemoteFile("a", "hf://some/model/best_model.pt"), tmp_path / "a")
 
 
-def test_fault_15_hub_refusal_names_its_token(tmp_path: Path) -> None:
-    with LyingServer() as liar, quick_client(credentials=hub(liar, "hf_canary")) as client:
+def test_fault_15_hub_refusal_names_its_token(liar: LyingServer, ground: Ground) -> None:
+    with quick_client(credentials=hub(liar, "hf_canary")) as client:
         liar.publish("datasets/some/images/resolve/main/a", DATA, servers.status("401 Unauthorized"))
-        with pytest.raises(LandingError, match="HF_TOKEN") as caught:
-            client.download(RemoteFile("a", "hf://datasets/some/images/a"), tmp_path / "a")
-    assert "canary" not in str(caught.value)
+        with pytest.raises(LandingError, match="HF_TOKEN"):
+            ground.fetch(client, RemoteFile("a", "hf://datasets/some/images/a"))
+    assert len(liar.requests) == 1
 
 
 def test_file_of_this_machine_lands_and_is_read_by_ranges(tmp_path: Path) -> None:
@@ -316,15 +367,15 @@ def test_fast_way_leaves_what_is_irregular_to_the_careful_one() -> None:
 
 @pytest.mark.parametrize("etag", [None, 'W/"v1"'])
 def test_fault_12_s3_object_without_a_strong_etag_resumes_only_if_a_hash_is_known(
-    tmp_path: Path, etag: str | None
+    liar: LyingServer, ground: Ground, etag: str | None
 ) -> None:
-    with LyingServer() as liar, quick_client(credentials=signed(f"http://{liar.host}")) as client:
+    with quick_client(credentials=signed(f"http://{liar.host}")) as client:
         for file in (RemoteFile("a", "s3://open-images/a"), pinned("s3://open-images/a", DATA)):
             liar.publish("open-images/a", DATA, cut(300_000), etag=etag)
-            client.download(file, tmp_path / "got")
-            assert (tmp_path / "got").read_bytes() == DATA
-        assert [request.range for request in liar.requests] == [None, None, None, "bytes=300000-"]
-        assert not [request for request in liar.requests if "if-match" in request.headers]
+            ground.fetch(client, file)
+            assert ground.holds(DATA)
+    assert [request.range for request in liar.requests] == [None, None, None, "bytes=300000-"]
+    assert not [request for request in liar.requests if "if-match" in request.headers]
 
 
 def test_multipart_etag_of_s3_is_not_taken_for_an_md5(endpoint: str, tmp_path: Path) -> None:
