@@ -1,5 +1,7 @@
 """Archives: what comes out of sound ones, near and far; bad ones are refused (rows 56 to 60 of the fault matrix)."""
 
+import contextlib
+import functools
 import gzip
 import hashlib
 import io
@@ -7,21 +9,28 @@ import os
 import stat
 import struct
 import tarfile
+import threading
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from maxsight_assets.errors import LandingError, TransientError, UnsafeArchive, UpstreamChanged, VerificationFailed
-from maxsight_assets.landing import zips
+from maxsight_assets.landing import disk, zips
 from maxsight_assets.landing.archive import Archive, Member, open_archive, open_local
+from maxsight_assets.landing.exchange import State
+from maxsight_assets.landing.manifest import FileRow
 from maxsight_assets.landing.model import RemoteFile
 from maxsight_assets.landing.options import Limits
+from maxsight_assets.landing.publish import Stage, staging
 from maxsight_assets_tests import servers
+from maxsight_assets_tests.invariants import assert_invariants, writes_only_below
 from maxsight_assets_tests.landing.net_tools import QUICK, left_over, pinned, quick_client, some_bytes
+from maxsight_assets_tests.landing.staged import land
 from maxsight_assets_tests.servers import LyingServer
 
 FILES = {
@@ -29,12 +38,6 @@ FILES = {
     "annotations/instances.json": b'{"annotations": [%s]}' % b", ".join(b"%d" % n for n in range(200_000)),
     "annotations/empty.txt": b"",
 }
-
-
-@pytest.fixture
-def liar() -> Iterator[LyingServer]:
-    with LyingServer() as server:
-        yield server
 
 
 def zip_of(files: dict[str, bytes], *, zip64: bool = False) -> bytes:
@@ -74,6 +77,34 @@ def extract(archive: Archive, root: Path, names: list[str] | None = None) -> dic
     return told
 
 
+class Peak(threading.Thread):
+    """Watches how many bytes the files below a directory come to; a context manager.
+
+    Attributes:
+        bytes: The most that was seen.
+    """
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(daemon=True)
+        self.bytes = 0
+        self._root = root
+        self._over = threading.Event()
+
+    def __enter__(self) -> "Peak":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._over.wait(0.002):
+            with contextlib.suppress(OSError):
+                now = sum(entry.stat().st_size for _, entry in disk.walk(self._root))
+                self.bytes = max(self.bytes, now)
+
+
 def digests(files: dict[str, bytes]) -> dict[str, str]:
     return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 
@@ -84,12 +115,46 @@ def local(tmp_path: Path, name: str, data: bytes) -> Path:
     return path
 
 
+def take(stage: Stage, archive: Archive, names: list[str] | None) -> None:
+    """Stage members as a source does."""
+    wanted = {name: stage.root / name for name in names or archive.members}
+    archive.extract(
+        wanted, lambda member, _, digest: stage.record(FileRow(member.name, member.bytes, digest, "sha256"))
+    )
+
+
 def refuse(path: Path, error: type[LandingError], match: str, limits: Limits = QUICK) -> None:
-    """Opening or extracting it fails, and no file stays."""
-    out = path.parent / "out"
-    with pytest.raises(error, match=match), open_local(path, limits=limits) as archive:
-        extract(archive, out)
-    assert left_over(out) == []
+    """Landing it fails, no file of it stays, what is published does, and a sound archive lands after it."""
+    opened = functools.partial(open_local, path, limits=limits)
+    refuse_opened(path.parent / "ground/world", opened, error, match)
+
+
+def refuse_opened(
+    target: Path,
+    opened: Callable[[], AbstractContextManager[Archive]],
+    error: type[LandingError],
+    match: str,
+    names: list[str] | None = None,
+    *,
+    left: bool = False,
+) -> None:
+    """See `refuse`; `left`: whether members that were whole may wait for the next run."""
+    before = land(target, {"kept.jpg": b"named by a split"})
+
+    with (
+        writes_only_below(target.parent),
+        staging(target, asset="world", source="upstream") as stage,
+        pytest.raises(error, match=match) as refused,
+        opened() as archive,
+    ):
+        take(stage, archive, names)
+
+    assert not refused.value.retryable
+    held = left_over(State.of(target).sessions)
+    assert left or [path for path in held if "/tree/" in path] == []
+    assert_invariants(target, versions={before.data_version}, named=["kept.jpg"], settled=False)
+    after = land(target, {"fine.jpg": b"fine"})
+    assert_invariants(target, versions={after.data_version}, named=["kept.jpg", "fine.jpg"])
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tgz"])
@@ -303,16 +368,16 @@ def test_fault_58_zip_entry_longer_than_its_header_says_is_stopped(tmp_path: Pat
     refuse(local(tmp_path, "a.zip", bytes(data)), UnsafeArchive, "longer than it states")
 
 
-def test_fault_58_total_size_is_capped_while_it_streams(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
+def test_fault_58_total_size_is_capped_while_it_streams(tmp_path: Path, name: str) -> None:
     limits = replace(QUICK, max_extracted_bytes=150_000, part_bytes=50_000)
-    path = local(tmp_path, "a.zip", zip_of(FILES))
-    with pytest.raises(UnsafeArchive, match="bytes allowed"), open_local(path, limits=limits) as archive:
-        extract(archive, tmp_path / "out")
-    path = local(tmp_path, "a.tar.gz", tar_of(FILES, "w:gz"))
-    with pytest.raises(UnsafeArchive, match="bytes allowed"), open_local(path, limits=limits) as archive:
-        extract(archive, tmp_path / "out")
-    written = sum((tmp_path / "out" / name).stat().st_size for name in left_over(tmp_path / "out"))
-    assert written <= 2 * limits.max_extracted_bytes
+    data = zip_of(FILES) if name.endswith("zip") else tar_of(FILES, "w" if name.endswith(".tar") else "w:gz")
+    opened = functools.partial(open_local, local(tmp_path, name, data), limits=limits)
+    target = tmp_path / "ground/world"
+    most = Peak(target.parent)
+    with most:
+        refuse_opened(target, opened, UnsafeArchive, "bytes allowed", left=True)
+    assert most.bytes <= 2 * limits.max_extracted_bytes
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
@@ -376,14 +441,12 @@ def test_fault_60_flipped_bit_in_a_member_is_found_by_its_crc(
     made = bytearray(zip_of(FILES))
     made[made.index(name.encode()) + len(name) + 1_000] ^= 1
     limits = replace(QUICK, part_bytes=part_bytes)
-    out = tmp_path / "out"
     with quick_client(liar.host, limits=limits) as client:
         file = RemoteFile("a.zip", liar.publish("a.zip", bytes(made)))
         path = local(tmp_path, "a.zip", bytes(made))
-        opened = open_archive(client, file, downloads=tmp_path) if remote else open_local(path, limits=limits)
-        with opened as archive, pytest.raises(VerificationFailed, match=r"CRC-32|damaged"):
-            extract(archive, out, [name])
-    assert left_over(out) == []
+        far = functools.partial(open_archive, client, file, downloads=tmp_path)
+        near = functools.partial(open_local, path, limits=limits)
+        refuse_opened(tmp_path / "ground/world", far if remote else near, VerificationFailed, r"CRC-32|damaged", [name])
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
@@ -405,11 +468,7 @@ def test_fault_60_tar_that_ends_between_two_members_is_refused(tmp_path: Path) -
 def test_fault_60_flipped_bit_in_a_tar_gz_is_found(tmp_path: Path) -> None:
     data = bytearray(tar_of(FILES, "w:gz"))
     data[-6] ^= 1
-    with (
-        pytest.raises(VerificationFailed, match="fetch it again"),
-        open_local(local(tmp_path, "a.tar.gz", bytes(data))),
-    ):
-        pass
+    refuse(local(tmp_path, "a.tar.gz", bytes(data)), VerificationFailed, "fetch it again")
 
 
 def test_encrypted_or_unknown_compression_is_named(tmp_path: Path) -> None:
