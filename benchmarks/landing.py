@@ -21,13 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from jpegs import pack, scatter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from maxsight_assets_tests import servers
 
-SMALL_FILES = 2_000
 CONNECTIONS = 32
 CHOSEN = 500
 BUCKET = "benchmark"
@@ -53,12 +51,15 @@ def disk_mb(root: Path) -> float:
     return total / 1e6
 
 
-def measured(command: list[str], out: Path) -> Took:
-    """Run a command in `out` and watch it."""
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+def measured(command: list[str], work: Path) -> Took:
+    """Run a command in a new directory below `work` and watch it.
+
+    What it wrote is emptied, not deleted: after a deletion of many files ext4 is slow for minutes at making others.
+    """
+    out = Path(tempfile.mkdtemp(dir=work))
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
-    process = psutil.Popen(command, cwd=out)
+    process = psutil.Popen(command, cwd=out, env=environment)
     rss = disk = cpu = 0.0
     looked = began
     while process.poll() is None:
@@ -72,15 +73,19 @@ def measured(command: list[str], out: Path) -> Took:
     seconds = time.perf_counter() - began
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return Took(seconds, cpu, rss, max(disk, disk_mb(out)))
+    took = Took(seconds, cpu, rss, max(disk, disk_mb(out)))
+    for path in out.rglob("*"):
+        if path.is_file():
+            os.truncate(path, 0)
+    return took
 
 
-def table(title: str, ways: dict[str, list[str]], out: Path, rounds: int) -> dict[str, Took]:
+def table(title: str, ways: dict[str, list[str]], work: Path, rounds: int) -> dict[str, Took]:
     """Measure the ways in turn, `rounds` times, and print the best of each."""
     best: dict[str, Took] = {}
     for _ in range(rounds):
         for name, command in ways.items():
-            took = measured(command, out)
+            took = measured(command, work)
             if name not in best or took.seconds < best[name].seconds:
                 best[name] = took
     first = next(iter(best.values()))
@@ -235,9 +240,7 @@ def whole_zip(work: Path, rounds: int) -> None:
         sha256 = hashlib.file_digest(archive, "sha256").hexdigest()
     for label, rate in (("40 MB/s a connection", "40m"), ("no limit", "0")):
         with servers.nginx(work / "up", work / "nginx", limit_rate=rate) as host:
-            best = table(
-                f"a zip of 5,000 JPEGs, {label}", zip_ways(f"http://{host}/val2017.zip", sha256), work / "out", rounds
-            )
+            best = table(f"a zip of 5,000 JPEGs, {label}", zip_ways(f"http://{host}/val2017.zip", sha256), work, rounds)
         others = min(took.seconds for name, took in best.items() if not name.startswith("landing"))
         print(f"landing is {others / best['landing'].seconds:.2f} times as fast as the best of the others")
 
@@ -247,20 +250,20 @@ def chosen_members(work: Path) -> None:
         entries = archive.infolist()
     own = sum(entry.compress_size for entry in entries[:: max(1, len(entries) // CHOSEN)][:CHOSEN])
     with servers.nginx(work / "up", work / "nginx") as host:
-        took = measured(ours("chosen", f"http://{host}/val2017.zip", CHOSEN), work / "out")
+        took = measured(ours("chosen", f"http://{host}/val2017.zip", CHOSEN), work)
         log = (work / "nginx" / "access.log").read_text(encoding="utf-8")
     sent = sum(int(row.split('"')[2].split()[1]) for row in log.splitlines() if '"GET /val2017.zip' in row)
     print(f"\n{CHOSEN} chosen members: {sent / 1e6:.1f} MB on the wire for {own / 1e6:.1f} MB, ratio {sent / own:.3f};")
     print(f"{took.seconds:.2f} s, {took.cpu:.2f} CPU s, {took.rss_mb:.0f} MB RSS, {took.disk_mb:.0f} MB on disk")
 
 
-def many_files(work: Path, rounds: int) -> None:
+def many_files(work: Path, count: int, rounds: int) -> None:
     with servers.nginx(work / "small", work / "nginx") as server:
         for delay_ms in (0, 30):
             with line(server, delay_ms) as host:
                 base = f"http://{host}"
-                ways = {"landing": ours("many", base, SMALL_FILES), "requests": ours("requests", base, SMALL_FILES)}
-                table(f"{SMALL_FILES:,} small files over HTTP, {delay_ms} ms delay", ways, work / "out", rounds)
+                ways = {"landing": ours("many", base, count), "requests": ours("requests", base, count)}
+                table(f"{count:,} small files over HTTP, {delay_ms} ms delay", ways, work, rounds)
     if not servers.program("weed"):
         print("\nSeaweedFS is not installed: no S3")
         return
@@ -273,17 +276,16 @@ def many_files(work: Path, rounds: int) -> None:
         for delay_ms in (0, 30):
             with line(endpoint.removeprefix("http://"), delay_ms) as host:
                 base = f"http://{host}"
-                ways = {"landing": ours("many", f"{base}/#s3", SMALL_FILES)}
-                ways |= {
-                    name: ours(name, base, SMALL_FILES) for name in S3_TOOLS if name != "s5cmd" or shutil.which(name)
-                }
-                table(f"{SMALL_FILES:,} small objects on S3, {delay_ms} ms delay", ways, work / "out", rounds)
+                ways = {"landing": ours("many", f"{base}/#s3", count)}
+                ways |= {name: ours(name, base, count) for name in S3_TOOLS if name != "s5cmd" or shutil.which(name)}
+                table(f"{count:,} small objects on S3, {delay_ms} ms delay", ways, work, rounds)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", help="any of zip, chosen, many; default: all")
     parser.add_argument("--images", type=int, default=5_000, help="JPEGs in the zip (5,000 are about 700 MB)")
+    parser.add_argument("--files", type=int, default=2_000, help="small files")
     parser.add_argument("--rounds", type=int, default=2, help="times that each way runs; the best counts")
     parser.add_argument("--work", type=Path, help="directory to keep the data in; default: a temporary one")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
@@ -292,6 +294,8 @@ def main() -> None:
         url, more = (*arguments.what, "")[:2]
         WAYS[arguments.way](url, more)
         return
+    from jpegs import pack, scatter  # not in the ways that are measured
+
     with tempfile.TemporaryDirectory() as temporary:
         work = (arguments.work or Path(temporary)).resolve()
         (work / "up").mkdir(parents=True, exist_ok=True)
@@ -304,8 +308,8 @@ def main() -> None:
             chosen_members(work)
         if "many" in chosen:
             if not (work / "small").exists():
-                scatter(work / "small", SMALL_FILES)
-            many_files(work, arguments.rounds)
+                scatter(work / "small", arguments.files)
+            many_files(work, arguments.files, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,9 @@ All traffic of a run goes through one `Client`, so that its limits, credentials 
 """
 
 import contextlib
-import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -17,9 +14,10 @@ from maxsight_assets.errors import Cancelled, LandingError, TransientError, Veri
 from maxsight_assets.landing import disk_origin, judge, small
 from maxsight_assets.landing.addresses import address_of
 from maxsight_assets.landing.guard import Guard, host_port
-from maxsight_assets.landing.http import Http
+from maxsight_assets.landing.http import GONE, Address, Http
+from maxsight_assets.landing.lines import Answer, Lines
+from maxsight_assets.landing.many import Pair, fetch_many
 from maxsight_assets.landing.model import Landed, Missing, Probe, RemoteFile
-from maxsight_assets.landing.objects import Buckets
 from maxsight_assets.landing.options import Credentials, Limits, Progress
 from maxsight_assets.landing.parallel import Meter, Throttle
 from maxsight_assets.landing.redact import scrub
@@ -32,7 +30,8 @@ __all__ = ["Client", "Credentials", "Limits", "Progress"]
 DEFAULT_LIMITS = Limits()
 NO_CREDENTIALS = Credentials()
 
-log = logging.getLogger(__name__)
+SHORT = ("http://", "https://", "s3://")
+"""Addresses that the short way of many objects reads; the others always redirect, or are no network."""
 
 
 class Client:
@@ -61,7 +60,6 @@ class Client:
         named = (credentials.s3_endpoint, credentials.hf_endpoint)  # a person named them: they may be private
         own = frozenset(host_port(urlsplit(url)) for url in named if url)
         self._guard = Guard(limits.loopback_allowed | own)
-        self._buckets = Buckets(credentials)
         self._http = Http(limits, self._guard, self._watch)
 
     def __enter__(self) -> "Client":
@@ -209,30 +207,35 @@ class Client:
         """
         throttle = Throttle(connections)
         abort = threading.Event()
-        todo = iter(files)
-        begun: dict[Future[Landed | Missing], RemoteFile] = {}
-        done: SimpleQueue[Future[Landed | Missing]] = SimpleQueue()  # futures.wait would look at all of them each time
         arrived = self.meter(*_named(files))
-        pool = ThreadPoolExecutor(connections, thread_name_prefix="landing-many")
+
+        def finish(pair: Pair, answer: Answer | None) -> Landed | Missing:
+            return self._one_of_many(*pair, answer, throttle, abort)
+
+        lines = Lines[Pair](self._guard, self.limits, most=connections, most_bytes=small.MOST_BYTES)
+        came = fetch_many(files, lines, throttle, short=self._short, finish=finish, cancel=self._cancel)
         try:
-            while True:
-                while len(begun) < 2 * connections and (pair := next(todo, None)) is not None:
-                    future = pool.submit(self._one_of_many, *pair, throttle, abort)
-                    begun[future] = pair[0]
-                    future.add_done_callback(done.put)
-                if not begun:
-                    return
-                future = done.get()
-                file, result = begun.pop(future), future.result()
+            for file, result in came:
                 if isinstance(result, Landed):
                     arrived.add(result.bytes)
                 yield file, result
         finally:
             abort.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+            came.close()
+            lines.close()
+
+    def _short(self, file: RemoteFile) -> Address | None:
+        """Where the short way may ask for an object: a vetted address that no proxy and no redirect stands before."""
+        if not file.url.startswith(SHORT):
+            return None
+        with contextlib.suppress(LandingError):  # the careful way says what is wrong
+            address = address_of(file, self._credentials)
+            self._guard.check(address.url)
+            return address if self._http.is_direct(address.url) else None
+        return None
 
     def _one_of_many(
-        self, file: RemoteFile, dest: Path, throttle: Throttle, abort: threading.Event
+        self, file: RemoteFile, dest: Path, answer: Answer | None, throttle: Throttle, abort: threading.Event
     ) -> Landed | Missing:
         def opened(file: RemoteFile, ask: Ask) -> Reply:
             try:
@@ -243,35 +246,27 @@ class Client:
                 raise
 
         try:
-            with self._clean(), throttle:
-                return self._small(file, dest, opened, abort)
+            with self._clean():
+                unfit = None
+                try:
+                    if answer is not None and answer.status in GONE:
+                        return Missing(file, answer.said)
+                    if answer is not None and (landed := small.land(file, dest, answer, plain=self._is_plain(file))):
+                        return landed
+                except Again as fault:
+                    if fault.busy:
+                        throttle.busy()
+                    Attempts(file.key, self.limits, self._cancel).failed(fault)
+                except judge.Unfit as fault:
+                    unfit = str(fault)
+                with throttle:
+                    return self._download(file, dest, opened=opened, durable=False, abort=abort, unfit=unfit)
         except (TransientError, VerificationFailed) as error:
             return Missing(file, str(error))
         except NotGiven as error:
             if error.status == 401:
                 raise
             return Missing(file, error.said)
-
-    def _small(self, file: RemoteFile, dest: Path, opened: Open, abort: threading.Event) -> Landed:
-        """Land an object the short way where that works, else the careful way."""
-        plain, unfit = self._is_plain(file), None
-        try:
-            landed = None
-            if not file.url.startswith("s3:"):
-                landed = small.fetch(opened, file, Ask(abort=abort), plain=plain, dest=dest)
-            elif (found := self._buckets.get(file, most=small.SMALL_BYTES)) is not None:
-                landed = small.settle(file, dest, *found, published_sha256=None, plain=plain)
-            if landed is not None:
-                return landed
-        except Again as fault:
-            Attempts(file.key, self.limits, self._cancel).failed(fault)
-        except judge.Unfit as fault:
-            unfit = str(fault)
-        except (WrongRange, VersionChanged, PastEnd) as fault:
-            log.debug("%s: %s; taken the careful way", file.key, fault)
-        except Absent as absent:
-            raise NotGiven(file, absent) from None
-        return self._download(file, dest, opened=opened, durable=False, abort=abort, unfit=unfit)
 
     def _is_plain(self, file: RemoteFile) -> bool:
         return file.url.startswith("http://") and not self._guard.is_allowed(file.url)

@@ -5,15 +5,11 @@ requests costs twice the time on small objects. Retries, resuming and hashing ar
 """
 
 import contextlib
-import email.utils
 import os
-import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -25,6 +21,7 @@ from urllib3.util.connection import create_connection
 
 from maxsight_assets.errors import Cancelled, LandingError
 from maxsight_assets.landing.guard import Guard, host_port
+from maxsight_assets.landing.headers import length_of, linked_sha256, retry_after, total_of_416
 from maxsight_assets.landing.model import Probe
 from maxsight_assets.landing.options import Limits
 from maxsight_assets.landing.redact import scrub, scrub_url
@@ -43,8 +40,9 @@ from maxsight_assets.landing.watch import Exchange, Watch
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
-REFUSED = frozenset({401, 403, 404, 410})
-AGENT = "maxsight-assets"
+GONE = frozenset({404, 410})
+REFUSED = frozenset({401, 403}) | GONE
+PLAIN_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "maxsight-assets", "Accept": "*/*"}
 
 Signer = Callable[[str, str, Mapping[str, str]], Mapping[str, str]]
 """(method, url, headers) -> headers to add; called for each request to the first host."""
@@ -65,6 +63,10 @@ class Address:
     remedy: str
     sign: Signer | None = field(default=None, repr=False)
     if_match: bool = False
+
+    def signed(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """`headers` of a GET, with those that prove who asks."""
+        return {**headers, **(self.sign("GET", self.url, headers) if self.sign else {})}
 
 
 class HttpReply:
@@ -143,11 +145,19 @@ class Http:
         self._pools: dict[str, urllib3.HTTPConnectionPool | urllib3.ProxyManager] = {}
         self._lock = threading.Lock()
         self._final: dict[str, str] = {}
+        self._direct: dict[str, bool] = {}
 
     def close(self) -> None:
         """Close idle connections."""
         for pool in self._pools.values():
             pool.clear() if isinstance(pool, urllib3.ProxyManager) else pool.close()
+
+    def is_direct(self, url: str) -> bool:
+        """Whether the environment names no proxy for an address."""
+        origin = _origin(url)
+        if origin not in self._direct:
+            self._direct[origin] = not select_proxy(url, get_environ_proxies(url))
+        return self._direct[origin]
 
     def open(self, address: Address, ask: Ask, *, method: str = "GET", shortcut: bool = False) -> HttpReply:
         """Ask for an object and judge the answer's header.
@@ -162,7 +172,7 @@ class Http:
             Again, VersionChanged, WrongRange, PastEnd, Absent: See there.
             LandingError: Forbidden redirects, certificate errors, answers that make no sense.
         """
-        headers = {"Accept-Encoding": "identity", "User-Agent": AGENT, "Accept": "*/*"}
+        headers = dict(PLAIN_HEADERS)
         if ask.ranged:
             headers["Range"] = ask.header()
         if ask.since is not None:
@@ -196,7 +206,7 @@ class Http:
             if address.sign and _origin(url) == _origin(address.url):
                 sent.update(address.sign(method, url, sent))
             answer = self._send(method, url, sent, exchange)
-            published = published or _linked_sha256(answer)
+            published = published or linked_sha256(answer.headers)
             target = answer.headers.get("Location")
             if answer.status not in REDIRECTS or not target:
                 if url != address.url:
@@ -267,28 +277,28 @@ class Http:
         status, headers = answer.status, answer.headers
         said = f"{status} {scrub(answer.reason or '')}".strip()
         if status in BUSY:
-            raise Again(said, wait_s=_retry_after(headers.get("Retry-After")), busy=status in (429, 503))
+            raise Again(said, wait_s=retry_after(headers.get("Retry-After")), busy=status in (429, 503))
         if status in REFUSED:
-            body = b"" if status in (404, 410) else _error_body(answer)
+            body = b"" if status in GONE else _error_body(answer)
             if b"RequestTimeTooSkewed" in body:
                 raise LandingError(f"{scrub_url(address.url)}: {said}: this machine's clock is wrong; set it and rerun")
             raise Absent(status, said, address.remedy)
         if status == 412:
             raise VersionChanged(said)
         if status == 416:
-            raise PastEnd(_total_of_416(headers.get("Content-Range")))
+            raise PastEnd(total_of_416(headers.get("Content-Range")))
         if status not in (200, 206):
             raise LandingError(f"{scrub_url(address.url)}: {said} is no answer to a download; {address.remedy}")
         if status == 206:
             if not ask.ranged:
                 raise WrongRange("a partial answer to a whole request")
             length, total = content_range(headers.get("Content-Range"), ask)
-            start, length_sent = ask.start, _length(headers)
+            start, length_sent = ask.start, length_of(headers)
             if length_sent is not None and length_sent != length:
                 raise WrongRange(f"Content-Length {length_sent:,} for a range of {length:,} bytes")
             known: int | None = length
         else:
-            start, known = 0, _length(headers)
+            start, known = 0, length_of(headers)
             total = known
         ranges = status == 206 or headers.get("Accept-Ranges", "").lower() == "bytes"
         probe = Probe(total, headers.get("ETag"), headers.get("Last-Modified"), ranges)
@@ -325,22 +335,6 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{host_port(parts)}"
 
 
-def _length(headers: Mapping[str, str]) -> int | None:
-    text = headers.get("Content-Length", "").strip()
-    return int(text) if re.fullmatch(r"\d+", text) and "Transfer-Encoding" not in headers else None
-
-
-def _total_of_416(text: str | None) -> int | None:
-    found = re.match(r"bytes \*/(\d+)$", text or "")
-    return int(found[1]) if found else None
-
-
-def _linked_sha256(answer: urllib3.BaseHTTPResponse) -> str | None:
-    """The digest that Hugging Face states for a file in large-file storage."""
-    text = answer.headers.get("X-Linked-Etag", "").strip('"').lower()
-    return text if re.fullmatch(r"[0-9a-f]{64}", text) else None
-
-
 def _leave(answer: urllib3.BaseHTTPResponse) -> None:
     """Give the connection back where the body was read, else close it."""
     answer.close()
@@ -351,21 +345,6 @@ def _error_body(answer: urllib3.BaseHTTPResponse) -> bytes:
     with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
         return bytes(answer.read(4096))
     return b""
-
-
-def _retry_after(text: str | None) -> float | None:
-    """Seconds that a Retry-After (seconds or a date) asks for."""
-    if not text:
-        return None
-    if text.strip().isdigit():
-        return float(text)
-    try:
-        then = email.utils.parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=UTC)
-    return max(0.0, (then - datetime.fromtimestamp(time.time(), UTC)).total_seconds())
 
 
 def _tls_fault(url: str, error: Exception) -> Exception:

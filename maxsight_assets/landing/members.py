@@ -20,6 +20,9 @@ from maxsight_assets.landing.options import Limits
 RATIO_FREE_BYTES = 1 << 20
 """What may come out before the ratio is looked at: a tiny file of zeros is no bomb."""
 
+NAMING = threading.Lock()
+"""Held while an entry of a directory is made or renamed: the system does one at a time, and threads that wait spin."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _REGULAR = (0, stat.S_IFREG, stat.S_IFDIR)
@@ -149,7 +152,6 @@ class Writer:
         self._archive = archive
         self._on_member = on_member
         self._lock = threading.Lock()
-        self._creating = threading.Lock()
         self._made: set[Path] = set()
 
     def whole(self, member: Member, path: Path, data: bytes | memoryview) -> None:
@@ -157,8 +159,7 @@ class Writer:
         self._check(member, len(data), zlib.crc32(data) if member.crc32 is not None else None)
         sha256 = hashlib.sha256(data).hexdigest()
         self._parents(path)
-        with self._creating:  # the system makes one entry of a directory at a time; threads that wait for it spin
-            handle = create(path)
+        handle = create(path)
         try:
             view = memoryview(data)
             while view:
@@ -215,9 +216,10 @@ class Writer:
 def create(path: Path) -> int:
     """Open a new file for writing; one that is there is unlinked first, never written into (it may be a hard link)."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    try:
-        return os.open(path, flags, 0o666)
-    except FileExistsError:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        return os.open(path, flags, 0o666)
+    with NAMING:
+        try:
+            return os.open(path, flags, 0o666)
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+            return os.open(path, flags, 0o666)

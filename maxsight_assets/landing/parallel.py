@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 from typing import TypeVar
 
 from maxsight_assets.landing.options import Progress
@@ -40,10 +39,14 @@ def in_order(
 
 
 class Throttle:
-    """How many connections upstream bears: halved when it is busy, one more after a full round of successes."""
+    """How many connections upstream bears: halved when it is busy, one more after a full round of successes.
+
+    Attributes:
+        most: Connections at the most.
+    """
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._limit = float(most)
         self._used = 0
         self._cond = threading.Condition()
@@ -54,21 +57,27 @@ class Throttle:
         """Connections that are allowed now."""
         return max(1, int(self._limit))
 
-    def __enter__(self) -> "Throttle":
-        """Wait for a free connection."""
+    def __enter__(self) -> None:
+        self.take(wait=True)
+
+    def __exit__(self, *_: object) -> None:
+        self.give()
+
+    def take(self, *, wait: bool) -> bool:
+        """Take a free connection; where there is none, wait for one or return False."""
         with self._cond:
             while self._used >= self.limit:
+                if not wait:
+                    return False
                 self._cond.wait()
             self._used += 1
-        return self
+            return True
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def give(self) -> None:
         """Give it back."""
         with self._cond:
             self._used -= 1
-            self._limit = min(self._most, self._limit + 1 / self._limit)
+            self._limit = min(self.most, self._limit + 1 / self._limit)
             self._cond.notify_all()
 
     def busy(self) -> None:

@@ -1,45 +1,57 @@
-"""The short way for small objects: in memory, judged, written and named, with no partial file.
+"""The short way's second half: an object that is in memory is judged, written and named, with no partial file."""
 
-It takes only the regular case. Whatever is irregular (None) or fails goes the careful way of `landing.transfer`.
-"""
-
-import contextlib
 import hashlib
 import os
 from pathlib import Path
 
 from maxsight_assets.landing import judge, kinds
-from maxsight_assets.landing.members import create
+from maxsight_assets.landing.headers import length_of, linked_sha256, retry_after
+from maxsight_assets.landing.http import BUSY
+from maxsight_assets.landing.lines import Answer
+from maxsight_assets.landing.members import NAMING, create
 from maxsight_assets.landing.model import Landed, Probe, RemoteFile
-from maxsight_assets.landing.reply import Ask
-from maxsight_assets.landing.transfer import Open
+from maxsight_assets.landing.reply import Again
 
-SMALL_BYTES = 4 << 20
+MOST_BYTES = 4 << 20
+"""Longest object of the short way."""
 
 
-def fetch(opened: Open, file: RemoteFile, ask: Ask, *, plain: bool, dest: Path) -> Landed | None:
-    """Land one small object; None where it is not small or not plain.
+def land(file: RemoteFile, dest: Path, answer: Answer, *, plain: bool) -> Landed | None:
+    """Put an object at `dest`; not synced, see `Client.download_many`.
+
+    Args:
+        file: The object.
+        dest: Path to write.
+        answer: What came of asking for it.
+        plain: Whether it came over plain http from a server that is not allow-listed.
+
+    Returns:
+        None where the answer is not a plain, whole one.
 
     Raises:
-        Again, Absent, judge.Unfit, LandingError: See there; nothing is left at `dest`.
+        Again: Upstream is busy.
+        judge.Unfit, VerificationFailed: It is not the object; nothing is left at `dest`.
     """
-    with contextlib.closing(opened(file, ask)) as reply:
-        if reply.encoded or reply.length is None or reply.length > SMALL_BYTES:
-            return None
-        data = b"".join(reply.chunks())
-    return settle(file, dest, data, reply.probe, published_sha256=reply.published_sha256, plain=plain)
-
-
-def settle(
-    file: RemoteFile, dest: Path, data: bytes | memoryview, probe: Probe, *, published_sha256: str | None, plain: bool
-) -> Landed:
-    """Judge bytes that are in memory and put them at `dest`; not synced, see `Client.download_many`."""
+    headers, data = answer.headers, answer.data
+    if answer.status in BUSY:
+        wait_s = retry_after(headers.get("Retry-After"))
+        raise Again(answer.said, wait_s=wait_s, busy=answer.status in (429, 503))
+    coding = headers.get("Content-Encoding", "identity").strip().lower()
+    if answer.status != 200 or coding not in ("", "identity") or length_of(headers) != len(data):
+        return None
+    ranges = headers.get("Accept-Ranges", "").lower() == "bytes"
+    probe = Probe(len(data), headers.get("ETag"), headers.get("Last-Modified"), ranges)
+    judge.check_kind(file, bytes(data[: kinds.HEAD_BYTES]))
     digests = {
         name: hashlib.new(name, data, usedforsecurity=False).hexdigest()
         for name in ("sha256", *judge.more_hashes(file, probe))
     }
-    judge.check_kind(file, bytes(data[: kinds.HEAD_BYTES]))
-    level = judge.level_of(file, probe, len(data), digests.get, published_sha256=published_sha256, plain=plain)
+    level = judge.level_of(file, probe, len(data), digests.get, published_sha256=linked_sha256(headers), plain=plain)
+    _write(dest, data)
+    return Landed(dest, len(data), digests["sha256"], digests.get("md5"), level, probe)
+
+
+def _write(dest: Path, data: memoryview) -> None:
     draft = dest.with_name(dest.name + ".new")
     try:
         handle = create(draft)
@@ -47,10 +59,9 @@ def settle(
         dest.parent.mkdir(parents=True, exist_ok=True)
         handle = create(draft)
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(handle, view) :]
+        while data:
+            data = data[os.write(handle, data) :]
     finally:
         os.close(handle)
-    draft.replace(dest)
-    return Landed(dest, len(data), digests["sha256"], digests.get("md5"), level, probe)
+    with NAMING:
+        draft.replace(dest)

@@ -1,0 +1,40 @@
+"""What single headers of an HTTP answer say (RFC 9110)."""
+
+import email.utils
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+
+def length_of(headers: Mapping[str, str]) -> int | None:
+    """Bytes of the body, where they are stated and not overruled (8.6)."""
+    text = headers.get("Content-Length", "").strip()
+    return int(text) if re.fullmatch(r"\d+", text) and "Transfer-Encoding" not in headers else None
+
+
+def total_of_416(text: str | None) -> int | None:
+    """Bytes of the object that a Content-Range of `bytes */N` states (14.4)."""
+    found = re.match(r"bytes \*/(\d+)$", text or "")
+    return int(found[1]) if found else None
+
+
+def linked_sha256(headers: Mapping[str, str]) -> str | None:
+    """The digest that Hugging Face states for a file in large-file storage."""
+    text = headers.get("X-Linked-Etag", "").strip('"').lower()
+    return text if re.fullmatch(r"[0-9a-f]{64}", text) else None
+
+
+def retry_after(text: str | None) -> float | None:
+    """Seconds that a Retry-After (seconds or a date) asks for."""
+    if not text:
+        return None
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        then = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
+    return max(0.0, (then - datetime.fromtimestamp(time.time(), UTC)).total_seconds())

@@ -1,0 +1,165 @@
+"""Many connections in one thread, by libcurl: whole objects that fit in memory, each asked for once.
+
+A thread a connection costs several times the CPU, most of it spent passing the interpreter's lock around. There are no
+redirects, no ranges and no retries here: what is irregular is for the caller to fetch another way (`landing.many`).
+"""
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any, Generic, TypeVar
+
+import certifi
+import pycurl
+from urllib3 import HTTPHeaderDict
+
+from maxsight_assets.landing.guard import Guard, is_public
+from maxsight_assets.landing.options import Limits
+
+Token = TypeVar("Token")
+
+Where = tuple[int, int, int, tuple[Any, ...]]
+"""Family, kind, protocol and address of a socket that libcurl wants."""
+
+_BUFFER_BYTES = 256 << 10
+_WAIT_S = 0.25
+"""How long a call may wait for the network, and so how late a cancel is heard."""
+_NO_SOCKET_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer whose body is whole as far as its Content-Length says.
+
+    Attributes:
+        status: HTTP status.
+        said: Status and reason, for instance `404 Not Found`.
+        headers: By name, in any case.
+        data: The body.
+    """
+
+    status: int
+    said: str
+    headers: Mapping[str, str]
+    data: memoryview
+
+
+@dataclass(slots=True)
+class _Call:
+    token: Any
+    body: BytesIO = field(default_factory=BytesIO)
+    header: list[bytes] = field(default_factory=list)
+
+
+class Lines(Generic[Token]):
+    """At most `most` connections, driven by the thread that calls `arrived`; not thread-safe.
+
+    Args:
+        guard: Vets each address at the moment of connecting; the caller has vetted its text.
+        limits: Time and rate bounds.
+        most: Connections.
+        most_bytes: Longest body; longer ones come back as None.
+    """
+
+    def __init__(self, guard: Guard, limits: Limits, *, most: int, most_bytes: int) -> None:
+        self._guard = guard
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, most)
+        self._idle = [self._new_handle(limits, most_bytes) for _ in range(most)]
+        self._calls: dict[pycurl.Curl, _Call] = {}
+        self._opened: list[socket.socket] = []
+
+    def __len__(self) -> int:
+        """Calls that are under way."""
+        return len(self._calls)
+
+    def close(self) -> None:
+        """End all that is under way."""
+        for handle in self._calls:
+            self._multi.remove_handle(handle)
+        for handle in (*self._calls, *self._idle):
+            handle.close()
+        self._multi.close()
+
+    def get(self, token: Token, url: str, headers: Mapping[str, str]) -> None:
+        """Ask for an object; there must be a connection free."""
+        handle = self._idle.pop()
+        call = self._calls[handle] = _Call(token)
+        handle.setopt(pycurl.URL, url)
+        handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
+        handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open_any if self._guard.is_allowed(url) else self._open)
+        handle.setopt(pycurl.WRITEDATA, call.body)
+        handle.setopt(pycurl.HEADERFUNCTION, call.header.append)
+        self._multi.add_handle(handle)
+
+    def arrived(self) -> Iterator[tuple[Token, Answer | None]]:
+        """What has arrived, after a short wait where nothing has; None for what did not come whole."""
+        self._perform()
+        left, whole, broken = self._multi.info_read()
+        if not whole and not broken:
+            if self._multi.select(_WAIT_S) < 0:  # no socket yet, for instance while a name is looked up
+                time.sleep(_NO_SOCKET_S)
+            self._perform()
+            left, whole, broken = self._multi.info_read()
+        while True:
+            for handle in whole:
+                call = self._take(handle)
+                yield call.token, _answer(handle.getinfo(pycurl.RESPONSE_CODE), call)
+            for handle, _, _ in broken:
+                yield self._take(handle).token, None
+            if not left:
+                return
+            left, whole, broken = self._multi.info_read()
+
+    def _take(self, handle: pycurl.Curl) -> _Call:
+        self._multi.remove_handle(handle)
+        self._idle.append(handle)
+        return self._calls.pop(handle)
+
+    def _open(self, purpose: int, where: Where) -> socket.socket | int:
+        """Open a socket to an address that libcurl resolved, where it is public."""
+        if where[0] in (socket.AF_INET, socket.AF_INET6) and is_public(str(where[3][0])):
+            return self._open_any(purpose, where)
+        return pycurl.SOCKET_BAD
+
+    def _open_any(self, _purpose: int, where: Where) -> socket.socket:
+        opened = socket.socket(*where[:3])
+        self._opened.append(opened)  # libcurl takes a duplicate of it when this returns
+        return opened
+
+    def _perform(self) -> None:
+        self._multi.perform()
+        while self._opened:
+            self._opened.pop().close()
+
+    @staticmethod
+    def _new_handle(limits: Limits, most_bytes: int) -> pycurl.Curl:
+        handle = pycurl.Curl()
+        handle.setopt(pycurl.NOSIGNAL, 1)
+        handle.setopt(pycurl.FOLLOWLOCATION, 0)
+        handle.setopt(pycurl.PROXY, "")  # the environment's proxies are for `landing.http`
+        handle.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
+        handle.setopt(pycurl.PATH_AS_IS, 1)
+        handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        handle.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
+        handle.setopt(pycurl.CAINFO, os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where())
+        handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(limits.connect_timeout_s * 1000))
+        handle.setopt(pycurl.LOW_SPEED_LIMIT, limits.min_rate)
+        handle.setopt(pycurl.LOW_SPEED_TIME, max(1, int(limits.rate_window_s)))
+        handle.setopt(pycurl.MAXFILESIZE, most_bytes)
+        return handle
+
+
+def _answer(status: int, call: _Call) -> Answer | None:
+    starts = [number for number, line in enumerate(call.header) if line.startswith(b"HTTP/")]
+    if not starts:
+        return None
+    first, *rest = (line.decode("latin-1").strip() for line in call.header[starts[-1] :])
+    headers = HTTPHeaderDict()
+    for name, colon, value in (line.partition(":") for line in rest):
+        if colon:
+            headers.add(name, value.strip())
+    return Answer(status, first.partition(" ")[2], headers, call.body.getbuffer())
