@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 FITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p $(FITS) && { echo $$p; break; }; done)
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
+# Where the environment says otherwise, every process that make starts would compile Dagster anew.
+export PYTHONDONTWRITEBYTECODE =
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 PORT ?= 3000

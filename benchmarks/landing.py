@@ -222,17 +222,28 @@ WAYS: dict[str, Callable[[str, str], None]] = {
     "boto3": boto_many,
     "requests-s3": requests_s3_many,
     "s5cmd": s5cmd_many,
+    "line": lambda host, delay_ms: serve_line(host, delay_ms),
 }
 
 
 @contextlib.contextmanager
 def line(host: str, delay_ms: int) -> Iterator[str]:
-    """The server itself, or behind a line that delays every request."""
+    """The server itself, or behind a line that delays every request, in a process of its own."""
     if not delay_ms:
         yield host
         return
-    with servers.SlowLine(host, delay_s=delay_ms / 1000) as slow:
-        yield slow.host
+    command = [sys.executable, str(Path(__file__).resolve()), "--way", "line", host, str(delay_ms)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.stdin.close()  # ends it
+
+
+def serve_line(host: str, delay_ms: str) -> None:
+    with servers.SlowLine(host, delay_s=int(delay_ms) / 1000) as slow:
+        print(slow.host, flush=True)
+        sys.stdin.read()
 
 
 def whole_zip(work: Path, rounds: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from maxsight_assets.errors import LandingError
-from maxsight_assets.landing.http import Address
+from maxsight_assets.landing.http import Address, S3Keys
 from maxsight_assets.landing.model import RemoteFile
 from maxsight_assets.landing.options import Credentials
 
@@ -108,15 +108,21 @@ def _bucket(file: RemoteFile, credentials: Credentials) -> Address:
         f"in {credentials.aws_region}, or {_mirror(file)}"
     )
 
+    token = credentials.aws_session_token
+    keys = S3Keys(
+        key_id.get_secret_value(),
+        secret.get_secret_value(),
+        token.get_secret_value() if token else None,
+        credentials.aws_region,
+    )
+
     def sign(method: str, url: str, _headers: Mapping[str, str]) -> Mapping[str, str]:
         from botocore.auth import S3SigV4Auth
         from botocore.awsrequest import AWSRequest
         from botocore.credentials import Credentials as Keys
 
-        token = credentials.aws_session_token
-        keys = Keys(key_id.get_secret_value(), secret.get_secret_value(), token.get_secret_value() if token else None)
         request = AWSRequest(method=method, url=url, headers={})
-        S3SigV4Auth(keys, "s3", credentials.aws_region).add_auth(request)
+        S3SigV4Auth(Keys(keys.key_id, keys.secret, keys.token), "s3", keys.region).add_auth(request)
         return dict(request.headers.items())
 
-    return Address(url, remedy, sign, if_match=True)
+    return Address(url, remedy, sign, if_match=True, keys=keys)

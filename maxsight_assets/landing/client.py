@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from maxsight_assets.errors import Cancelled, LandingError, TransientError, VerificationFailed
 from maxsight_assets.landing import disk_origin, judge, small
@@ -231,7 +231,8 @@ class Client:
         with contextlib.suppress(LandingError):  # the careful way says what is wrong
             address = address_of(file, self._credentials)
             self._guard.check(address.url)
-            return address if self._http.is_direct(address.url) else None
+            dotted = {".", ".."} & {unquote(part) for part in urlsplit(address.url).path.split("/")}
+            return address if self._http.is_direct(address.url) and not dotted else None
         return None
 
     def _one_of_many(

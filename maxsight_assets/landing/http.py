@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies
 
 import certifi
 import urllib3
-from requests.utils import get_environ_proxies, select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.connection import create_connection
 
@@ -49,6 +49,16 @@ Signer = Callable[[str, str, Mapping[str, str]], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
+class S3Keys:
+    """What an S3 request is signed with (AWS signature version 4)."""
+
+    key_id: str = field(repr=False)
+    secret: str = field(repr=False)
+    token: str | None = field(repr=False)
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """Where an object is, and what it takes to be given it.
 
@@ -57,16 +67,14 @@ class Address:
         remedy: What a person can do where it is refused.
         sign: Makes the headers that prove who asks; never sent to another host.
         if_match: Whether the server honours If-Match on a GET (S3), beside If-Range.
+        keys: For a client that signs S3 requests itself, what `sign` signs with.
     """
 
     url: str = field(repr=False)
     remedy: str
     sign: Signer | None = field(default=None, repr=False)
     if_match: bool = False
-
-    def signed(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """`headers` of a GET, with those that prove who asks."""
-        return {**headers, **(self.sign("GET", self.url, headers) if self.sign else {})}
+    keys: S3Keys | None = field(default=None, repr=False)
 
 
 class HttpReply:
@@ -156,7 +164,7 @@ class Http:
         """Whether the environment names no proxy for an address."""
         origin = _origin(url)
         if origin not in self._direct:
-            self._direct[origin] = not select_proxy(url, get_environ_proxies(url))
+            self._direct[origin] = _proxy(url) is None
         return self._direct[origin]
 
     def open(self, address: Address, ask: Ask, *, method: str = "GET", shortcut: bool = False) -> HttpReply:
@@ -262,7 +270,7 @@ class Http:
         parts = urlsplit(url)
         settings: Any = {"maxsize": self._connections}
         tls: Any = {"ca_certs": self._certificates, "cert_reqs": "CERT_REQUIRED"}
-        proxy = select_proxy(url, get_environ_proxies(url))
+        proxy = _proxy(url)
         if proxy:
             return urllib3.ProxyManager(proxy, **settings, **tls)
         kind = _guarded_pools(self._guard, self._watch)[parts.scheme]
@@ -328,6 +336,16 @@ def _conditions(since: Probe, *, if_match: bool) -> dict[str, str]:
     if etag is None:
         return {"If-Range": since.last_modified} if since.last_modified else {}
     return {"If-Match": etag} if if_match else {"If-Range": etag}
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address."""
+    if not getproxies():
+        return None
+    from requests.utils import get_environ_proxies, select_proxy  # knows NO_PROXY in all of its spellings
+
+    proxy: str | None = select_proxy(url, get_environ_proxies(url))
+    return proxy
 
 
 def _origin(url: str) -> str:

@@ -17,6 +17,7 @@ import pycurl
 from urllib3 import HTTPHeaderDict
 
 from maxsight_assets.landing.guard import Guard, is_public
+from maxsight_assets.landing.http import PLAIN_HEADERS, Address
 from maxsight_assets.landing.options import Limits
 
 Token = TypeVar("Token")
@@ -84,16 +85,16 @@ class Lines(Generic[Token]):
             handle.close()
         self._multi.close()
 
-    def get(self, token: Token, url: str, headers: Mapping[str, str]) -> None:
-        """Ask for an object; there must be a connection free."""
-        handle = self._idle.pop()
-        call = self._calls[handle] = _Call(token)
-        handle.setopt(pycurl.URL, url)
-        handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
-        handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open_any if self._guard.is_allowed(url) else self._open)
+    def get(self, token: Token, address: Address) -> None:
+        """Ask for an object, where a connection is free; its path must be as it is sent: libcurl resolves `..`."""
+        handle, call = self._idle.pop(), _Call(token)
+        handle.setopt(pycurl.URL, address.url)
+        handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in _sign(handle, address).items()])
+        handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open_any if self._guard.is_allowed(address.url) else self._open)
         handle.setopt(pycurl.WRITEDATA, call.body)
         handle.setopt(pycurl.HEADERFUNCTION, call.header.append)
         self._multi.add_handle(handle)
+        self._calls[handle] = call
 
     def arrived(self) -> Iterator[tuple[Token, Answer | None]]:
         """What has arrived, after a short wait where nothing has; None for what did not come whole."""
@@ -142,7 +143,6 @@ class Lines(Generic[Token]):
         handle.setopt(pycurl.FOLLOWLOCATION, 0)
         handle.setopt(pycurl.PROXY, "")  # the environment's proxies are for `landing.http`
         handle.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
-        handle.setopt(pycurl.PATH_AS_IS, 1)
         handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         handle.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
         handle.setopt(pycurl.CAINFO, os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where())
@@ -151,6 +151,19 @@ class Lines(Generic[Token]):
         handle.setopt(pycurl.LOW_SPEED_TIME, max(1, int(limits.rate_window_s)))
         handle.setopt(pycurl.MAXFILESIZE, most_bytes)
         return handle
+
+
+def _sign(handle: pycurl.Curl, address: Address) -> dict[str, str]:
+    """The request's headers; libcurl signs for S3 itself, many times as fast as botocore."""
+    keys = address.keys
+    if keys is None:
+        handle.setopt(pycurl.HTTPAUTH, pycurl.HTTPAUTH_NONE)
+        handle.unsetopt(pycurl.USERPWD)
+        return {**PLAIN_HEADERS, **(address.sign("GET", address.url, PLAIN_HEADERS) if address.sign else {})}
+    handle.setopt(pycurl.AWS_SIGV4, f"aws:amz:{keys.region}:s3")
+    handle.setopt(pycurl.USERNAME, keys.key_id)
+    handle.setopt(pycurl.PASSWORD, keys.secret)
+    return {**PLAIN_HEADERS, **({"X-Amz-Security-Token": keys.token} if keys.token else {})}
 
 
 def _answer(status: int, call: _Call) -> Answer | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from maxsight_assets.errors import Cancelled
-from maxsight_assets.landing.http import PLAIN_HEADERS, Address
+from maxsight_assets.landing.http import Address
 from maxsight_assets.landing.lines import Answer, Lines
 from maxsight_assets.landing.model import Landed, Missing, RemoteFile
 from maxsight_assets.landing.parallel import Throttle
@@ -62,7 +62,7 @@ def fetch_many(
                 if address is None:
                     hand(pair, None)
                 elif throttle.take(wait=False):
-                    lines.get(pair, address.url, address.signed(PLAIN_HEADERS))
+                    lines.get(pair, address)
                 else:
                     break
                 pair = next(todo, None)

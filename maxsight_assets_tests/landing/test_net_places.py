@@ -16,7 +16,6 @@ from pydantic import SecretStr
 from maxsight_assets.errors import LandingError, TransientError, VerificationFailed
 from maxsight_assets.landing.archive import open_archive
 from maxsight_assets.landing.model import Landed, Missing, RemoteFile
-from maxsight_assets.landing.objects import Buckets
 from maxsight_assets.landing.options import Credentials
 from maxsight_assets.landing.parallel import Throttle
 from maxsight_assets.landing.partial import Partial
@@ -326,43 +325,6 @@ def test_values_never_show_an_address_or_a_secret() -> None:
     shown = repr([RemoteFile("a", "https://user:canary@example.org/a?token=canary"), signed("http://127.0.0.1:1")])
     assert "canary" not in shown
     assert json.dumps(shown)
-
-
-@pytest.mark.usefixtures("stray")
-def test_small_s3_objects_come_the_fast_way_and_are_listed(endpoint: str) -> None:
-    buckets = Buckets(signed(endpoint))
-    key, data = next(iter(MANY.items()))
-    got = buckets.get(RemoteFile(key, f"s3://open-images/{key}"), most=1 << 20)
-    assert got is not None
-    assert bytes(got[0]) == data
-    assert buckets.get(RemoteFile(key, f"s3://open-images/{key}"), most=10) is None
-    listed = dict(buckets.list("s3://open-images/train/"))
-    assert list(listed) == sorted(MANY)
-    assert listed[key].bytes == len(data)
-
-
-def test_fault_20_fast_way_follows_no_redirect_to_another_host(tmp_path: Path) -> None:
-    with LyingServer() as liar, LyingServer("127.0.0.2") as other:
-        other.publish("b", DATA)
-        liar.publish("open-images/a", DATA, *[servers.redirect(other.url("b"))] * 3)
-        assert Buckets(signed(f"http://{liar.host}")).get(RemoteFile("a", "s3://open-images/a"), most=1 << 20) is None
-        assert other.requests == []
-
-
-def test_fast_way_leaves_what_is_irregular_to_the_careful_one() -> None:
-    with LyingServer() as liar:
-        buckets = Buckets(signed(f"http://{liar.host}"))
-        irregular = [
-            cut(1_000),
-            servers.chunked(),
-            servers.zipped(),
-            servers.status("503 Slow Down"),
-            servers.redirect("/b"),
-        ]
-        for number, fault in enumerate([*irregular, servers.status("404 Not Found")]):
-            liar.publish(f"open-images/{number}", DATA, fault, fault)
-            assert buckets.get(RemoteFile("a", f"s3://open-images/{number}"), most=1 << 20) is None
-        assert buckets.get(RemoteFile("a", "s3://open-images/a//b"), most=1 << 20) is None
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"v1"'])

@@ -1,0 +1,219 @@
+"""Many small objects over libcurl: what the short way takes, what it leaves, and that every rule holds on it too."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from pydantic import SecretStr
+
+from maxsight_assets.errors import LandingError, TransientError
+from maxsight_assets.landing.addresses import address_of
+from maxsight_assets.landing.guard import Forbidden, Guard
+from maxsight_assets.landing.http import Address
+from maxsight_assets.landing.lines import Answer, Lines
+from maxsight_assets.landing.model import Landed, Missing, RemoteFile
+from maxsight_assets.landing.options import Credentials, Limits
+from maxsight_assets_tests import servers
+from maxsight_assets_tests.landing.net_tools import QUICK, certificate, left_over, pinned, quick_client, some_bytes
+from maxsight_assets_tests.landing.test_net_places import KEYS, s3_client, signed
+from maxsight_assets_tests.servers import LyingServer, cut
+
+DATA = some_bytes(100_000)
+
+
+@pytest.fixture
+def liar() -> Iterator[LyingServer]:
+    with LyingServer() as server:
+        yield server
+
+
+def answers(host: str, *addresses: Address, limits: Limits = QUICK, most_bytes: int = 1 << 20) -> list[Answer | None]:
+    """What the lines bring of each address."""
+    lines = Lines[int](Guard(frozenset({host})), limits, most=len(addresses), most_bytes=most_bytes)
+    came: dict[int, Answer | None] = {}
+    try:
+        for number, address in enumerate(addresses):
+            lines.get(number, address)
+        while lines:
+            came.update(lines.arrived())
+    finally:
+        lines.close()
+    return [came[number] for number in range(len(addresses))]
+
+
+def test_regular_objects_are_each_asked_for_once(liar: LyingServer, tmp_path: Path) -> None:
+    bodies = {f"{n}": some_bytes(3_000 + n, seed=n) for n in range(200)}
+    wanted = [(pinned(liar.publish(key, data), data, key), tmp_path / key) for key, data in bodies.items()]
+    with quick_client(liar.host) as client:
+        came = dict(client.download_many(wanted, connections=8))
+    assert {file.key: item.level for file, item in came.items() if isinstance(item, Landed)} == dict.fromkeys(
+        bodies, "sha256"
+    )
+    assert sorted(request.path for request in liar.requests) == sorted(f"/{key}" for key in bodies)
+    assert {key: (tmp_path / key).read_bytes() for key in left_over(tmp_path)} == bodies
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        cut(1_000),
+        cut(1_000, reset=True),
+        servers.chunked(),
+        servers.zipped(),
+        servers.flipped(),
+        servers.redirect("/b"),
+    ],
+    ids=["cut", "reset", "chunked", "zipped", "flipped", "redirect"],
+)
+def test_irregular_answer_goes_the_careful_way(liar: LyingServer, tmp_path: Path, fault: servers.Fault) -> None:
+    liar.publish("b", DATA)
+    url = liar.publish("a", DATA, fault, fault if fault.__qualname__.startswith("status") else servers.honest)
+    with quick_client(liar.host) as client:
+        [(_, item)] = client.download_many([(pinned(url, DATA), tmp_path / "got")])
+    assert isinstance(item, Landed)
+    assert left_over(tmp_path) == ["got"]
+    assert (tmp_path / "got").read_bytes() == DATA
+    assert len(liar.requests) >= 2
+
+
+def test_object_that_is_too_long_for_memory_goes_the_careful_way(liar: LyingServer, tmp_path: Path) -> None:
+    data = some_bytes(5 << 20)
+    url = liar.publish("a", data)
+    with quick_client(liar.host) as client:
+        [(_, item)] = client.download_many([(pinned(url, data), tmp_path / "got")])
+    assert isinstance(item, Landed)
+    assert (tmp_path / "got").read_bytes() == data
+    assert answers(liar.host, Address(url, "")) == [None]
+
+
+def test_fault_14_retry_after_is_obeyed_and_then_the_object_lands(liar: LyingServer, tmp_path: Path) -> None:
+    busy = servers.status("503 Slow Down", {"Retry-After": "1"})
+    wanted = [(pinned(liar.publish(f"{n}", DATA, busy), DATA, f"{n}"), tmp_path / f"{n}") for n in range(6)]
+    with quick_client(liar.host, limits=replace(QUICK, retry_after_cap_s=1.0)) as client:
+        came = dict(client.download_many(wanted, connections=4))
+    assert all(isinstance(item, Landed) for item in came.values())
+    assert len(liar.requests) == 12
+
+
+def test_fault_17_one_byte_a_second_is_given_up(liar: LyingServer) -> None:
+    url = liar.publish("a", DATA, servers.dripping())
+    assert answers(liar.host, Address(url, ""), limits=replace(QUICK, rate_window_s=1.0)) == [None]
+
+
+def test_fault_18_no_answer_before_headers_is_given_up(liar: LyingServer) -> None:
+    url = liar.publish("a", DATA, servers.silent())
+    assert answers(liar.host, Address(url, ""), limits=replace(QUICK, rate_window_s=1.0)) == [None]
+
+
+def test_fault_20_credentials_of_one_of_many_stay_with_their_host(tmp_path: Path) -> None:
+    with LyingServer() as near, LyingServer("127.0.0.2") as far:
+        hop = servers.redirect(far.url("b"))
+        near.publish("open-images/a", DATA, hop, hop)
+        far.publish("b", DATA)
+        with quick_client(near.host, far.host, credentials=signed(f"http://{near.host}")) as client:
+            [(_, item)] = client.download_many([(pinned("s3://open-images/a", DATA), tmp_path / "got")])
+    assert isinstance(item, Landed)
+    assert all("authorization" in request.headers for request in near.requests)
+    assert [sorted(set(request.headers) & {"authorization", "x-amz-date"}) for request in far.requests] == [[]]
+
+
+def test_fault_21_name_that_resolves_to_a_private_address_is_not_contacted(liar: LyingServer, tmp_path: Path) -> None:
+    liar.publish("a", DATA)
+    url = f"http://localhost:{liar.host.rpartition(':')[2]}/a"
+    assert answers("127.0.0.1:1", Address(url, "")) == [None]
+    with quick_client() as client, pytest.raises(Forbidden, match="private"):
+        list(client.download_many([(pinned(url, DATA), tmp_path / "got")]))
+    assert liar.requests == []
+
+
+def test_fault_24_certificate_that_nobody_vouches_for_fails_many_too(tmp_path: Path) -> None:
+    _, context = certificate(tmp_path)
+    with LyingServer(tls=context) as safe, quick_client(safe.host) as client:
+        url = safe.publish("a", DATA)
+        with pytest.raises(LandingError, match="certificate cannot be trusted") as caught:
+            list(client.download_many([(pinned(url, DATA), tmp_path / "got")]))
+        assert not isinstance(caught.value, TransientError)
+        assert safe.requests == []
+
+
+def test_trusted_certificate_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority, context = certificate(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+    with LyingServer(tls=context) as safe:
+        [answer] = answers(safe.host, Address(safe.publish("a", DATA), ""))
+    assert answer is not None
+    assert bytes(answer.data) == DATA
+
+
+def test_libcurl_signs_for_a_real_store(tmp_path: Path) -> None:
+    if not servers.program("weed"):
+        pytest.skip("weed (SeaweedFS) is not installed")
+    keys = ("train/000a.jpg", "odd name+\u00fc&=%2F.bin", "deep/er/~a-b_c.jpg")
+    files = [RemoteFile("a", f"s3://open-images/{key}") for key in keys]
+    with servers.seaweed(tmp_path, keys=KEYS) as endpoint:
+        store, host = s3_client(endpoint, KEYS), endpoint.removeprefix("http://")
+        store.create_bucket(Bucket="open-images")
+        for key in keys:
+            store.put_object(Bucket="open-images", Key=key, Body=DATA)
+        came = answers(host, *(address_of(file, signed(endpoint)) for file in files))
+        refused = answers(host, *(address_of(file, signed(endpoint, ("wrong", "wrong"))) for file in files))
+    assert [answer and bytes(answer.data) == DATA for answer in came] == [True, True, True]
+    assert [answer and answer.status for answer in refused] == [403, 403, 403]
+
+
+def test_session_token_is_signed_along(liar: LyingServer, tmp_path: Path) -> None:
+    liar.publish("open-images/a", DATA)
+    credentials = replace(signed(f"http://{liar.host}"), aws_session_token=SecretStr("canary-token"))
+    with quick_client(credentials=credentials) as client:
+        list(client.download_many([(pinned("s3://open-images/a", DATA), tmp_path / "got")]))
+    [request] = liar.requests
+    assert request.headers["x-amz-security-token"] == "canary-token"
+    assert "x-amz-security-token" in request.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0]
+
+
+def test_anonymous_request_after_a_signed_one_holds_no_key(liar: LyingServer) -> None:
+    url = liar.publish("open-images/a", DATA)
+    file, endpoint = RemoteFile("a", "s3://open-images/a"), f"http://{liar.host}"
+    lines = Lines[int](Guard(frozenset({liar.host})), QUICK, most=1, most_bytes=1 << 20)
+    for address in (address_of(file, signed(endpoint)), address_of(file, Credentials(s3_endpoint=endpoint))):
+        lines.get(0, address)
+        while lines:
+            list(lines.arrived())
+    lines.close()
+    assert url.endswith("/open-images/a")
+    assert ["authorization" in request.headers for request in liar.requests] == [True, False]
+
+
+@pytest.mark.parametrize("key", ["train/../secret.jpg", "a/./b.jpg"])
+def test_key_with_dots_is_asked_for_as_it_is(liar: LyingServer, tmp_path: Path, key: str) -> None:
+    liar.publish(f"open-images/{quote(key)}", DATA)
+    liar.publish("open-images/secret.jpg", b"another object")
+    credentials = Credentials(s3_endpoint=f"http://{liar.host}")
+    with quick_client(credentials=credentials) as client:
+        [(_, item)] = client.download_many([(RemoteFile("a.bin", f"s3://open-images/{key}"), tmp_path / "got")])
+    assert isinstance(item, Landed)
+    assert (tmp_path / "got").read_bytes() == DATA
+
+
+def test_404_of_one_of_many_costs_one_request(liar: LyingServer, tmp_path: Path) -> None:
+    with quick_client(liar.host) as client:
+        [(_, item)] = client.download_many([(RemoteFile("a", liar.url("gone")), tmp_path / "got")])
+    assert item == Missing(RemoteFile("a", liar.url("gone")), "404 Not Found")
+    assert len(liar.requests) == 1
+
+
+def test_proxy_of_the_environment_is_asked_instead(
+    liar: LyingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LyingServer() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.host}")
+        monkeypatch.setenv("http_proxy", f"http://{proxy.host}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        url = liar.publish("a", DATA)
+        with quick_client(liar.host) as client:
+            list(client.download_many([(pinned(url, DATA), tmp_path / "got")]))
+        assert liar.requests == []
+        assert proxy.requests
