@@ -2,9 +2,9 @@
 
     python benchmarks/coco.py [--scale 0.1] [--file instances_train2017.json]
 
-"read" gives the tables, checked for broken syntax, types and repeated keys; "masks" judges each mask besides. Then the
-decode check of 5,000 JPEGs, 30 of them damaged, against simplejpeg (strict, gray, 1/8) alone on all cores; each says
-how many damaged ones it found.
+Imports are not timed. "read" gives the tables, checked for broken syntax, types and repeated keys; "masks" judges each
+mask besides. Then the decode check of 5,000 JPEGs, 30 of them damaged, against simplejpeg (strict, gray, 1/8) alone,
+which reads the same files on all cores; each says how many damaged ones it found.
 """
 
 import contextlib
@@ -22,34 +22,41 @@ import measure
 JPEGS, DAMAGED = 5_000, 30
 
 
-def read(path: Path) -> int:
+def read() -> measure.Work:
     """Read into the tables."""
     from maxsight_assets.formats.coco import read_instances
 
-    return read_instances(path, split="train2017", image_dir="coco_raw/train2017").tables().boxes.height
+    return lambda path: read_instances(path, split="train2017", image_dir="coco_raw/train2017").tables().boxes.height
 
 
-def read_and_masks(path: Path) -> int:
+def read_and_masks() -> measure.Work:
     """Read into the tables and judge every mask."""
-    from maxsight_assets.formats.coco import read_instances, segmentation_fault
+    from maxsight_assets.formats.coco import read_instances
+    from maxsight_assets.formats.masks import segmentation_fault
 
-    tables = read_instances(path, split="train2017", image_dir="coco_raw/train2017").tables()
-    sizes = {row[0]: row[1:] for row in tables.images.select("image_id", "width", "height").iter_rows()}
-    boxes = tables.boxes.select("image_id", "segmentation")
-    faults = sum(segmentation_fault(mask, *sizes[image_id]) is not None for image_id, mask in boxes.iter_rows())
-    return boxes.height - faults
+    def work(path: Path) -> int:
+        tables = read_instances(path, split="train2017", image_dir="coco_raw/train2017").tables()
+        sizes = {row[0]: row[1:] for row in tables.images.select("image_id", "width", "height").iter_rows()}
+        boxes = tables.boxes.select("image_id", "segmentation")
+        faults = sum(segmentation_fault(mask, *sizes[image_id]) is not None for image_id, mask in boxes.iter_rows())
+        return boxes.height - faults
+
+    return work
 
 
-def pycocotools(path: Path) -> int:
+def pycocotools() -> measure.Work:
     """Read and index as pycocotools does; it checks nothing."""
     from pycocotools.coco import COCO
 
-    with contextlib.redirect_stdout(io.StringIO()):
-        return len(COCO(str(path)).anns)
+    def work(path: Path) -> int:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return len(COCO(str(path)).anns)
+
+    return work
 
 
-def simplejpeg_alone(folder: Path) -> int:
-    """Decode each file to a strict gray picture of an eighth, on all cores."""
+def simplejpeg_alone() -> measure.Work:
+    """Read each file and decode it to a strict gray picture of an eighth, on all cores."""
     import simplejpeg
 
     def decodes(path: Path) -> bool:
@@ -59,17 +66,23 @@ def simplejpeg_alone(folder: Path) -> int:
             return False
         return True
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return sum(not good for good in pool.map(decodes, sorted(folder.glob("*.jpg"))))
+    def work(folder: Path) -> int:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return sum(not good for good in pool.map(decodes, sorted(folder.glob("*.jpg"))))
+
+    return work
 
 
-def decode_check(folder: Path) -> int:
+def decode_check() -> measure.Work:
     """The check of a landed directory: hash, decode, size, mode, fingerprints; digests are those of the manifest."""
     from maxsight_assets.images.facts import examine
 
-    digests = (folder / "SHA256").read_text(encoding="ascii").split()
-    files = list(zip(digests, sorted(folder.glob("*.jpg")), strict=True))
-    return int(examine(files, cache=folder / "facts.parquet")["error"].is_not_null().sum())
+    def work(folder: Path) -> int:
+        digests = (folder / "SHA256").read_text(encoding="ascii").split()
+        files = list(zip(digests, sorted(folder.glob("*.jpg")), strict=True))
+        return int(examine(files, cache=folder / "facts.parquet")["error"].is_not_null().sum())
+
+    return work
 
 
 def damage(folder: Path) -> None:
@@ -91,7 +104,7 @@ DECODING = {"simplejpeg alone": simplejpeg_alone, "decode check": decode_check, 
 def main() -> None:
     arguments = measure.parser(__doc__.splitlines()[0], WAYS | DECODING).parse_args()
     if arguments.way:
-        measure.run_one((WAYS | DECODING)[arguments.way], arguments.file)
+        measure.run_one((WAYS | DECODING)[arguments.way](), arguments.file)
         return
     with tempfile.TemporaryDirectory() as folder:
         path = arguments.file or Path(folder) / "instances_train2017.json"

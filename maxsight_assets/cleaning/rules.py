@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from maxsight_assets.cleaning.config import CleaningConfig
-from maxsight_assets.formats.coco import segmentation_fault
+from maxsight_assets.formats.masks import segmentation_fault
 from maxsight_assets.verdict import Severity
 
 GEOMETRY = ("x", "y", "w", "h")

@@ -5,10 +5,9 @@ because cleaning decides on it and writes down that it did. Masks stay JSON text
 pycocotools may be given one.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, islice
-from operator import attrgetter
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -17,22 +16,19 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 from msgspec import UNSET, Meta, Raw, UnsetType
+from numpy.typing import NDArray
 
-from maxsight_assets.errors import FormatError
-from maxsight_assets.formats import strict_json
+from maxsight_assets.formats.sections import Long, Sections, count_keys
 from maxsight_assets.formats.tables import BOXES, IMAGES, Tables, conform
 
 SOURCE = "coco"
 Kind = Literal["instances", "person_keypoints", "captions"]
 
 _T = TypeVar("_T")
-_Record = TypeVar("_Record", bound=msgspec.Struct)
 _Int = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-_Number = _Int | float
-_CHUNK = 20_000  # records decoded at a time, which bounds what is held beside the file and the tables
+_CHUNK = 20_000  # records encoded or decoded at a time
 _SECTIONS = ("info", "licenses", "images", "annotations", "categories")
 _FLICKR_PHOTO = r"/(\d+)_[0-9a-f]+(?:_[a-z0-9]+)?\.[a-z]+$"  # .../<photo id>_<secret>_z.jpg
-_MAX_PIXELS = 89_478_485  # where Pillow begins to warn of a decompression bomb (Image.MAX_IMAGE_PIXELS)
 _NO_BOX = (np.nan, np.nan, np.nan, np.nan)
 
 
@@ -51,8 +47,8 @@ class _Annotation(msgspec.Struct, gc=False):
     id: _Int
     image_id: _Int
     category_id: _Int
-    bbox: tuple[_Number, _Number, _Number, _Number] | UnsetType | None = UNSET
-    area: _Number | UnsetType | None = UNSET
+    bbox: tuple[float, float, float, float] | UnsetType | None = UNSET
+    area: float | UnsetType | None = UNSET
     iscrowd: _Int | UnsetType | None = UNSET
     segmentation: Raw | UnsetType = UNSET
 
@@ -62,7 +58,7 @@ class _Masked(msgspec.Struct, gc=False):
 
 
 class _Keypoints(_Annotation, gc=False, kw_only=True):
-    keypoints: list[_Number]
+    keypoints: list[float]
     num_keypoints: _Int | UnsetType = UNSET
 
 
@@ -82,12 +78,6 @@ class _License(msgspec.Struct, gc=False):
     url: str | None = None
 
 
-class _Rle(msgspec.Struct, gc=False):
-    counts: list[Annotated[int, Meta(ge=0, le=2**32 - 1)]] | str
-    size: tuple[_Int, _Int]
-
-
-_MASK = msgspec.json.Decoder(list[list[float]] | _Rle)
 _ANNOTATION_TYPES: Mapping[Kind, type[msgspec.Struct]] = {
     "instances": _Annotation,
     "person_keypoints": _Keypoints,
@@ -103,17 +93,14 @@ class CocoDocument:
         info: The `info` object, empty where there is none.
         licenses: The `licenses` records with all their fields.
         categories: The `categories` records with all their fields.
-        images: The `images` records as the very bytes of the file; record i is row i of `tables().images`.
-        annotations: The `annotations` records likewise; record i is row i of `tables().boxes`.
         extra: Further top-level values by key, as the bytes of the file.
     """
 
     info: Mapping[str, Any]
     licenses: list[dict[str, Any]]
     categories: list[dict[str, Any]]
-    images: list[Raw] = field(repr=False)
-    annotations: list[Raw] = field(repr=False)
     extra: Mapping[str, Raw] = field(repr=False)
+    _sections: Sections[pl.DataFrame] = field(repr=False)
     _tables: Tables = field(repr=False)
 
     def tables(self) -> Tables:
@@ -124,11 +111,19 @@ class CocoDocument:
         """
         return self._tables
 
+    def images(self) -> list[Raw]:
+        """The `images` records as the very bytes of the file; record i is row i of `tables().images`."""
+        return self._sections.records("images")
+
+    def annotations(self) -> list[Raw]:
+        """The `annotations` records likewise; record i is row i of `tables().boxes`."""
+        return self._sections.records("annotations")
+
     def masks(self, rows: pl.Series) -> pl.Series:
         """The column `segmentation` of some rows of `tables().boxes`, for a document that was read without masks."""
-        decode = msgspec.json.Decoder(_Masked).decode
+        annotations, decode = self.annotations(), msgspec.json.Decoder(_Masked).decode
         parts = [
-            _texts([decode(self.annotations[row]).segmentation for row in rows[start : start + _CHUNK]])
+            _texts(*_joined([decode(annotations[row]).segmentation for row in rows[start : start + _CHUNK]]))
             for start in range(0, max(len(rows), 1), _CHUNK)
         ]
         return pl.concat(parts, rechunk=False).alias("segmentation")
@@ -159,26 +154,36 @@ def read_instances(
     Raises:
         FormatError: Broken syntax, a key twice in one object, a missing part or a wrong type. The text names the place.
     """
-    parts = _Parts(path, absent=() if annotated else ("annotations", "categories"))
-    urls: dict[int | None, str | None] = {each.id: each.url for each in parts.small("licenses", _License)}
-    names = {each.id: each.name for each in parts.small("categories", _Category)}
-    images = pl.concat(_image_rows(chunk, urls) for chunk in parts.chunks("images", _Image))
-    boxes = pl.concat(
-        (_box_rows(chunk, names, masks=masks) for chunk in parts.chunks("annotations", _Annotation)), rechunk=False
-    )
-    parts.check_keys()
+    longs = {
+        "annotations": Long(_Annotation, lambda records: _box_rows(records, masks=masks)),
+        "images": Long(_Image, _image_rows),
+    }
+    sections = Sections(path, longs, absent=() if annotated else ("annotations", "categories"))
+    urls = {each.id: each.url for each in sections.small("licenses", _License)}
+    names = {each.id: each.name for each in sections.value("categories", list[_Category])}
+    sections.check_keys()
     place = {"source": pl.lit(SOURCE), "split": pl.lit(split)}
+    images = pl.concat(sections.made["images"]).with_columns(
+        **place,
+        path=image_dir + "/" + pl.col("file_name"),
+        license=_named("license", urls),
+        flickr_id=pl.col("page").str.extract(_FLICKR_PHOTO),
+        width=_pixels("width"),
+        height=_pixels("height"),
+    )
+    boxes = pl.concat(sections.made.pop("annotations"), rechunk=False).with_columns(
+        pl.col("x", "y", "w", "h", "area").fill_nan(None),
+        **place,
+        label=_named("category_id", names),
+        crowd=pl.col("crowd") != 0,
+    )
     return CocoDocument(
-        info=parts.value("info", dict[str, Any]) if "info" in parts.values else {},
-        licenses=parts.value("licenses", list[dict[str, Any]]) if "licenses" in parts.values else [],
-        categories=parts.value("categories", list[dict[str, Any]]),
-        images=parts.raws("images"),
-        annotations=parts.raws("annotations"),
-        extra={key: value for key, value in parts.values.items() if key not in _SECTIONS},
-        _tables=Tables(
-            images=conform(images.with_columns(**place, path=image_dir + "/" + pl.col("file_name")), IMAGES),
-            boxes=conform(boxes.with_columns(**place), BOXES),
-        ),
+        info=sections.value("info", dict[str, Any]) if "info" in sections.values else {},
+        licenses=sections.value("licenses", list[dict[str, Any]]) if "licenses" in sections.values else [],
+        categories=sections.value("categories", list[dict[str, Any]]),
+        extra={key: value for key, value in sections.values.items() if key not in _SECTIONS},
+        _sections=sections,
+        _tables=Tables(images=conform(images, IMAGES), boxes=conform(boxes, BOXES)),
     )
 
 
@@ -188,44 +193,18 @@ def check_parses(path: Path, kind: Kind) -> Counts:
     Raises:
         FormatError: As `read_instances` does.
     """
-    parts = _Parts(path)
-    images = sum(len(chunk) for chunk in parts.chunks("images", _Image))
-    annotations = sum(len(chunk) for chunk in parts.chunks("annotations", _ANNOTATION_TYPES[kind]))
-    parts.small("licenses", _License)
-    parts.small("categories", _Category)
-    parts.check_keys()
-    return Counts(images=images, annotations=annotations)
 
+    def counted(record: type[msgspec.Struct]) -> Long[int]:
+        return Long(record, lambda records: (len(records), count_keys(records, record) + nested(records)))
 
-def segmentation_fault(raw: str | bytes | Raw, width: int, height: int) -> str | None:
-    """Say why a mask must not be given to pycocotools, which crashes or allocates without bound on some.
+    def nested(records: list[Any]) -> int:
+        return _rle_keys(*_joined([each.segmentation for each in records if isinstance(each, _Annotation)]))
 
-    Args:
-        raw: The JSON text of a `segmentation`: a list of polygons (x, y, x, y, ... in absolute pixels) or an RLE.
-        width: Width of the picture in pixels.
-        height: Height of the picture in pixels.
-
-    Returns:
-        The fault in a few words, or None where the mask is sound: polygons of at least three points, none further out
-        of the picture than the picture's own size; an RLE of exactly this picture's size whose runs add up to it.
-    """
-    try:
-        mask = _MASK.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "neither polygons nor an RLE"
-    if width * height > _MAX_PIXELS:
-        return f"a mask of {width}x{height} pixels"
-    if isinstance(mask, _Rle):
-        return _rle_fault(mask, width, height)
-    if not mask:
-        return "no polygon"
-    for polygon in mask:
-        if len(polygon) < 6 or len(polygon) % 2:
-            return f"a polygon of {len(polygon)} numbers"
-        xs, ys = polygon[::2], polygon[1::2]
-        if min(xs) < -width or max(xs) > 2 * width or min(ys) < -height or max(ys) > 2 * height:
-            return "a polygon far out of the picture"
-    return None
+    sections = Sections(path, {"annotations": counted(_ANNOTATION_TYPES[kind]), "images": counted(_Image)})
+    sections.small("licenses", _License)
+    sections.small("categories", _Category)
+    sections.check_keys()
+    return Counts(images=sum(sections.made["images"]), annotations=sum(sections.made["annotations"]))
 
 
 def write_instances(path: Path, document: CocoDocument) -> None:
@@ -234,8 +213,8 @@ def write_instances(path: Path, document: CocoDocument) -> None:
         path,
         info=document.info,
         licenses=document.licenses,
-        images=document.images,
-        annotations=document.annotations,
+        images=document.images(),
+        annotations=document.annotations(),
         categories=document.categories,
         extra=document.extra,
     )
@@ -281,157 +260,94 @@ def write_document(
         file.write(b"}\n")
 
 
-class _Parts:
-    """A COCO file while it is read: its top-level values, still bytes, and the number of keys that were understood."""
+def _image_rows(records: list[_Image]) -> tuple[pl.DataFrame, int]:
+    def given(values: list[Any]) -> list[Any]:
+        return [None if value is UNSET else value for value in values]
 
-    def __init__(self, path: Path, *, absent: Collection[str] = ()) -> None:
-        self._name = path.name
-        self._data = strict_json.read_bytes(path)
-        self._lists: dict[str, list[Raw]] = {}
-        self.values = strict_json.decode(self._data, msgspec.json.Decoder(dict[str, Raw]), name=self._name)
-        self._keys = len(self.values)
-        self.values = {name: Raw(b"[]") for name in absent} | self.values
-
-    def value(self, name: str, type_: type[_T]) -> _T:
-        """Decode one top-level value."""
-        if name not in self.values:
-            raise FormatError(f"{self._name}: $.{name}: missing; this is not a COCO annotation file of the asked kind")
-        return strict_json.decode(self.values[name], msgspec.json.Decoder(type_), name=self._name, at=f"$.{name}")
-
-    def small(self, name: str, type_: type[_Record]) -> list[_Record]:
-        """Decode one of the small sections; an empty list where the file has none."""
-        return self.value(name, list[type_]) if name in self.values else []  # type: ignore[valid-type]
-
-    def raws(self, name: str) -> list[Raw]:
-        """The records of a section, as the bytes of the file."""
-        if name not in self._lists:
-            self._lists[name] = self.value(name, list[Raw])
-        return self._lists[name]
-
-    def chunks(self, name: str, type_: type[_Record]) -> Iterator[list[_Record]]:
-        """Decode a large section a bounded number of records at a time; at least one chunk, which may be empty."""
-        raws = self.raws(name)
-        decoder = msgspec.json.Decoder(type_)
-        for start in range(0, max(len(raws), 1), _CHUNK):
-            chunk = self._decode(raws[start : start + _CHUNK], decoder, at=f"$.{name}", start=start)
-            self._keys += _count_keys(chunk, type_)
-            yield chunk
-
-    def _decode(self, raws: list[Raw], decoder: msgspec.json.Decoder[_Record], *, at: str, start: int) -> list[_Record]:
-        decode = decoder.decode
-        chunk: list[_Record] = []
-        try:
-            for raw in raws:
-                chunk.append(decode(raw))  # noqa: PERF401 (its length tells which record is wrong)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            index = len(chunk)
-            strict_json.decode(raws[index], decoder, name=self._name, at=f"{at}[{start + index}]")
-            raise
-        return chunk
-
-    def check_keys(self) -> None:
-        """Refuse keys that stand twice in one object. To be called when the large sections have been decoded."""
-        small = sum(strict_json.count_keys(self.value(name, object)) for name in self.values if name not in self._lists)
-        strict_json.check_keys(self._data, self._keys + small, name=self._name)
-
-
-def _count_keys(chunk: list[_Record], type_: type[_Record]) -> int:
-    """Number of keys in the JSON of these records, as far as the struct knows them."""
-    names = type_.__struct_fields__
-    total = len(chunk) * len(names)
-    for name in names[len(names) - len(type_.__struct_defaults__) :]:
-        values = list(map(attrgetter(name), chunk))
-        total -= values.count(UNSET)
-        if name == "segmentation":
-            objects = b"".join(value for value in values if value is not UNSET).count(b"{")
-            total += objects * len(_Rle.__struct_fields__)
-    return total
-
-
-def _rle_fault(rle: _Rle, width: int, height: int) -> str | None:
-    if rle.size != (height, width):
-        return f"an RLE of {rle.size[1]}x{rle.size[0]} pixels for a picture of {width}x{height}"
-    runs = _rle_runs(rle.counts) if isinstance(rle.counts, str) else rle.counts
-    if runs is None or min(runs, default=0) < 0 or sum(runs) != width * height:
-        return "an RLE whose runs do not add up to its picture"
-    return None
-
-
-def _rle_runs(text: str) -> list[int] | None:
-    """Decode COCO's compressed counts; None where the text is not that.
-
-    Each run is a little-endian series of 5-bit digits, one a character from "0" (48) on, where 32 marks that more
-    follow and 16 in the last digit marks a negative number; from the fourth run on it is the difference to the run
-    before the last (`rleFrString` in maskApi.c of cocoapi).
-    """
-    runs: list[int] = []
-    value = shift = 0
-    for character in text:
-        digit = ord(character) - 48
-        if not 0 <= digit < 64 or shift > 30:
-            return None
-        value |= (digit & 31) << shift
-        shift += 5
-        if digit & 32:
-            continue
-        if digit & 16:
-            value -= 1 << shift
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-        value = shift = 0
-    return None if shift else runs
-
-
-def _image_rows(chunk: list[_Image], urls: Mapping[int | None, str | None]) -> pl.DataFrame:
-    return pl.DataFrame(
+    frame = pl.DataFrame(
         {
-            "image_id": _ids([each.id for each in chunk]),
-            "file_name": pl.Series([each.file_name for each in chunk], dtype=pl.String),
-            "width": _pixels([_given(each.width) for each in chunk]),
-            "height": _pixels([_given(each.height) for each in chunk]),
-            "license": pl.Series([urls.get(_given(each.license)) for each in chunk], dtype=pl.String),
-            "page": pl.Series([_given(each.flickr_url) for each in chunk], dtype=pl.String),
-        }
-    ).with_columns(flickr_id=pl.col("page").str.extract(_FLICKR_PHOTO))
-
-
-def _box_rows(chunk: list[_Annotation], names: Mapping[int, str], *, masks: bool) -> pl.DataFrame:
-    numbers = chain.from_iterable([each.bbox or _NO_BOX for each in chunk])
-    boxes = np.fromiter(numbers, dtype=np.float64, count=4 * len(chunk)).reshape(-1, 4)
-    return pl.DataFrame(
-        {
-            "image_id": _ids([each.image_id for each in chunk]),
-            "box_id": _ids([each.id for each in chunk]),
-            "label": pl.Series([names.get(each.category_id) for each in chunk], dtype=pl.String),
-            **{name: pl.Series(boxes[:, i]).fill_nan(None) for i, name in enumerate("xywh")},
-            "area": pl.Series([_given(each.area) for each in chunk], dtype=pl.Float64, strict=False),
-            "crowd": pl.Series([bool(_given(each.iscrowd)) for each in chunk], dtype=pl.Boolean),
-            "segmentation": _texts([each.segmentation if masks else UNSET for each in chunk]),
+            "image_id": pl.Series([each.id for each in records], dtype=pl.Int64),
+            "file_name": pl.Series([each.file_name for each in records], dtype=pl.String),
+            "width": pl.Series(given([each.width for each in records]), dtype=pl.Int64),
+            "height": pl.Series(given([each.height for each in records]), dtype=pl.Int64),
+            "license": pl.Series(given([each.license for each in records]), dtype=pl.Int64),
+            "page": pl.Series(given([each.flickr_url for each in records]), dtype=pl.String),
         }
     )
+    return frame, count_keys(records, _Image)
 
 
-def _given(value: _T | UnsetType) -> _T | None:
-    return None if value is UNSET else value
+def _box_rows(records: list[_Annotation], *, masks: bool) -> tuple[pl.DataFrame, int]:
+    boxes, no_boxes = _boxes([each.bbox for each in records])
+    areas, no_areas = _numbers([each.area for each in records], np.float64, missing=np.nan)
+    crowds, no_crowds = _numbers([each.iscrowd for each in records], np.int64, missing=0)
+    raws = [each.segmentation for each in records]
+    texts, offsets = _joined(raws)
+    frame = pl.DataFrame(
+        {
+            "image_id": pl.Series([each.image_id for each in records], dtype=pl.Int64),
+            "box_id": pl.Series([each.id for each in records], dtype=pl.Int64),
+            "category_id": pl.Series([each.category_id for each in records], dtype=pl.Int64),
+            **{name: pl.Series(boxes[:, i]) for i, name in enumerate("xywh")},
+            "area": pl.Series(areas),
+            "crowd": pl.Series(crowds),
+        }
+    )
+    if masks:
+        frame = frame.with_columns(segmentation=_texts(texts, offsets))
+    missing = no_boxes + no_areas + no_crowds + raws.count(UNSET)
+    return frame, len(records) * len(_Annotation.__struct_fields__) - missing + _rle_keys(texts, offsets)
 
 
-def _texts(raws: list[Raw | UnsetType]) -> pl.Series:
-    """Masks as JSON text; null where there is none. All are copied at once, since they are most of a file's bytes."""
-    given = [b"" if raw is UNSET else raw for raw in raws]
-    joined = b"".join(given)
+def _rle_keys(texts: bytes, offsets: NDArray[np.int64]) -> int:
+    """Number of keys in those of the joined masks that are objects: an RLE has counts and a size."""
+    starts = offsets[:-1][offsets[:-1] < len(texts)]
+    return 2 * int(np.count_nonzero(np.frombuffer(texts, np.uint8)[starts] == ord("{")))
+
+
+def _boxes(values: list[Any]) -> tuple[NDArray[np.float64], int]:
+    """Boxes as an array (n, 4), NaN where there is none, and the number of records without the field."""
+    try:
+        numbers, missing = np.fromiter(chain.from_iterable(values), np.float64, 4 * len(values)), 0
+    except TypeError:  # some have none
+        given = chain.from_iterable(value or _NO_BOX for value in values)
+        numbers, missing = np.fromiter(given, np.float64, 4 * len(values)), values.count(UNSET)
+    return numbers.reshape(-1, 4), missing
+
+
+def _numbers(values: list[Any], dtype: type[np.number[Any]], *, missing: float) -> tuple[NDArray[Any], int]:
+    """A field as an array, and the number of records without it."""
+    try:
+        return np.fromiter(values, dtype, len(values)), 0
+    except TypeError:  # some have none
+        given = [missing if value is UNSET or value is None else value for value in values]
+        return np.fromiter(given, dtype, len(values)), values.count(UNSET)
+
+
+def _named(column: str, names: Mapping[int, str | None]) -> pl.Expr:
+    """Names instead of ids; null for an id that has none."""
+    return pl.col(column).replace_strict(list(names), list(names.values()), default=None, return_dtype=pl.String)
+
+
+def _pixels(column: str) -> pl.Expr:
+    """Widths or heights; null where a value cannot be one."""
+    return pl.col(column).cast(pl.Int32, strict=False)
+
+
+def _joined(raws: list[Any]) -> tuple[bytes, NDArray[np.int64]]:
+    """JSON texts in one, and n + 1 offsets; masks are copied at once, since they are most of a file's bytes."""
+    given = [b"" if raw is UNSET else raw for raw in raws] if UNSET in raws else raws
+    offsets = np.zeros(len(given) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, given), np.int64, len(given)), out=offsets[1:])
+    return b"".join(given), offsets
+
+
+def _texts(joined: bytes, offsets: NDArray[np.int64]) -> pl.Series:
+    """Masks as JSON text; null where there is none."""
     if not joined.isascii():  # no mask that pycocotools can read; text must be sound UTF-8
-        texts = pl.Series([str(memoryview(raw), "utf-8", "replace") for raw in given], dtype=pl.String)
+        parts = (joined[start:end] for start, end in pairwise(offsets))
+        texts = pl.Series([part.decode("utf-8", "replace") for part in parts], dtype=pl.String)
     else:
-        ends = np.zeros(len(given) + 1, dtype=np.int64)
-        np.cumsum([len(raw) for raw in given], out=ends[1:])
-        array = pa.LargeStringArray.from_buffers(len(given), pa.py_buffer(ends), pa.py_buffer(joined))
+        array = pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(joined))
         texts = pl.Series(array, dtype=pl.String)
     return texts.set(texts.is_in(["", "null"]), None)
-
-
-def _ids(values: list[int]) -> pl.Series:
-    return pl.Series(values, dtype=pl.Int64).cast(pl.String)
-
-
-def _pixels(values: list[int | None]) -> pl.Series:
-    """Widths or heights; null where a value cannot be one."""
-    return pl.Series(values, dtype=pl.Int64).cast(pl.Int32, strict=False)

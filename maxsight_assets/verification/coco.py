@@ -14,7 +14,8 @@ import polars as pl
 
 from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.errors import FormatError
-from maxsight_assets.formats.coco import Kind, check_parses, segmentation_fault
+from maxsight_assets.formats.coco import Kind, check_parses
+from maxsight_assets.formats.masks import segmentation_fault
 from maxsight_assets.labels import mapping
 from maxsight_assets.verdict import Found, Rule, rule
 from maxsight_assets.verification.boxes import ANNOTATED_RULES, BOX_NAME, table_rule

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats import coco
+from maxsight_assets.formats.masks import segmentation_fault
 from maxsight_assets.formats.tables import BOXES, IMAGES
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "coco_mini" / "annotations"
@@ -224,7 +225,7 @@ def test_real_annotations_come_back_whole(tmp_path: Path, split: str) -> None:
     assert tables.images["flickr_id"].null_count() == 0
     sizes = {each["id"]: (each["width"], each["height"]) for each in plain["images"]}
     for each in plain["annotations"]:
-        assert coco.segmentation_fault(json.dumps(each["segmentation"]), *sizes[each["image_id"]]) is None
+        assert segmentation_fault(json.dumps(each["segmentation"]), *sizes[each["image_id"]]) is None
 
 
 def test_other_kinds_of_coco_files_are_checked_for_form(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pycocotools import mask as masks
 
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats import coco, strict_json
+from maxsight_assets.formats.masks import segmentation_fault
 
 HEAD = '{"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": "cat"}], "annotations": '
 GOOD = '{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}'
@@ -144,23 +145,23 @@ UNSOUND = [
 
 @pytest.mark.parametrize("mask", SOUND)
 def test_fault_63_sound_masks_pass(mask: Any) -> None:
-    assert coco.segmentation_fault(json.dumps(mask), 640, 480) is None
+    assert segmentation_fault(json.dumps(mask), 640, 480) is None
 
 
 @pytest.mark.parametrize(("mask", "reason"), UNSOUND)
 def test_fault_63_unsound_masks_are_named(mask: Any, reason: str) -> None:
-    assert coco.segmentation_fault(json.dumps(mask), 640, 480) == reason
+    assert segmentation_fault(json.dumps(mask), 640, 480) == reason
 
 
 @pytest.mark.parametrize("text", ["[[1,2,NaN,4,5,6]]", "[[1,2,1e999,4,5,6]]", "[[1,2", "[" * 100_000, "\ud800", ""])
 def test_fault_63_text_that_is_no_json_is_a_fault(text: str) -> None:
     raw = text.encode("utf-8", "surrogatepass")
-    assert coco.segmentation_fault(raw, 640, 480) == "neither polygons nor an RLE"
+    assert segmentation_fault(raw, 640, 480) == "neither polygons nor an RLE"
 
 
 def test_fault_63_a_mask_larger_than_any_picture_is_a_fault() -> None:
     bomb = json.dumps({"counts": [100_000 * 100_000 // 4] * 4, "size": [100_000, 100_000]})
-    assert coco.segmentation_fault(bomb, 100_000, 100_000) == "a mask of 100000x100000 pixels"
+    assert segmentation_fault(bomb, 100_000, 100_000) == "a mask of 100000x100000 pixels"
 
 
 def test_fault_63_a_file_with_an_unsound_mask_is_still_read(tmp_path: Path) -> None:
@@ -178,5 +179,5 @@ def test_fault_63_compressed_masks_of_pycocotools_pass_and_their_damage_does_not
         counts = masks.encode(np.asfortranarray(bits.astype(np.uint8)))["counts"].decode()
         sound = json.dumps({"counts": counts, "size": [height, width]})
         damaged = json.dumps({"counts": counts[:-1], "size": [height, width]})
-        assert coco.segmentation_fault(sound, width, height) is None
-        assert coco.segmentation_fault(damaged, width, height) is not None
+        assert segmentation_fault(sound, width, height) is None
+        assert segmentation_fault(damaged, width, height) is not None

@@ -1,0 +1,80 @@
+"""Which COCO masks may be given to pycocotools, which crashes the process or allocates without bound on some."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw
+
+_MAX_PIXELS = 89_478_485  # where Pillow begins to warn of a decompression bomb (Image.MAX_IMAGE_PIXELS)
+
+
+class _Rle(msgspec.Struct, gc=False):
+    counts: list[Annotated[int, Meta(ge=0, le=2**32 - 1)]] | str
+    size: tuple[int, int]
+
+
+_MASK = msgspec.json.Decoder(list[list[float]] | _Rle)
+
+
+def segmentation_fault(raw: str | bytes | Raw, width: int, height: int) -> str | None:
+    """Say why a mask must not be given to pycocotools, which crashes or allocates without bound on some.
+
+    Args:
+        raw: The JSON text of a `segmentation`: a list of polygons (x, y, x, y, ... in absolute pixels) or an RLE.
+        width: Width of the picture in pixels.
+        height: Height of the picture in pixels.
+
+    Returns:
+        The fault in a few words, or None where the mask is sound: polygons of at least three points, none further out
+        of the picture than the picture's own size; an RLE of exactly this picture's size whose runs add up to it.
+    """
+    try:
+        mask = _MASK.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return "neither polygons nor an RLE"
+    if width * height > _MAX_PIXELS:
+        return f"a mask of {width}x{height} pixels"
+    if isinstance(mask, _Rle):
+        return _rle_fault(mask, width, height)
+    if not mask:
+        return "no polygon"
+    for polygon in mask:
+        if len(polygon) < 6 or len(polygon) % 2:
+            return f"a polygon of {len(polygon)} numbers"
+        xs, ys = polygon[::2], polygon[1::2]
+        if min(xs) < -width or max(xs) > 2 * width or min(ys) < -height or max(ys) > 2 * height:
+            return "a polygon far out of the picture"
+    return None
+
+
+def _rle_fault(rle: _Rle, width: int, height: int) -> str | None:
+    if rle.size != (height, width):
+        return f"an RLE of {rle.size[1]}x{rle.size[0]} pixels for a picture of {width}x{height}"
+    runs = _rle_runs(rle.counts) if isinstance(rle.counts, str) else rle.counts
+    if runs is None or min(runs, default=0) < 0 or sum(runs) != width * height:
+        return "an RLE whose runs do not add up to its picture"
+    return None
+
+
+def _rle_runs(text: str) -> list[int] | None:
+    """Decode COCO's compressed counts; None where the text is not that.
+
+    Each run is a little-endian series of 5-bit digits, one a character from "0" (48) on, where 32 marks that more
+    follow and 16 in the last digit marks a negative number; from the fourth run on it is the difference to the run
+    before the last (`rleFrString` in maskApi.c of cocoapi).
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for character in text:
+        digit = ord(character) - 48
+        if not 0 <= digit < 64 or shift > 30:
+            return None
+        value |= (digit & 31) << shift
+        shift += 5
+        if digit & 32:
+            continue
+        if digit & 16:
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = shift = 0
+    return None if shift else runs

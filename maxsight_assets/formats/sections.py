@@ -1,0 +1,165 @@
+"""JSON documents of a few sections, of which some are long lists of records: the form of COCO's files.
+
+A long list is decoded a piece at a time, and each piece is let go when its columns are made, which bounds what is held
+beside the file. What the records mean is for the format modules.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from maxsight_assets.errors import FormatError
+from maxsight_assets.formats import strict_json
+
+T = TypeVar("T")
+_Value = TypeVar("_Value")
+
+_PIECE_BYTES = 16 * 2**20
+_PIECE_RECORDS = 20_000
+_BETWEEN = re.compile(rb"\}\s*,\s*\{")
+_TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")  # where a list ends that is followed by more text
+_TAKEN = b'"taken out"'
+
+
+@dataclass(frozen=True, slots=True)
+class Long(Generic[T]):
+    """A section that is a long list.
+
+    Attributes:
+        record: msgspec type of one record.
+        make: What is kept of some records, and the number of keys in the JSON of these (see `count_keys`).
+    """
+
+    record: type[msgspec.Struct]
+    make: Callable[[list[Any]], tuple[T, int]]
+
+
+class Sections(Generic[T]):
+    """A document that has been read: each of its long sections as what was made of it, the others still as text.
+
+    Attributes:
+        made: What was made of the pieces of each long section, in their order; at least one piece, which may be empty.
+        values: The other top-level values by key.
+    """
+
+    def __init__(self, path: Path, longs: Mapping[str, Long[T]], *, absent: Collection[str] = ()) -> None:
+        """Read a document.
+
+        Args:
+            path: The file.
+            longs: The long sections by their key.
+            absent: Keys of sections that may be missing and then are empty lists.
+
+        Raises:
+            FormatError: Broken syntax, a missing section, a wrong type, or a key twice in one object of a long section
+                (`check_keys` looks at the others). The text names the place.
+        """
+        self._name = path.name
+        self._data = strict_json.read_bytes(path)
+        self.made: dict[str, list[T]] = {name: [] for name in longs}
+        self._keys = 0
+        self._absent = {name: Raw(b"[]") for name in absent}
+        values = self._quickly(longs)
+        if values is None:
+            self.made, self._keys = {name: [] for name in longs}, 0
+            values = self._slowly(longs)
+        self._keys += len(values)
+        self.values = {name: value for name, value in (self._absent | values).items() if name not in longs}
+
+    def value(self, name: str, type_: type[_Value]) -> _Value:
+        """Decode one of the other sections."""
+        return self._decode(self.values, name, type_)  # type: ignore[no-any-return]
+
+    def small(self, name: str, type_: type[_Value]) -> list[_Value]:
+        """Decode a short list; an empty one where the file has none."""
+        return self.value(name, list[type_]) if name in self.values else []  # type: ignore[valid-type]
+
+    def records(self, name: str) -> list[Raw]:
+        """The records of a long section as the very bytes of the file."""
+        return self._decode(self._absent | self._top(), name, list[Raw])  # type: ignore[no-any-return]
+
+    def check_keys(self) -> None:
+        """Refuse keys that stand twice in one object."""
+        others = sum(strict_json.count_keys(self._decode(self.values, name, object)) for name in self.values)
+        strict_json.check_keys(self._data, self._keys + others, name=self._name)
+
+    def _quickly(self, longs: Mapping[str, Long[T]]) -> dict[str, Raw] | None:
+        """Read a document that is as it should be; None where anything is odd, which `_slowly` names or copes with."""
+        rest: bytes | memoryview | None = self._data
+        try:
+            for name, long in longs.items():
+                rest = self._take_out(rest, name, long) if rest is not None else None
+            values = None if rest is None else msgspec.json.decode(rest, type=dict[str, Raw])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        whole = values is not None and all(bytes(values.get(name, b"")) == _TAKEN for name in longs)
+        return values if whole else None
+
+    def _take_out(self, data: bytes | memoryview, name: str, long: Long[T]) -> bytes | None:
+        """Decode a list in pieces of some megabytes that seem to end between two records.
+
+        A piece that does not is no sound JSON by itself, and raises. Which list of that name this is shows in what is
+        returned: the document with a mark in the list's place.
+        """
+        found = re.search(rb'"%s"\s*:\s*\[' % name.encode(), data)
+        if found is None:
+            return None
+        decoder = msgspec.json.Decoder(list[long.record])  # type: ignore[name-defined]
+        view = memoryview(data)
+        start, cut = found.end(), _BETWEEN.search(data, found.end() + _PIECE_BYTES)
+        while True:
+            piece = b"".join((b"[", view[start : cut.start() + 1 if cut else len(data)], b"]"))
+            try:
+                self._keep(name, long, decoder.decode(piece))
+            except msgspec.DecodeError as error:
+                trailing = _TRAILING.search(str(error))
+                if trailing is None:
+                    return None
+                end = int(trailing[1]) - 1
+                self._keep(name, long, decoder.decode(piece[:end]))
+                return b"".join((view[: found.end() - 1], _TAKEN, view[start + end - 1 :]))
+            if cut is None:
+                return None
+            start, cut = cut.end() - 1, _BETWEEN.search(data, cut.end() + _PIECE_BYTES)
+
+    def _slowly(self, longs: Mapping[str, Long[T]]) -> dict[str, Raw]:
+        """Read record by record, so that an error names its record."""
+        values = self._top()
+        for name, long in longs.items():
+            raws = self._decode(self._absent | values, name, list[Raw])
+            decoder = msgspec.json.Decoder(long.record)
+            for start in range(0, max(len(raws), 1), _PIECE_RECORDS):
+                chunk = raws[start : start + _PIECE_RECORDS]
+                records = [
+                    strict_json.decode(raw, decoder, name=self._name, at=f"$.{name}[{number}]")
+                    for number, raw in enumerate(chunk, start)
+                ]
+                self._keep(name, long, records)
+        return values
+
+    def _keep(self, name: str, long: Long[T], records: list[Any]) -> None:
+        made, keys = long.make(records)
+        self.made[name].append(made)
+        self._keys += keys
+
+    def _top(self) -> dict[str, Raw]:
+        return strict_json.decode(self._data, msgspec.json.Decoder(dict[str, Raw]), name=self._name)
+
+    def _decode(self, values: Mapping[str, Raw], name: str, type_: Any) -> Any:
+        if name not in values:
+            raise FormatError(f"{self._name}: $.{name}: missing; this is not a COCO annotation file of the asked kind")
+        return strict_json.decode(values[name], msgspec.json.Decoder(type_), name=self._name, at=f"$.{name}")
+
+
+def count_keys(records: list[Any], record: type[msgspec.Struct]) -> int:
+    """Number of keys that the JSON of these records has of those that their struct knows."""
+    names = record.__struct_fields__
+    optional = names[len(names) - len(record.__struct_defaults__) :]
+    missing = (list(map(attrgetter(name), records)).count(UNSET) for name in optional)
+    return len(records) * len(names) - sum(missing)
