@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from maxsight_assets.cleaning.config import CleaningConfig
-from maxsight_assets.cleaning.rules import Rule, box_rules, image_rules, no_boxes
+from maxsight_assets.cleaning.rules import PLAIN_MASK, Rule, box_rules, image_rules, no_boxes
 from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, conform
 
 IMAGE_KEY = ("source", "image_id")
@@ -125,10 +125,11 @@ def _with_images(boxes: pl.DataFrame, known: pl.DataFrame, *, masks: bool) -> pl
     """Boxes in canonical order, with what they must know of their images."""
     if not masks:
         boxes = boxes.with_columns(segmentation=pl.lit(None, dtype=pl.String))
+    boxes = boxes.with_columns(plain_mask=PLAIN_MASK)  # while they are in the order in which they were read
     joined = boxes.join(known, on=IMAGE_KEY, how="left")
-    key = ("place", *IMAGE_KEY, "box_id")  # a number sorts faster than the text that it stands for
+    key = ("place", "box_id")  # a number sorts faster than the text that it stands for
     ordered = joined.sort(key)
-    follows = ordered.select(pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in key[1:]))
+    follows = ordered.select(pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in key))
     if (repeated := follows.to_series()).any():  # only then do the other columns decide
         among = repeated | repeated.shift(-1, fill_value=False)
         ordered = pl.concat([ordered.filter(~among), ordered.filter(among).sort(pl.all())])

@@ -180,7 +180,8 @@ def _annotations(boxes: pl.DataFrame, labels: tuple[str, ...]) -> Iterator[memor
 
 
 def _text(value: str) -> pa.Scalar:
-    return pa.scalar(value, pa.large_string())
+    """An Arrow text of the type of Polars' columns; `pa.scalar` would import pandas, which takes half a second."""
+    return pl.Series([value]).to_arrow()[0]
 
 
 def _write_list(path: Path, images: pl.DataFrame, boxes: pl.DataFrame) -> None:
