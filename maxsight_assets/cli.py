@@ -130,7 +130,7 @@ def rollback(asset: Annotated[str, typer.Argument(help="Name of the asset.")]) -
     """Bring back the version that was published before; the present one becomes the previous."""
     with _settings() as settings:
         from maxsight_assets.inspection import of_profile
-        from maxsight_assets.landing.publish import rollback as bring_back
+        from maxsight_assets.landing.maintenance import rollback as bring_back
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 

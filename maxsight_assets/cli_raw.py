@@ -1,6 +1,7 @@
 """Commands about raw datasets: check COCO anywhere, take over what is on disk, mend, accept a change, free space."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from maxsight_assets.settings import Settings
 from maxsight_assets.terminal import err, loaded_settings, out
 
 if TYPE_CHECKING:
+    from maxsight_assets.landing.maintenance import PruneReport
     from maxsight_assets.places import Places
     from maxsight_assets.profiles.model import Profile
     from maxsight_assets.sources.landing import Upstream
@@ -102,32 +104,69 @@ def repair(asset: Asset = "coco_raw") -> None:
 
 @app.command(epilog="Example: maxsight-assets accept zips/val2017.zip")
 def accept(file: Annotated[str, typer.Argument(help="Key of the upstream file, as the error names it.")]) -> None:
-    """Accept that a pinned upstream file changed: it is fetched, and its present hash counts from now on."""
+    """Accept that a pinned upstream file changed: its present bytes are the right ones from now on."""
     with loaded_settings() as settings:
         from maxsight_assets.sources import upkeep
         from maxsight_assets.sources.raw import SOURCES
 
         source, access, places, _ = _opened(settings, SOURCES[upkeep.dataset_of(file)].asset)
         with _upstream(source, access) as upstream:
-            landed = upkeep.accept(upstream, file, places.data_dir / source.directory)
-        out.print(f"{file}: {landed.bytes:,} bytes with sha256 {landed.sha256} accepted; materialize {source.asset}")
+            said = upkeep.accept(upstream, file, places.data_dir / source.directory)
+        digest = next(
+            f"{name} {value}"
+            for name in ("sha256", "md5", "sha1", "index_sha256")
+            if (value := getattr(said.file, name)) is not None
+        )
+        out.print(f"{file}: {said.file.bytes or 0:,} bytes with {digest} accepted, known {said.how}")
+        out.print(f"materialize {source.asset} to land it")
 
 
 @app.command(epilog="Example: maxsight-assets prune coco_raw --really")
 def prune(
-    asset: Asset = "coco_raw",
-    really: Annotated[bool, typer.Option("--really", help="Delete; without it, only say what would go.")] = False,
+    asset: Annotated[str, typer.Argument(help="Name of the asset.")] = "coco_raw",
+    really: Annotated[bool, typer.Option("--really", help="Delete without asking.")] = False,
 ) -> None:
-    """Delete what earlier selections landed and no split or evaluation set names, and the previous version."""
+    """Delete, after asking, what nothing needs any more.
+
+    That is images of earlier selections that no split or evaluation set names, the previous version, and files that
+    somebody edited and that were set aside when their place was written anew.
+    """
     with loaded_settings() as settings:
-        source, _, places, _ = _opened(settings, asset)
+        from maxsight_assets.inspection import of_profile
+        from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
         from maxsight_assets.sources import upkeep
 
-        made = [directory for directory in (places.splits, places.evaluation) if directory.is_dir()]
-        report = upkeep.prune(places.data_dir / source.directory, made, really=really)
-        said = "deleted" if really else "would go; say --really to delete them"
-        previous = " and the previous version" if report.previous else ""
-        out.print(f"{asset}: {len(report.files):,} files ({report.bytes / 1e6:,.1f} MB){previous} {said}")
+        places, inspections = Places.of(settings), of_profile(profiles.load(settings.profile))
+        target = next((each.directory(places) for each in inspections if each.asset == asset), None)
+        if target is None:
+            raise SettingsError(f"no asset {asset}; there are {', '.join(each.asset for each in inspections)}")
+        made = (places.splits, places.evaluation)
+        report = upkeep.prune(target, made, really=really)
+        said = _freed(report)
+        if not said:
+            out.print(f"{asset}: there is nothing to delete")
+            return
+        if not really:
+            out.print(f"{asset}: {said} would go", markup=False)
+            if not (sys.stdin.isatty() and typer.confirm("Delete them?")):
+                out.print("nothing was deleted; say --really to delete them")
+                return
+            said = _freed(upkeep.prune(target, made, really=True))
+        out.print(f"{asset}: {said} deleted", markup=False)
+
+
+def _freed(report: "PruneReport") -> str:
+    """What a prune deletes, in words; empty where it is nothing."""
+    parts = []
+    if report.files:
+        parts.append(f"{len(report.files):,} files of earlier selections ({report.bytes / 1e6:,.1f} MB)")
+    if report.previous:
+        parts.append("the previous version")
+    if report.set_aside:
+        names = ", ".join(report.set_aside[:3]) + (", ..." if len(report.set_aside) > 3 else "")
+        parts.append(f"{len(report.set_aside):,} edited files in {report.quarantine} ({names})")
+    return ", ".join(parts)
 
 
 @contextmanager

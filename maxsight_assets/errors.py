@@ -4,6 +4,8 @@ An error's text says what happened, to which file or record, and what to do abou
 comes from a client library goes through `landing.redact` first.
 """
 
+from dataclasses import dataclass
+
 from maxsight_assets.verdict import Verdict
 
 
@@ -39,8 +41,36 @@ class Cancelled(LandingError):
     """The caller's cancel event was set; what was verified so far is kept for the next run."""
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a run saw of an upstream file that is not what the catalog states.
+
+    Attributes:
+        key: The file's key.
+        bytes: Its length now.
+        etag: What upstream says of it. The same for `last_modified`.
+        sha256: Digest of what came, where all of it did. The same for `md5` and `sha1`.
+    """
+
+    key: str
+    bytes: int | None
+    etag: str | None
+    last_modified: str | None
+    sha256: str | None = None
+    md5: str | None = None
+    sha1: str | None = None
+
+
 class UpstreamChanged(LandingError):
-    """A pinned upstream file no longer is what the catalog states. A person must accept it."""
+    """A pinned upstream file no longer is what the catalog states. A person must accept it.
+
+    Attributes:
+        received: What was seen of it; None where nothing but a few ranges was read.
+    """
+
+    def __init__(self, message: str, received: Received | None = None) -> None:
+        super().__init__(message)
+        self.received = received
 
 
 class VerificationFailed(LandingError):

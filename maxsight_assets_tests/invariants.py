@@ -51,7 +51,8 @@ def assert_invariants(
         assert damaged <= set(edited), f"the previous version is damaged: {damaged}"
     if settled:  # 4
         left = {path.name for path in state.root.iterdir()} if state.root.exists() else set()
-        assert left <= {"lock", "staging", "previous", "quarantine", "accepted.json"}, f"left unfinished: {left}"
+        left -= {"lock", "staging", "previous", "quarantine", "accepted.json", "changed.json"}
+        assert left == set(), f"left unfinished: {left}"
         assert not state.sessions.exists() or not list(state.sessions.iterdir()), "a staged tree is left"
     canaries = [secret.encode() for secret in secrets]
     if canaries:  # 5

@@ -26,9 +26,11 @@ class Archive(Protocol):
 
     Attributes:
         members: Its regular files by full name, in archive order.
+        index_sha256: Digest of a zip's central directory; None for a tar, which has none.
     """
 
     members: Mapping[str, Member]
+    index_sha256: str | None
 
     def extract(self, wanted: Mapping[str, Path], on_member: OnMember) -> None:
         """Write members to paths.

@@ -20,7 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.connection import create_connection
 
 from maxsight_assets.errors import Cancelled, LandingError
-from maxsight_assets.landing.guard import Guard, host_port
+from maxsight_assets.landing.guard import PORTS, Guard, host_port
 from maxsight_assets.landing.headers import length_of, linked_sha256, retry_after, total_of_416
 from maxsight_assets.landing.model import Probe
 from maxsight_assets.landing.options import Limits
@@ -263,6 +263,8 @@ class Http:
                 self._pools[origin] = self._new_pool(url)
             pool = self._pools[origin]
         if isinstance(pool, urllib3.ProxyManager):
+            with contextlib.suppress(OSError):  # a name that only the proxy can resolve is left to it
+                self._guard.resolve(parts.hostname or "", parts.port or PORTS[parts.scheme])
             return pool, url
         return pool, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
@@ -272,8 +274,10 @@ class Http:
         tls: Any = {"ca_certs": self._certificates, "cert_reqs": "CERT_REQUIRED"}
         proxy = _proxy(url)
         if proxy:
-            return urllib3.ProxyManager(proxy, **settings, **tls)
-        kind = _guarded_pools(self._guard, self._watch)[parts.scheme]
+            manager = urllib3.ProxyManager(proxy, **settings, **tls)
+            manager.pool_classes_by_scheme = _pools(_Watched, watch=self._watch)
+            return manager
+        kind = _pools(_Guarded, watch=self._watch, guard=self._guard)[parts.scheme]
         pool: urllib3.HTTPConnectionPool = kind(
             parts.hostname, parts.port, **settings, **(tls if parts.scheme == "https" else {})
         )
@@ -375,11 +379,20 @@ def _tls_fault(url: str, error: Exception) -> Exception:
     return Again(text)
 
 
-class _Guarded:
-    """A connection that only goes to vetted IP addresses, and tells the watcher its socket."""
+class _Watched:
+    """A connection that tells the watcher its socket."""
+
+    watch: Watch
+
+    def request(self: Any, *args: Any, **kwargs: Any) -> None:
+        super().request(*args, **kwargs)  # type: ignore[misc]
+        self.watch.attach(self.sock)
+
+
+class _Guarded(_Watched):
+    """The same, and it only goes to vetted IP addresses."""
 
     guard: Guard
-    watch: Watch
 
     def _new_conn(self: Any) -> socket.socket:
         fault: Exception = OSError("no address")
@@ -399,16 +412,12 @@ class _Guarded:
                 fault = error
         raise urllib3.exceptions.NewConnectionError(self, f"{self.host}:{self.port}: {fault}")
 
-    def request(self: Any, *args: Any, **kwargs: Any) -> None:
-        super().request(*args, **kwargs)  # type: ignore[misc]
-        self.watch.attach(self.sock)
 
-
-def _guarded_pools(guard: Guard, watch: Watch) -> dict[str, Any]:
-    ways = {"guard": guard, "watch": watch}
-    plain = type("GuardedHTTPConnection", (_Guarded, HTTPConnection), ways)
-    secure = type("GuardedHTTPSConnection", (_Guarded, HTTPSConnection), ways)
+def _pools(connection: type[_Watched], **ways: Any) -> dict[str, Any]:
+    """Classes of connection pools, by scheme, whose connections are of this kind."""
+    plain = type("HTTPConnection", (connection, HTTPConnection), ways)
+    secure = type("HTTPSConnection", (connection, HTTPSConnection), ways)
     return {
-        "http": type("GuardedHTTPPool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": plain}),
-        "https": type("GuardedHTTPSPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": secure}),
+        "http": type("HTTPPool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("HTTPSPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": secure}),
     }

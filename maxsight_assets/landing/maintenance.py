@@ -1,6 +1,5 @@
-"""Mending and looking after what is published: verify, repair, adopt, prune, and accepting a changed upstream file."""
+"""Mending and looking after what is published: verify, repair, adopt, prune, accept, rollback."""
 
-import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -8,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maxsight_assets.errors import LandingError, VerificationFailed
-from maxsight_assets.landing import disk, exchange
+from maxsight_assets.landing import acceptance, disk, exchange
 from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.expected import Expected, examine
 from maxsight_assets.landing.manifest import FileRow, Manifest, problem, problems
 from maxsight_assets.landing.model import RemoteFile
-from maxsight_assets.landing.publish import Gate, opened, read_published, staging
+from maxsight_assets.landing.publish import Gate, opened, read_published, some, staging
 
 Depth = Literal["names", "sizes", "hashes"]
 
@@ -58,21 +57,15 @@ class PruneReport:
         files: Paths of kept files, relative to the directory.
         bytes: Their length, in all.
         previous: Whether the previous version goes.
+        set_aside: Paths of files that somebody edited and that were set aside when their place was written anew.
+        quarantine: Where those are.
     """
 
     files: tuple[str, ...]
     bytes: int
     previous: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The facts of a changed upstream file that a person accepted in place of the catalog's."""
-
-    bytes: int | None
-    sha256: str | None
-    md5: str | None
-    sha1: str | None
+    set_aside: tuple[str, ...]
+    quarantine: Path
 
 
 def verify(target: Path, depth: Depth = "hashes") -> VerifyReport:
@@ -199,9 +192,10 @@ def adopt(
 
 
 def prune(target: Path, protected: Collection[str], *, really: bool = False, wait_s: float = 0.0) -> PruneReport:
-    """Delete files that earlier selections landed, and the previous version; by default only say what would go.
+    """Delete files of earlier selections, the previous version, and edited files set aside; by default only say so.
 
-    A kept file that somebody changed stays, and so does the previous version where it alone holds a protected path.
+    A kept file that somebody changed stays. So does the previous version, or what was set aside, where it alone holds a
+    protected path.
 
     Args:
         target: The published directory.
@@ -220,53 +214,85 @@ def prune(target: Path, protected: Collection[str], *, really: bool = False, wai
         changed = problems(state.target, loose)
         loose = [row for row in loose if row.path not in changed]
         only_there = past is not None and any(path in past.rows and path not in manifest.rows for path in safe)
+        gone = {path for path in safe if not os.path.lexists(state.target / path)}
+        aside = [path for path, _ in disk.walk(state.quarantine) if path.partition("/")[2] not in gone]
         report = PruneReport(
-            tuple(row.path for row in loose), sum(row.bytes for row in loose), past is not None and not only_there
+            files=tuple(row.path for row in loose),
+            bytes=sum(row.bytes for row in loose),
+            previous=past is not None and not only_there,
+            set_aside=tuple(path.partition("/")[2] for path in aside),
+            quarantine=state.quarantine,
         )
         if really:
             exchange.prune(state, report.files)
             if report.previous:
                 state.trash(state.previous)
+            for path in aside:
+                (state.quarantine / path).unlink()
+            disk.remove_empty_directories(state.quarantine)
         return report
 
 
 def accept(target: Path, file: RemoteFile) -> None:
-    """Record that a person accepts a changed upstream file: its length and hashes replace the catalog's from now on.
+    """Record that a person accepts a changed upstream file: its length and digests replace the catalog's from now on.
 
     Args:
         target: The directory that is landed from it.
         file: The upstream file with the facts that it has now.
+
+    Raises:
+        LandingError: No digest says which bytes are meant.
     """
-    if file.sha256 is None and file.md5 is None and file.sha1 is None:
-        raise LandingError(f"{file.key}: nothing to accept: its new hash is not known; download it first")
     with opened(target) as (state, _):
-        known = {key: _values(one) for key, one in accepted(target).items()}
-        known[file.key] = _values(Accepted(file.bytes, file.sha256, file.md5, file.sha1))
-        text = json.dumps(known, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        disk.write_atomic(_accepted_path(state), text.encode(), scratch=state.scratch())
+        acceptance.record(state, file)
 
 
-def accepted(target: Path) -> dict[str, Accepted]:
-    """What a person accepted for this directory, by the key of the upstream file."""
-    try:
-        said = json.loads(_accepted_path(State.of(target)).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return {key: Accepted(**facts) for key, facts in said.items()}
+def rollback(target: Path, *, wait_s: float = 0.0) -> Manifest:
+    """Bring the previous version back; the present one becomes the previous.
+
+    Files that a person put there come along, and so do landed files of a directory that keeps them, as kept ones.
+
+    Returns:
+        The manifest that is published now.
+
+    Raises:
+        LandingError: There is no previous version, or it is damaged.
+    """
+    with opened(target, wait_s=wait_s) as (state, _):
+        past, present = Manifest.read(state.previous), Manifest.read(state.target)
+        if past is None or present is None:
+            raise LandingError(f"{target}: there is no previous version to bring back")
+        _mend_from(state.target, state.previous, present.rows, past.rows)
+        along = [row for path, row in present.rows.items() if present.info.keep and path not in past.rows]
+        changed = problems(state.target, present.rows.values())
+        kept = [replace(row, kept=True) for row in along if row.path not in changed]
+        for row in kept:
+            disk.link_or_copy(state.target / row.path, state.previous / row.path)
+        edited = [path for path in changed if os.path.lexists(state.target / path)]
+        for path in [*exchange.foreign(state.target, present), *edited]:
+            if path in past.rows:
+                exchange.set_aside(state, path)
+            elif not os.path.lexists(state.previous / path):
+                disk.link_or_copy(state.target / path, state.previous / path)
+        restored = past.with_rows((*past.rows.values(), *kept))
+        disk.sync_directory(state.previous)
+        restored.write(state.previous, scratch=state.scratch())
+        exchange.swap(state, state.previous)
+        return restored
 
 
-def as_accepted(target: Path, file: RemoteFile) -> RemoteFile:
-    """The upstream file with the facts that a person accepted, where one did; else as it is."""
-    facts = accepted(target).get(file.key)
-    return file if facts is None else replace(file, **_values(facts))
-
-
-def _values(facts: Accepted) -> dict[str, Any]:
-    return {"bytes": facts.bytes, "sha256": facts.sha256, "md5": facts.md5, "sha1": facts.sha1}
-
-
-def _accepted_path(state: State) -> Path:
-    return state.root / "accepted.json"
+def _mend_from(sound: Path, root: Path, rows: Mapping[str, FileRow], wanted: Mapping[str, FileRow]) -> None:
+    """Make a tree be what its rows say, with files of another tree that are the same; else say which cannot be had."""
+    bad = problems(root, wanted.values())
+    for path in sorted(bad):
+        if path in rows and rows[path].sha256 == wanted[path].sha256 and problem(sound, wanted[path]) is None:
+            disk.link_or_copy(sound / path, root / path)
+            del bad[path]
+    if bad:
+        raise VerificationFailed(
+            f"{root}: the previous version is damaged, so it is not brought back: "
+            + some([f"{path} ({fault})" for path, fault in sorted(bad.items())])
+        )
 
 
 def _published(target: Path) -> Manifest:

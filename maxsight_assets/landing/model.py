@@ -22,6 +22,8 @@ class RemoteFile:
         url: Where it is: `https://`, `http://`, `s3://bucket/key`, `file://`, or `hf://datasets/<repo>@<rev>/<path>`.
         bytes: Its length, where the catalog states it.
         sha256: Lower-case hex digest, where the catalog or an earlier landing states it. The same for `md5`, `sha1`.
+        index_sha256: Digest of a zip's central directory, which states the size and CRC-32 of each member: all that is
+            known of a zip of which only ranges were read when a person accepted it.
         on_change: What other bytes than the pinned ones mean: `stop` until a person accepts them, or `follow`.
         mirror_env: Environment variable that points the dataset to a mirror; messages name it where upstream refuses.
     """
@@ -32,6 +34,7 @@ class RemoteFile:
     sha256: str | None = None
     md5: str | None = None
     sha1: str | None = None
+    index_sha256: str | None = None
     on_change: Literal["stop", "follow"] = "follow"
     mirror_env: str | None = None
 

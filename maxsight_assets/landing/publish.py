@@ -14,8 +14,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from maxsight_assets.errors import Busy, LandingError, NotPublished, Refused, VerificationFailed
-from maxsight_assets.landing import disk, exchange
+from maxsight_assets.errors import Busy, NotPublished, Refused, UpstreamChanged, VerificationFailed
+from maxsight_assets.landing import acceptance, disk, exchange
 from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.expected import Expected, examine
 from maxsight_assets.landing.lock import hold
@@ -84,7 +84,8 @@ def staging(
 ) -> Iterator["Stage"]:
     """Open the tree under construction of a target, going on where an interrupted run stopped.
 
-    What the block leaves unpublished stays for the next run; nothing of it is seen in the target.
+    What the block leaves unpublished stays for the next run; nothing of it is seen in the target. Where it stops at a
+    changed upstream file, what it saw of that is noted for `accept`.
 
     Args:
         target: The directory to publish.
@@ -108,57 +109,13 @@ def staging(
         stage = Stage(state, session, present, asset=asset, source=source, page=page)
         try:
             yield stage
+        except UpstreamChanged as changed:
+            if changed.received is not None:
+                acceptance.note(state, changed.received)
+            raise
         finally:
             stage.close()
             drop_if_unused(state, session)
-
-
-def rollback(target: Path, *, wait_s: float = 0.0) -> Manifest:
-    """Bring the previous version back; the present one becomes the previous.
-
-    Files that a person put there come along, and so do landed files of a directory that keeps them, as kept ones.
-
-    Returns:
-        The manifest that is published now.
-
-    Raises:
-        LandingError: There is no previous version, or it is damaged.
-    """
-    with opened(target, wait_s=wait_s) as (state, _):
-        past, present = Manifest.read(state.previous), Manifest.read(state.target)
-        if past is None or present is None:
-            raise LandingError(f"{target}: there is no previous version to bring back")
-        _mend_from(state.target, state.previous, present.rows, past.rows)
-        along = [row for path, row in present.rows.items() if present.info.keep and path not in past.rows]
-        changed = problems(state.target, present.rows.values())
-        kept = [replace(row, kept=True) for row in along if row.path not in changed]
-        for row in kept:
-            disk.link_or_copy(state.target / row.path, state.previous / row.path)
-        edited = [path for path in changed if os.path.lexists(state.target / path)]
-        for path in [*exchange.foreign(state.target, present), *edited]:
-            if path in past.rows:
-                exchange.set_aside(state, path)
-            elif not os.path.lexists(state.previous / path):
-                disk.link_or_copy(state.target / path, state.previous / path)
-        restored = past.with_rows((*past.rows.values(), *kept))
-        disk.sync_directory(state.previous)
-        restored.write(state.previous, scratch=state.scratch())
-        exchange.swap(state, state.previous)
-        return restored
-
-
-def _mend_from(sound: Path, root: Path, rows: Mapping[str, FileRow], wanted: Mapping[str, FileRow]) -> None:
-    """Make a tree be what its rows say, with files of another tree that are the same; else say which cannot be had."""
-    bad = problems(root, wanted.values())
-    for path in sorted(bad):
-        if path in rows and rows[path].sha256 == wanted[path].sha256 and problem(sound, wanted[path]) is None:
-            disk.link_or_copy(sound / path, root / path)
-            del bad[path]
-    if bad:
-        raise VerificationFailed(
-            f"{root}: the previous version is damaged, so it is not brought back: "
-            + _some([f"{path} ({fault})" for path, fault in sorted(bad.items())])
-        )
 
 
 class Stage:
@@ -302,7 +259,7 @@ class Stage:
             if path not in rows:
                 disk.link_or_copy(target / path, self.root / path)
         if strange:
-            _log.info("%s: %d files that were not landed here are left alone: %s", target, len(strange), _some(strange))
+            _log.info("%s: %d files that were not landed here are left alone: %s", target, len(strange), some(strange))
         staged = Manifest.of(
             [*rows.values(), *kept],
             asset=self._asset,
@@ -351,7 +308,7 @@ class Stage:
                 missing.discard(path)
         if missing:
             raise VerificationFailed(
-                f"{self._asset}: recorded files are no longer staged as they were: {_some(sorted(missing))}; rerun"
+                f"{self._asset}: recorded files are no longer staged as they were: {some(sorted(missing))}; rerun"
             )
         disk.remove_empty_directories(self.root)
 
@@ -423,10 +380,11 @@ def _refuse_in_the_way(target: Path, strange: Iterable[str], rows: Mapping[str, 
     if blocked:
         raise Refused(
             f"{target}: {len(blocked):,} files that were not landed here are in the way and hold other bytes: "
-            f"{_some(blocked)}; move them away, then rerun (nothing needs to be fetched again)"
+            f"{some(blocked)}; move them away, then rerun (nothing needs to be fetched again)"
         )
 
 
-def _some(paths: Sequence[str]) -> str:
+def some(paths: Sequence[str]) -> str:
+    """The first few of these, for a message, and how many more there are."""
     more = f" and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else ""
     return ", ".join(paths[:_SHOWN]) + more

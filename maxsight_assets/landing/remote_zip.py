@@ -10,7 +10,7 @@ import threading
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
-from maxsight_assets.errors import UpstreamChanged, VerificationFailed
+from maxsight_assets.errors import Received, UpstreamChanged, VerificationFailed
 from maxsight_assets.landing.client import Client
 from maxsight_assets.landing.members import Budget, OnMember, Writer
 from maxsight_assets.landing.model import Probe, RemoteFile
@@ -46,6 +46,7 @@ class RemoteZip(RangedZip):
             return data
 
         self._client = client
+        self._probe = probe
         self._meter = client.meter(file.key, None)
         limits = client.limits
         super().__init__(read, probe.bytes or 0, file.key, limits, workers=limits.connections, window=limits.part_bytes)
@@ -79,7 +80,7 @@ class RemoteZip(RangedZip):
                 pass
         for name, known in pinned.items():
             if stream.digest(name) != known.lower():
-                raise self._other_bytes(name, known.lower(), stream.digest(name))
+                raise self._other_bytes(name, known.lower(), {each: stream.digest(each) for each in pinned})
 
     def _parts(self) -> Generator[memoryview, None, None]:
         spans = ((at, min(self._window, self._size - at)) for at in range(0, self._size, self._window))
@@ -111,12 +112,13 @@ class RemoteZip(RangedZip):
             writer.streamed(member, wanted[member.name], unpacked(entry, packed, budget, self._name))
         stream.skip_to(self._size)
 
-    def _other_bytes(self, name: str, known: str, came: str) -> UpstreamChanged | VerificationFailed:
-        text = f"{self._name}: {name} {known} expected, {came} received"
+    def _other_bytes(self, name: str, known: str, came: Mapping[str, str]) -> UpstreamChanged | VerificationFailed:
+        text = f"{self._name}: {name} {known} expected, {came[name]} received"
         if self._file.on_change == "stop":
             return UpstreamChanged(
                 f"{text}; upstream changed, the last good version stays. "
-                f"To take the new one: maxsight-assets accept {self._name}"
+                f"To take the new one: maxsight-assets accept {self._name}",
+                Received(self._name, self._size, self._probe.etag, self._probe.last_modified, **came),
             )
         return VerificationFailed(f"{text}; nothing of it may be used, rerun or try a mirror")
 

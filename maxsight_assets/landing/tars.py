@@ -85,6 +85,7 @@ class LocalTar:
         self._path = path
         self._limits = limits
         self.members: Mapping[str, Member] = {}
+        self.index_sha256: str | None = None
 
     def __enter__(self) -> "LocalTar":
         found: list[Member] = []

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-from maxsight_assets.errors import LandingError, TransientError, UpstreamChanged, VerificationFailed
+from maxsight_assets.errors import LandingError, Received, TransientError, UpstreamChanged, VerificationFailed
 from maxsight_assets.landing import judge, kinds
 from maxsight_assets.landing.judge import Unfit
 from maxsight_assets.landing.model import Landed, Level, Probe, RemoteFile
@@ -129,6 +129,7 @@ class Download:
         self._parallel = True
         self._published: str | None = None
         self._answer: Probe | None = None
+        self._received: Received | None = None
 
     def run(self) -> Landed:
         """Fetch, verify, name.
@@ -153,13 +154,16 @@ class Download:
 
     def _attempt(self) -> Landed | str:
         """The landed file, or what is wrong with what came."""
+        partial = self._partial
+        whole = False
         try:
             self._fill()
+            whole = True
             level = self._verify()
         except Unfit as unfit:
-            self._partial.restart(None)
+            self._received = self._seen(whole=whole)
+            partial.restart(None)
             return str(unfit)
-        partial = self._partial
         partial.finish(self._dest, durable=self._durable)
         sha256 = partial.digest("sha256") or ""
         probe = self._answer or partial.probe or Probe(partial.offset, None, None, ranges=False)
@@ -267,11 +271,18 @@ class Download:
             file, probe, partial.offset, partial.digest, published_sha256=self._published, plain=self._plain
         )
 
+    def _seen(self, *, whole: bool) -> Received:
+        partial, probe = self._partial, self._answer or Probe(None, None, None, ranges=False)
+        digests = {name: partial.digest(name) for name in ("sha256", "md5", "sha1")} if whole else {}
+        size = partial.offset if whole else probe.bytes
+        return Received(self._file.key, size, probe.etag, probe.last_modified, **digests)
+
     def _verdict(self, first: str, second: str) -> LandingError:
         key = self._file.key
         if self._file.on_change == "stop" and first == second:
             return UpstreamChanged(
                 f"{key}: upstream changed ({second}); the last good version stays. "
-                f"To take the new one: maxsight-assets accept {key}"
+                f"To take the new one: maxsight-assets accept {key}",
+                self._received,
             )
         return VerificationFailed(f"{key}: {second}, also after a clean retry; nothing is kept, rerun or try a mirror")

@@ -6,6 +6,7 @@ zipfile accepts overlapping entries.
 """
 
 import contextlib
+import hashlib
 import struct
 import threading
 import zlib
@@ -63,8 +64,8 @@ class Window:
     entries: tuple[Entry, ...]
 
 
-def read_index(read: Read, size: int, name: str, limits: Limits) -> dict[str, Entry]:
-    """The regular files of a zip, in the order of the archive.
+def read_index(read: Read, size: int, name: str, limits: Limits) -> tuple[dict[str, Entry], str]:
+    """The regular files of a zip, in the order of the archive, and the hex sha256 of its central directory.
 
     Args:
         read: Brings bytes of it.
@@ -87,7 +88,7 @@ def read_index(read: Read, size: int, name: str, limits: Limits) -> dict[str, En
     found = list(_entries(directory, name, limits))
     if len(found) != count:
         raise VerificationFailed(f"{name}: {count:,} entries stated, {len(found):,} found; the zip is damaged")
-    return _without_overlaps(found, start, name, limits)
+    return _without_overlaps(found, start, name, limits), hashlib.sha256(directory).hexdigest()
 
 
 def _find_directory(tail: bytes, tail_start: int, size: int, name: str) -> tuple[int, int, int]:
@@ -251,7 +252,8 @@ class RangedZip:
         self._limits = limits
         self._workers = workers
         self._window = window
-        self._index = read_index(read, size, name, limits)
+        self.index_sha256: str | None
+        self._index, self.index_sha256 = read_index(read, size, name, limits)
         self.members: Mapping[str, Member] = {key: entry.member for key, entry in self._index.items()}
 
     def extract(self, wanted: Mapping[str, Path], on_member: OnMember) -> None:

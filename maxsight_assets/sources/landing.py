@@ -12,11 +12,11 @@ from typing import Literal
 from maxsight_assets.catalog.model import Catalog
 from maxsight_assets.errors import UpstreamChanged
 from maxsight_assets.images.facts import examine
+from maxsight_assets.landing.acceptance import as_accepted
 from maxsight_assets.landing.archive import Archive, Member, open_archive, open_local
 from maxsight_assets.landing.client import Client
 from maxsight_assets.landing.disk import in_threads, sha256_of
 from maxsight_assets.landing.expected import Expected
-from maxsight_assets.landing.maintenance import as_accepted
 from maxsight_assets.landing.manifest import FileRow, Manifest, problems
 from maxsight_assets.landing.model import Level, RemoteFile
 from maxsight_assets.landing.preflight import preflight
@@ -167,6 +167,11 @@ def land_members(
     file = upstream.file(key)
     with open_archive(upstream.client, file, downloads=stage.downloads) as archive:
         paths = wanted(archive.members)
+        if file.index_sha256 not in (None, archive.index_sha256):
+            raise UpstreamChanged(
+                f"{key}: upstream changed (its index is not the one that was accepted); the last good version stays. "
+                f"To take the new one: maxsight-assets accept {key}"
+            )
         if file.on_change == "stop" and file == upstream.catalog.file(key):
             _insist_unchanged(stage, archive, key, paths)
         todo = _not_there(stage, archive, key, paths, moved=moved, tally=tally)

@@ -3,21 +3,25 @@
 import contextlib
 import tempfile
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.errors import LandingError, SettingsError
-from maxsight_assets.landing import maintenance
+from maxsight_assets.landing import acceptance, maintenance
 from maxsight_assets.landing.archive import Archive, open_archive
+from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.maintenance import PruneReport
 from maxsight_assets.landing.manifest import FileRow
-from maxsight_assets.landing.model import Landed
+from maxsight_assets.landing.model import Probe, RemoteFile
 from maxsight_assets.landing.preflight import preflight
 from maxsight_assets.sources.landing import Upstream
 from maxsight_assets.sources.raw import WAIT_S, Source
+
+HASHED_BYTES = 1 << 30
+"""Up to this length a changed file is fetched for the hash of the whole, which takes minutes on an ordinary line."""
 
 
 class _Image(msgspec.Struct):
@@ -60,8 +64,25 @@ def repair(source: Source, upstream: Upstream, target: Path) -> tuple[str, ...]:
         return maintenance.repair(target, fetch, wait_s=WAIT_S)
 
 
-def accept(upstream: Upstream, key: str, target: Path) -> Landed:
-    """Fetch an upstream file that changed and record that its present bytes are the right ones from now on.
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What was accepted, and how it was learnt.
+
+    Attributes:
+        file: The upstream file with the facts that count from now on.
+        how: Where its digests come from, for a person.
+    """
+
+    file: RemoteFile
+    how: str
+
+
+def accept(upstream: Upstream, key: str, target: Path) -> Acceptance:
+    """Record that an upstream file changed and that its present bytes are the right ones from now on.
+
+    Its hash is taken from the run that stopped at it, where that had received all of it and upstream has that version
+    still. Else the file is fetched for its hash; but of a zip of more than `HASHED_BYTES` just the index is read and
+    accepted, which states the size and CRC-32 of every member.
 
     Args:
         upstream: Where it is.
@@ -69,15 +90,30 @@ def accept(upstream: Upstream, key: str, target: Path) -> Landed:
         target: The directory that is landed from it.
 
     Returns:
-        What upstream has now; the copy that was fetched to learn its hash is not kept.
+        What upstream has now; a copy that was fetched to learn its hash is not kept.
     """
-    known = upstream.catalog.file(key)
-    unpinned = replace(known, bytes=None, sha256=None, md5=None, sha1=None)
-    preflight(target, needed_bytes=upstream.client.probe(unpinned).bytes or 0, needed_files=1)
+    unpinned = replace(upstream.catalog.file(key), bytes=None, sha256=None, md5=None, sha1=None)
+    probe = upstream.client.probe(unpinned)
+    received = acceptance.received(target, key, probe)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".accept-") as folder:
-        landed = upstream.client.download(unpinned, Path(folder) / Path(key).name)
-    maintenance.accept(target, replace(unpinned, bytes=landed.bytes, sha256=landed.sha256))
-    return landed
+        if received is not None:
+            file = replace(unpinned, bytes=received.bytes, sha256=received.sha256, md5=received.md5, sha1=received.sha1)
+            how = "as the run that stopped received it"
+        elif _by_index(key, probe):
+            file, how = replace(unpinned, bytes=probe.bytes), "by its index: the size and CRC-32 of every member"
+        else:
+            preflight(target, needed_bytes=probe.bytes or 0, needed_files=1)
+            landed = upstream.client.download(unpinned, Path(folder) / Path(key).name)
+            file, how = replace(unpinned, bytes=landed.bytes, sha256=landed.sha256), "by a download of it"
+        if key.endswith(".zip") and probe.ranges:
+            with open_archive(upstream.client, unpinned, downloads=Path(folder)) as archive:
+                file = replace(file, index_sha256=archive.index_sha256)
+    maintenance.accept(target, file)
+    return Acceptance(file, how)
+
+
+def _by_index(key: str, probe: Probe) -> bool:
+    return key.endswith(".zip") and probe.ranges and (probe.bytes or 0) > HASHED_BYTES
 
 
 def dataset_of(key: str) -> str:
@@ -93,15 +129,16 @@ def dataset_of(key: str) -> str:
 
 
 def prune(target: Path, made: Iterable[Path], *, really: bool) -> PruneReport:
-    """Delete what earlier selections landed and no split or evaluation set names, and the previous version.
+    """Delete what no selection and no split needs: see `maintenance.prune`.
 
     Args:
-        target: The published raw directory.
-        made: Directories of the splits and evaluation sets, whose images stay.
+        target: The published directory.
+        made: Directories of the splits and evaluation sets; images that their present or previous version names stay.
         really: Delete; else only say what would go.
     """
+    versions = [version for directory in made for version in (directory, State.of(directory).previous)]
     named: set[str] = set()
-    for path in sorted(path for directory in made for path in directory.rglob("*.json")):
+    for path in sorted(path for version in versions for path in version.rglob("*.json")):
         try:
             document = msgspec.json.decode(path.read_bytes(), type=_Named)
         except msgspec.ValidationError:

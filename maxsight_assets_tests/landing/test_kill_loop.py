@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from maxsight_assets.landing.exchange import State
-from maxsight_assets.landing.publish import previous, read_published, rollback
+from maxsight_assets.landing.maintenance import rollback
+from maxsight_assets.landing.publish import previous, read_published
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.landing.staged import land
 from maxsight_assets_tests.landing.victim import Outcome, Victims

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from maxsight_assets.errors import LandingError, NotPublished, Refused, VerificationFailed
+from maxsight_assets.landing.acceptance import accepted, as_accepted
 from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.expected import Expected
-from maxsight_assets.landing.maintenance import accept, accepted, adopt, as_accepted, prune, repair, verify
+from maxsight_assets.landing.maintenance import accept, adopt, prune, repair, verify
 from maxsight_assets.landing.manifest import FileRow
 from maxsight_assets.landing.model import RemoteFile
 from maxsight_assets.landing.publish import previous, read_published
@@ -209,6 +210,25 @@ def test_fault_78_prune_never_takes_what_a_split_names(target: Path) -> None:
     assert not (target / "train/0.jpg").exists()
 
 
+def test_fault_78_prune_deletes_what_was_set_aside_unless_it_is_all_that_is_left_of_what_a_split_names(
+    target: Path,
+) -> None:
+    damage(target)
+    repair(target, from_memory([]))
+    (target / "train/2.jpg").unlink()  # now only its edited copy is left
+
+    told = prune(target, protected={"train/1.jpg", "train/2.jpg"})
+    assert told.set_aside == ("train/1.jpg",)
+    assert len(list(State.of(target).quarantine.rglob("*.jpg"))) == 2
+    prune(target, protected={"train/1.jpg", "train/2.jpg"}, really=True)
+
+    assert [path.read_bytes() for path in State.of(target).quarantine.rglob("*.jpg")] == [b"PICTURE 2"]
+    land(target, FILES)
+    assert prune(target, protected=set(FILES), really=True).set_aside == ("train/2.jpg",)
+    assert list(State.of(target).quarantine.iterdir()) == []
+    assert_invariants(target, named=FILES)
+
+
 def test_prune_leaves_a_previous_version_that_alone_holds_what_a_split_names(tmp_path: Path) -> None:
     target = tmp_path / "data/world"
     land(target, FILES, keep=False)
@@ -233,7 +253,8 @@ def test_fault_70_accepted_facts_replace_the_catalog_s(target: Path) -> None:
     now = as_accepted(target, pinned)
     assert (now.bytes, now.sha256, now.sha1, now.on_change) == (11, "a" * 64, None, "stop")
     assert as_accepted(target, RemoteFile("other.zip", "https://example.org/o")).sha256 is None
-    accept(target, RemoteFile("other.zip", "https://example.org/o", md5="c" * 32))
+    accept(target, RemoteFile("other.zip", "https://example.org/o", index_sha256="c" * 64))
+    assert as_accepted(target, RemoteFile("other.zip", "https://example.org/o", sha1="d" * 40)).sha1 is None
     assert set(accepted(target)) == {"zips/val2017.zip", "other.zip"}
     assert "example.org" not in (State.of(target).root / "accepted.json").read_text(encoding="utf-8")
     assert read_published(target) == published

@@ -4,6 +4,7 @@ import email.utils
 import gzip
 import logging
 import multiprocessing
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -505,6 +506,68 @@ def test_fault_74_private_address_is_refused_before_a_connection(liar: LyingServ
     assert liar.requests == []
     with quick_client(liar.host) as client:
         ground.fetch(client, pinned(liar.url("a"), DATA))
+
+
+def behind(proxy: LyingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the server the proxy that the environment names; only it knows names in .invalid."""
+    monkeypatch.setenv("http_proxy", f"http://{proxy.host}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    resolve = socket.getaddrinfo
+
+    def resolved(host: str, *args: object, **kwargs: object) -> object:
+        if host.endswith(".invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return resolve(host, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+
+
+def test_fault_17_one_byte_a_second_by_way_of_a_proxy_is_given_up(
+    liar: LyingServer, ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind(liar, monkeypatch)
+    liar.publish("a", DATA, servers.dripping())
+    began = time.monotonic()
+    with quick_client() as client:
+        ground.fetch(client, pinned("http://files.invalid/a", DATA))
+    assert ground.holds(DATA)
+    assert time.monotonic() - began < 10
+
+
+def test_cancel_ends_a_download_by_way_of_a_proxy_soon(
+    liar: LyingServer, ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind(liar, monkeypatch)
+    liar.publish("a", DATA, servers.silent())
+    cancel = threading.Event()
+    threading.Timer(0.5, cancel.set).start()
+    began = time.monotonic()
+    limits = replace(QUICK, header_timeout_s=60)
+    with quick_client(limits=limits, cancel=cancel) as client, pytest.raises(Cancelled):
+        ground.fetch(client, pinned("http://files.invalid/a", DATA))
+    assert time.monotonic() - began < 5
+    ground.check(liar)
+
+
+def test_fault_74_private_address_is_not_asked_of_a_proxy_either(
+    liar: LyingServer, ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind(liar, monkeypatch)
+    liar.publish("a", DATA)
+    far = pinned("http://files.invalid/a", DATA)  # only the proxy knows this name
+    with quick_client() as client:
+        for name in ("localhost", "127.0.0.1"):
+            with pytest.raises(Forbidden, match="allow-list"):
+                ground.fetch(client, pinned(f"http://{name}:9/a", DATA))
+        liar.publish("b", b"", servers.redirect("http://localhost:9/a"))
+        with pytest.raises(Forbidden, match="allow-list"):
+            ground.fetch(client, pinned("http://files.invalid/b", DATA))
+        ground.fetch(client, far)
+    assert [request.path.partition("?")[0] for request in liar.requests] == [
+        "http://files.invalid/b",
+        "http://files.invalid/a",
+    ]
+    assert ground.holds(DATA)
 
 
 def test_pinned_file_that_is_to_stop_says_that_upstream_changed(liar: LyingServer, ground: Ground) -> None:

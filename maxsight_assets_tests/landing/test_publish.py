@@ -11,8 +11,9 @@ from maxsight_assets.errors import LandingError, NotPublished, Refused, Verifica
 from maxsight_assets.landing import disk
 from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.expected import Expected
+from maxsight_assets.landing.maintenance import rollback
 from maxsight_assets.landing.manifest import PAGE, ROWS, Manifest
-from maxsight_assets.landing.publish import previous, read_published, rollback, staging
+from maxsight_assets.landing.publish import previous, read_published, staging
 from maxsight_assets.verdict import Verdict, verdict_of
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.landing.staged import bring, land, passing, row_of, write

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from maxsight_assets.errors import LandingError, Refused
-from maxsight_assets.landing.maintenance import prune, repair
+from maxsight_assets.landing.maintenance import prune, repair, rollback
 from maxsight_assets.landing.manifest import FileRow
-from maxsight_assets.landing.publish import previous, read_published, rollback
+from maxsight_assets.landing.publish import previous, read_published
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.landing.staged import land
 from maxsight_assets_tests.landing.victim import Victims

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from maxsight_assets.landing import disk
+from maxsight_assets.landing.maintenance import rollback
 from maxsight_assets.landing.manifest import Manifest
-from maxsight_assets.landing.publish import rollback
 from maxsight_assets_tests.landing.staged import land
 
 CHANGES = {"os.rename", "os.link", "os.mkdir", "os.rmdir", "os.remove", "os.truncate", "os.symlink"}

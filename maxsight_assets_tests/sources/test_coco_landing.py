@@ -9,6 +9,7 @@ import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from maxsight_assets.landing.maintenance import verify
 from maxsight_assets.sources import upkeep
 from maxsight_assets.sources.verify_coco import Level, verify_coco_dataset
 from maxsight_assets_tests.invariants import assert_invariants
+from maxsight_assets_tests.landing.staged import land as land_files
 from maxsight_assets_tests.project import Project, copy_world
 from maxsight_assets_tests.sources.coco_upstream import (
     ANNOTATIONS,
@@ -142,18 +144,22 @@ def test_a_larger_count_fetches_only_what_is_new_and_a_smaller_one_removes_nothi
     assert_invariants(places.data_dir / "coco_raw")
 
 
-def test_prune_keeps_what_a_split_names(site: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize("previous", [False, True], ids=["present", "previous"])
+def test_fault_78_prune_keeps_what_the_present_or_the_previous_splits_name(
+    site: Site, tmp_path: Path, previous: bool
+) -> None:
     places = places_in(tmp_path)
     with site.open() as upstream:
         kept = min(images_of(land(upstream, places, train2017=5)) - images_of(land(upstream, places, train2017=1)))
-    places.splits.mkdir()
-    names = [{"file_name": f"coco_raw/{kept}"}]
-    (places.splits / "maxsight_train.json").write_text(json.dumps({"images": names}), encoding="utf-8")
+    names = json.dumps({"images": [{"file_name": f"coco_raw/{kept}"}]}).encode()
+    land_files(places.splits, {"maxsight_train.json": names}, keep=False)
+    if previous:
+        land_files(places.splits, {"maxsight_train.json": b'{"images": []}'}, keep=False)
 
     report = upkeep.prune(places.data_dir / "coco_raw", [places.splits], really=True)
 
     assert len(report.files) == 3
-    assert (places.data_dir / "coco_raw" / kept).is_file()
+    assert_invariants(places.data_dir / "coco_raw", named=[kept], beside={"cleaned_splits", ".cleaned_splits.maxsight"})
 
 
 def test_splits_without_annotations_land_by_their_lists(site: Site, tmp_path: Path) -> None:
@@ -243,10 +249,75 @@ def test_fault_70_a_pinned_archive_that_changed_waits_for_a_person(
     assert_invariants(root, versions={first.manifest.data_version}, settled=False)
 
     with site.open(pinned=pins) as upstream:
-        upkeep.accept(upstream, key, root)
+        said = upkeep.accept(upstream, key, root)
         second = land(upstream, places)
     assert second.changed
     assert_invariants(root, versions={second.manifest.data_version})
+    assert said.how == "by a download of it"  # the runs that stopped had seen its length or its index
+    assert said.file.sha256 == sha256((site.root / key).read_bytes()).hexdigest()
+    replaced(site.root / key, lambda _, data: data + b"  ")
+    with site.open(pinned=pins) as upstream, pytest.raises(UpstreamChanged, match=f"maxsight-assets accept {key}"):
+        land(upstream, places)
+    assert_invariants(root, versions={second.manifest.data_version}, settled=False)
+
+
+@pytest.mark.parametrize("moved_on", [False, True])
+def test_fault_70_what_the_run_that_stopped_received_is_accepted_while_upstream_has_it_still(
+    site: Site, tmp_path: Path, moved_on: bool
+) -> None:
+    key = "zips/val2017.zip"
+    places, pins = places_in(tmp_path), site.pins()
+    root = places.data_dir / "coco_raw"
+    replaced(site.root / key, other_bytes)  # of the same length: it is read to its end before its hash is known
+    with site.open(pinned=pins) as upstream, pytest.raises(UpstreamChanged):
+        land(upstream, places)
+    assert_invariants(root, versions={""}, settled=False)
+    if moved_on:
+        replaced(site.root / key, lambda _, data: data[:-50] + bytes(50))
+    before = site.sent()
+
+    with site.open(pinned=pins) as upstream:
+        said = upkeep.accept(upstream, key, root)
+        cost = site.sent() - before
+        version = land(upstream, places)
+
+    size = (site.root / key).stat().st_size
+    assert (said.file.bytes, said.file.sha256) == (size, sha256((site.root / key).read_bytes()).hexdigest())
+    assert (said.how, cost < 80_000 < size) == (
+        ("by a download of it", False) if moved_on else ("as the run that stopped received it", True)
+    )
+    assert_invariants(root, versions={version.manifest.data_version})
+
+
+def test_fault_70_a_huge_zip_that_changed_is_accepted_by_its_index_alone(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "zips/val2017.zip"
+    places, pins = places_in(tmp_path), site.pins()
+    root = places.data_dir / "coco_raw"
+    with site.open(pinned=pins) as upstream:
+        land(upstream, places, val2017=20)
+    replaced(site.root / key, lambda _, data: data + bytes(9))
+    with site.open(pinned=pins) as upstream, pytest.raises(UpstreamChanged):
+        land(upstream, places)
+    monkeypatch.setattr(upkeep, "HASHED_BYTES", 100_000)
+    before = site.sent()
+
+    with site.open(pinned=pins) as upstream:
+        said = upkeep.accept(upstream, key, root)
+        cost = site.sent() - before
+        second = land(upstream, places)
+
+    assert said.how.startswith("by its index")
+    assert said.file.sha256 is None
+    assert cost < 80_000 < said.file.bytes
+    assert (second.changed, len(images_of(second))) == (True, 20)
+    assert {row.level for row in second.manifest.selected() if row.path.endswith(".jpg")} == {"crc32+size"}
+    assert_invariants(root)
+    replaced(site.root / key, other_bytes)  # the same length, and other members behind another index
+    with site.open(pinned=pins) as upstream, pytest.raises(UpstreamChanged, match="its index is not the one"):
+        land(upstream, places)
+    assert_invariants(root, versions={second.manifest.data_version}, settled=False)
 
 
 Damage = Callable[[list[Path]], None]
@@ -324,6 +395,12 @@ def test_the_commands_land_mend_prune_and_say_what_they_cannot(
     image = min((tmp_path / "coco_raw/val2017").iterdir())
     image.write_bytes(b"")
     assert said("repair", "coco_raw") == (0, f"coco_raw: 1 files mended\n  val2017/{image.name}\n")
-    assert said("prune", "coco_raw") == (0, "coco_raw: 0 files (0.0 MB) would go; say --really to delete them\n")
+    aside = tmp_path / ".coco_raw.maxsight/quarantine"
+    edited = f"1 edited files in {aside} (val2017/{image.name})"
+    would = f"coco_raw: {edited} would go\nnothing was deleted; say --really to delete them\n"
+    assert said("prune", "coco_raw") == (0, would)
+    assert said("prune", "coco_raw", "--really") == (0, f"coco_raw: {edited} deleted\n")
+    assert list(aside.rglob("*")) == []
+    assert said("prune", "coco_raw", "--really") == (0, "coco_raw: there is nothing to delete\n")
     assert said("accept", "zips/other.zip")[0] == 2
     assert said("adopt", "nothing")[0] == 2
