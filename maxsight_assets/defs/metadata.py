@@ -4,7 +4,8 @@ Text that came from upstream (file names, class names) is shown as text, never a
 """
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -102,7 +103,6 @@ def of_splits(made: "Made", places: "Places", profile: "Profile") -> Metadata:
     report = made.report
     splits = report["splits"]
     classes = sorted({label for each in splits.values() for label in each["classes"]})
-    licences = sorted({name for each in splits.values() for name in each["licences"]})
     seeded = fates(places) if profile.upstream == "embedded" else []
     return {
         **_of_made(made, str(places.splits)),
@@ -118,13 +118,13 @@ def of_splits(made: "Made", places: "Places", profile: "Profile") -> Metadata:
                 for label in classes
             ),
         ),
-        "images per licence": table(
-            ("licence", *splits),
-            ((name, *(each["licences"].get(name, 0) for each in splits.values())) for name in licences),
-        ),
+        "images per licence": table(("licence", *splits), _by_licence(splits)),
         "dropped": _by_rule(report["dropped"]),
         "repaired": _by_rule(report["repaired"]),
-        "leaks": table(("found by", "images"), sorted(report["leaks"].items())),
+        "leaks into the evaluation": table(("found by", "images kept out"), sorted(report["leaks"].items())),
+        "first of them": table(
+            ("image", "shows", "found by"), (tuple(each.values()) for each in report["first_leaks"])
+        ),
         "groups": dg.MetadataValue.json(report["groups"]),
         "images short of the asked numbers": table(("split", "images"), sorted(report["missing"].items())),
         "classes with few boxes": table(
@@ -160,8 +160,23 @@ def _of_made(made: "Made", target: str) -> Metadata:
 
 
 def _by_rule(counts: Mapping[str, Mapping[str, int]]) -> dg.TableMetadataValue:
-    rows = ((kind, rule, count) for kind, rules in sorted(counts.items()) for rule, count in sorted(rules.items()))
-    return table(("records", "rule", "count"), rows)
+    from maxsight_assets.splitting.build import reasons
+
+    because = reasons()
+    kinds = sorted(counts.items())
+    rows = ((kind, rule, count, because[rule]) for kind, rules in kinds for rule, count in sorted(rules.items()))
+    return table(("records", "rule", "count", "because"), rows)
+
+
+def _by_licence(splits: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """Images of each split by the name of their licence: publishers give the same one by http and by https."""
+    from maxsight_assets.splitting.report import licence_name
+
+    counts: dict[str, Counter[str]] = {}
+    for split, each in splits.items():
+        for address, images in each["licences"].items():
+            counts.setdefault(licence_name(address), Counter())[split] += images
+    return ((name, *(counts[name][split] for split in splits)) for name in sorted(counts))
 
 
 def table(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> dg.TableMetadataValue:

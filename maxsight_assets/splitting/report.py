@@ -3,6 +3,7 @@
 Everything is derived from the result of `splitting.build`; the asset's page and the checks read the same report.
 """
 
+import re
 from typing import Any
 
 import polars as pl
@@ -14,6 +15,8 @@ from maxsight_assets.splitting.leaks import LEAKS
 EFFECTIVE_NUMBER_BETA = 0.999
 """Overlap of samples in the effective number (Cui et al., Class-Balanced Loss, CVPR 2019, section 4: 0.9 to 0.9999)."""
 
+_CREATIVE_COMMONS = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)")
+_EXAMPLES = 20  # leaks that the report names
 _WEIGHT_DIGITS = 6  # enough for a loss; fewer digits than any platform's pow() agrees on
 
 
@@ -21,34 +24,42 @@ def report_of(splits: Splits) -> dict[str, Any]:
     """Count what is in the splits and what is not.
 
     Returns:
-        A JSON object: `splits` (per split: images, boxes, crowds, boxes and images by class,
-        sources, licences), `records` (in, kept and
-        dropped, by kind), `dropped` and `repaired` (by kind and rule), `groups`, `leaks` (by reason), `missing` (images
-        short of the asked numbers), `few_instances` (classes of train with too few boxes in val or test), `turned`
-        (images with an EXIF orientation, which OpenCV would turn away from their boxes), `config`, `cleaning`.
+        A JSON object: `splits` (per split: images, boxes, crowds, boxes and images by class, sources, licences),
+        `records` (in, kept and dropped, by kind), `dropped` and `repaired` (by kind and rule), `groups`, `leaks` (by
+        reason), `first_leaks` (some of those images, the evaluation image that each shows, why; the ledger has
+        all), `missing` (images short of the asked numbers), `few_instances` (classes of train with too few boxes in val
+        or test), `turned` (images with an EXIF orientation, which OpenCV would turn away from their boxes), `config`,
+        `cleaning`.
     """
-    boxes = {name: splits.boxes.filter(pl.col("subset") == name) for name in SPLITS}
-    classes = {name: counts(table["label"]) for name, table in boxes.items()}
+    by_class = splits.boxes.group_by("subset", "label").agg(
+        boxes=pl.len(), images=pl.col("image").n_unique(), crowds=pl.col("crowd").sum()
+    )
+    tables = {name: by_class.filter(pl.col("subset") == name).sort("label") for name in SPLITS}
+    classes = {name: dict(table.select("label", "boxes").iter_rows()) for name, table in tables.items()}
     per_split = {}
-    for name in SPLITS:
+    for name, table in tables.items():
         images = splits.images.filter(pl.col("subset") == name)
         per_split[name] = {
             "images": images.height,
-            "boxes": boxes[name].height,
-            "crowds": int(boxes[name]["crowd"].sum()),
+            "boxes": int(table["boxes"].sum()),
+            "crowds": int(table["crowds"].sum()),
             "classes": classes[name],
-            "class_images": counts(boxes[name].unique(["image", "label"])["label"]),
+            "class_images": dict(table.select("label", "images").iter_rows()),
             "sources": counts(images["source"]),
             "licences": counts(images["license"].fill_null("unknown")),
         }
-    leaked = splits.ledger.filter(pl.col("rule") == LEAKS.name)
+    leaked = splits.ledger.filter(pl.col("rule") == LEAKS.name).select(
+        image=pl.format("{}/{}", "source", "image_id"),
+        **{name: pl.col("before").str.json_path_match(f"$.{name}") for name in LEAKS.values},
+    )
     return {
         "splits": per_split,
         "records": {"image": _records(splits, "image"), "box": _records(splits, "box")},
         "dropped": _by_rule(splits.ledger, "drop"),
         "repaired": _by_rule(splits.ledger, "repair"),
         "groups": _groups(splits),
-        "leaks": counts(leaked["before"].str.json_path_match("$.because")),
+        "leaks": counts(leaked["because"]),
+        "first_leaks": leaked.sort("image").head(_EXAMPLES).to_dicts(),
         "missing": _missing(splits),
         "few_instances": {name: _few(classes, name, splits.config.min_instances) for name in ("val", "test")},
         "turned": int((splits.images["orientation"] > 1).sum()),
@@ -74,6 +85,12 @@ def class_weights(splits: Splits) -> dict[str, Any]:
         "effective_number": _averaging_one(effective, splits.labels),
         "inverse_sqrt": _averaging_one(inverse_sqrt, splits.labels),
     }
+
+
+def licence_name(url: str) -> str:
+    """A short name: "CC BY-NC 2.0" for Creative Commons, else the address."""
+    found = _CREATIVE_COMMONS.search(url)
+    return f"CC {found[1].upper()} {found[2]}" if found else url or "unknown"
 
 
 def counts(values: pl.Series) -> dict[str, int]:

@@ -4,7 +4,6 @@ Equal inputs give equal bytes, whatever the order of their rows: nothing written
 an order that a hash table chose.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,7 +20,7 @@ from pyarrow import compute
 from maxsight_assets.splitting.audio import Pairing
 from maxsight_assets.splitting.build import Splits
 from maxsight_assets.splitting.config import SPLITS
-from maxsight_assets.splitting.report import class_weights, report_of
+from maxsight_assets.splitting.report import class_weights, licence_name, report_of
 
 GROUPS_FILE = "groups.parquet"
 """Which images were found to show the same picture, and how: the table `splitting.groups.EDGES`."""
@@ -41,8 +40,6 @@ _ANNOTATION = (  # text that stands before each column of a record, and the colu
     (',"source_id":', "source_id"),
     (',"segmentation":', "segmentation"),
 )
-
-_CREATIVE_COMMONS = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)")
 
 
 class _Image(msgspec.Struct, omit_defaults=True):
@@ -99,7 +96,7 @@ def write_splits(
         images, boxes = (table.filter(pl.col("subset") == split) for table in (splits.images, splits.boxes))
         head = {
             "info": {"description": f"MaxSight {split} split", **info},
-            "licenses": [{"id": number, "name": _licence_name(url), "url": url} for url, number in licences.items()],
+            "licenses": [{"id": number, "name": licence_name(url), "url": url} for url, number in licences.items()],
             "images": list(_images(images, licences, audio)),
         }
         _write_document(split_path(directory, split), head, boxes, splits.labels)
@@ -125,12 +122,6 @@ def _licences(splits: Splits) -> list[str]:
     """Addresses of the licences of all splits; the empty one stands for unknown and comes last."""
     stated = splits.images["license"].fill_null("").unique().to_list()
     return sorted(stated, key=lambda url: (url == "", url))
-
-
-def _licence_name(url: str) -> str:
-    """A short name: "CC BY-NC 2.0" for Creative Commons, else the address."""
-    found = _CREATIVE_COMMONS.search(url)
-    return f"CC {found[1].upper()} {found[2]}" if found else url or "unknown"
 
 
 def _of_audio(audio: Pairing | None) -> dict[str, Any]:

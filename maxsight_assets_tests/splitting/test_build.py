@@ -78,6 +78,8 @@ def test_a_picture_of_an_evaluation_set_never_enters_a_split(
     result = split(world(5, i3=mine), evaluation=evaluation)
 
     assert leaks(result) == {"3": ("evaluation:bdd100k/9", because)}
+    told = {"image": "coco/3", "evaluation_image": "evaluation:bdd100k/9", "because": because}
+    assert report_of(result)["first_leaks"] == [told]
     assert "coco/3" not in subset_of(result)
     assert (
         result.ledger.filter(kind="box", image_id="3")["before"].to_list()
