@@ -27,25 +27,26 @@ ShareOrNumber = Annotated[int | float, AfterValidator(_whole)]
 class Sizes(BaseModel):
     """How large the splits are: shares of all images, or numbers of images.
 
-    Shares leave `train` out: it takes the rest. Numbers state all three.
+    Shares leave `train` out, or at 0, which a form can state to go back to shares: it takes the rest. Numbers state all
+    three.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    train: int | None = Field(default=None, ge=0, description="Images in train; null where val and test are shares.")
+    train: int | None = Field(default=None, ge=0, description="Images in train; 0 where val and test are shares.")
     val: ShareOrNumber = Field(default=0.1, ge=0, description="Share of images in val (0.1), or their number (2000).")
     test: ShareOrNumber = Field(default=0.1, ge=0, description="Share of images in test (0.1), or their number (1000).")
 
     @property
     def are_counts(self) -> bool:
         """Whether these are numbers of images, not shares."""
-        return self.train is not None
+        return bool(self.train)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if self.train is None and self.val + self.test >= 1:
+        if not self.are_counts and self.val + self.test >= 1:
             raise ValueError("val and test are shares that must leave something to train; numbers of images need train")
-        if self.train is not None and not (isinstance(self.val, int) and isinstance(self.test, int)):
+        if self.are_counts and not (isinstance(self.val, int) and isinstance(self.test, int)):
             raise ValueError("train is a number of images, so val and test must be whole numbers too")
         return self
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.formats.tables import BOXES, conform
+from maxsight_assets.profiles.model import with_stated
 from maxsight_assets.splitting.config import Sizes, SplitConfig
 from maxsight_assets.splitting.strategies import HELD_OUT, assign
 
@@ -221,3 +222,10 @@ def test_whole_numbers_that_a_form_states_with_a_point_are_stored_whole() -> Non
 
     assert sizes.model_dump_json() == '{"train":10,"val":2000,"test":1000}'
     assert Sizes(val=0.1, test=0.25).model_dump() == {"train": None, "val": 0.1, "test": 0.25}
+
+
+def test_a_form_can_go_back_from_numbers_to_shares() -> None:
+    numbers = SplitConfig(sizes=Sizes(train=10_000, val=2_000, test=1_000))
+
+    assert numbers.sizes.are_counts
+    assert not with_stated(numbers, {"sizes": {"train": 0, "val": 0.1, "test": 0.1}}).sizes.are_counts
