@@ -21,7 +21,6 @@ from maxsight_assets.formats.openimages_csv import (
     FLAGS,
     REJECTED,
     collect_boxes,
-    first_lines,
     header_of,
     id_fault,
     id_frame,
@@ -72,14 +71,7 @@ class Rows:
     rejected: pl.DataFrame
 
 
-def read_boxes(
-    path: Path,
-    *,
-    split: str,
-    class_names: Mapping[str, str],
-    wanted: Collection[str] | None = None,
-    image_ids: Collection[str] | None = None,
-) -> Rows:
+def read_boxes(path: Path, *, split: str, class_names: Mapping[str, str]) -> Rows:
     """Read a bounding-box CSV of any edition (8, 13 or 21 columns).
 
     A row is set aside where it has more fields than the header, no ImageID or MID, a coordinate that is no number in
@@ -89,8 +81,6 @@ def read_boxes(
         path: The CSV.
         split: Value of the `split` column.
         class_names: Names by MID.
-        wanted: MIDs to keep; all where None.
-        image_ids: Images to keep; all where None.
 
     Returns:
         Boxes of schema `NORMALISED`, in the order of the file.
@@ -98,20 +88,9 @@ def read_boxes(
     Raises:
         FormatError: The header lacks columns; the text names them.
     """
-
-    def query(rows: pl.LazyFrame) -> pl.LazyFrame:
-        if image_ids is not None:
-            rows = rows.join(id_frame(image_ids), on="image_id", how="semi")
-        if wanted is not None:
-            rows = rows.filter(pl.col("mid").is_in(list(wanted)) | pl.col("reason").is_not_null())
-        return rows
-
-    rows = collect_boxes(path, query).sort("line")
+    rows = collect_boxes(path, lambda rows: rows).sort("line")
+    firsts = rows.group_by("image_id").agg(first=pl.col("line").min())
     sound = rows.filter(pl.col("reason").is_null())
-    if wanted is None:
-        firsts = rows.group_by("image_id").agg(first=pl.col("line").min())
-    else:
-        firsts = first_lines(path, sound["image_id"])
     table = sound.join(firsts, on="image_id", how="left", maintain_order="left").with_columns(
         split=pl.lit(split),
         box_id=pl.format("{}:{}", "image_id", pl.col("line") - pl.col("first")),
@@ -150,7 +129,7 @@ def class_images(
         return chosen.select("image_id", pl.col("mid").cast(pl.Enum(mids))).unique()
 
     mids = sorted(wanted)
-    return collect_boxes(path, query).sort("image_id", "mid")
+    return collect_boxes(path, query, mids=mids).sort("image_id", "mid")
 
 
 def write_rows_of(path: Path, dest: Path, ids: Collection[str]) -> int:

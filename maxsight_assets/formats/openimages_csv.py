@@ -32,6 +32,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
 _MID = r"^/[a-z]/\w+$"  # a machine id of the Knowledge Graph: "/m/01g317"
 _MAX_ID = 255  # bytes; an id becomes a file name, and common file systems take no more
 _MAX_HEADER = 65_536
+_EXCESS = "\0"  # no column can have this name
 
 
 def header_of(path: Path, required: Iterable[str]) -> list[str]:
@@ -50,7 +51,9 @@ def header_of(path: Path, required: Iterable[str]) -> list[str]:
     return header
 
 
-def collect_boxes(path: Path, query: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
+def collect_boxes(
+    path: Path, query: Callable[[pl.LazyFrame], pl.LazyFrame], *, mids: Collection[str] | None = None
+) -> pl.DataFrame:
     """Run a query on the rows of a bounding-box CSV.
 
     Args:
@@ -58,29 +61,13 @@ def collect_boxes(path: Path, query: Callable[[pl.LazyFrame], pl.LazyFrame]) -> 
         query: Gets a frame with the columns `line`, `image_id`, `mid`, the values of `COORDINATES` (float64) and
             `FLAGS` (int8, null where the file lacks the column), `annotator` (text, column `Source`, the same), and
             `reason` (null where the row is sound).
+        mids: Leave out lines that mention none of these anywhere; where few match, that is most of the work.
 
     Raises:
         FormatError: The header lacks columns; the text names them.
     """
     header = header_of(path, ("ImageID", "LabelName", *COORDINATES))
-    try:
-        return query(_scan(path, header, truncate=False)).collect(engine="streaming")
-    except pl.exceptions.ComputeError:  # a row has more fields than the header; Polars does not say which
-        long = pl.LazyFrame({"line": _long_lines(path, len(header))}, schema={"line": pl.Int64})
-        long = long.with_columns(long=pl.lit("more fields than the header"))
-        rows = _scan(path, header, truncate=True).join(long, on="line", how="left")
-        return query(rows.with_columns(reason=pl.coalesce("long", "reason"))).collect(engine="streaming")
-
-
-def first_lines(path: Path, image_ids: pl.Series) -> pl.DataFrame:
-    """Line on which each of these images begins in a CSV: columns `image_id`, `first`."""
-    header = header_of(path, ("ImageID",))
-    rows = pl.scan_csv(
-        path, schema=dict.fromkeys(header, pl.String), quote_char=None, truncate_ragged_lines=True, row_index_name="row"
-    )
-    wanted = rows.select(image_id="ImageID", row="row").join(id_frame(image_ids), on="image_id", how="semi")
-    firsts = wanted.group_by("image_id").agg(first=pl.col("row").min().cast(pl.Int64) + 2)
-    return firsts.collect(engine="streaming")
+    return query(_rows(_lines(path, mids), header)).collect(engine="streaming")
 
 
 def id_frame(image_ids: Collection[str] | pl.Series) -> pl.LazyFrame:
@@ -100,24 +87,37 @@ def id_fault() -> pl.Expr:
     )
 
 
-def _scan(path: Path, header: list[str], *, truncate: bool) -> pl.LazyFrame:
-    types = {name: pl.Float64() for name in COORDINATES} | {name: pl.Int8() for name in FLAGS}
-    rows = pl.scan_csv(
+def _lines(path: Path, mids: Collection[str] | None) -> pl.LazyFrame:
+    """The lines after the header: columns `line` (counted from 1, the header being 1) and `text`."""
+    lines = pl.scan_csv(
         path,
-        schema={name: types.get(name, pl.String()) for name in header},
+        schema={"text": pl.String},
+        has_header=False,
+        skip_rows=1,
+        separator="\0",  # stands in no line, so a line is one field
         quote_char=None,  # these files quote nothing, and a stray quote must not swallow the lines after it
-        ignore_errors=True,  # what is no number becomes null, which `_fault` names
-        truncate_ragged_lines=truncate,
+        truncate_ragged_lines=True,
+        encoding="utf8-lossy",  # what is no text makes its row broken, not the file
         row_index_name="row",
     )
+    if mids is not None:
+        lines = lines.filter(pl.col("text").str.contains_any(sorted(mids)))
+    return lines.select("text", line=pl.col("row").cast(pl.Int64) + 2)
+
+
+def _rows(lines: pl.LazyFrame, header: list[str]) -> pl.LazyFrame:
+    """Lines cut into fields, and what is wrong with each."""
+    fields = pl.col("text").str.split_exact(",", len(header)).struct.rename_fields([*header, _EXCESS])
+    numbers = dict.fromkeys(COORDINATES, pl.Float64) | {name: pl.Int8 for name in FLAGS if name in header}
+    rows = lines.select("text", "line", fields=fields).unnest("fields")
     return (
         rows.rename({"ImageID": "image_id", "LabelName": "mid"})
-        .with_columns(line=pl.col("row").cast(pl.Int64) + 2, reason=_fault(header))
+        .with_columns(pl.col(name).cast(kind, strict=False) for name, kind in numbers.items())  # else null: `_fault`
         .select(
             "line",
             "image_id",
             "mid",
-            "reason",
+            reason=_fault(header),
             annotator=pl.col("Source") if "Source" in header else pl.lit(None, pl.String),
             **{ours: pl.col(theirs) for theirs, ours in COORDINATES.items()},
             **{ours: pl.col(name) if name in header else pl.lit(None, pl.Int8) for name, ours in FLAGS.items()},
@@ -127,10 +127,12 @@ def _scan(path: Path, header: list[str], *, truncate: bool) -> pl.LazyFrame:
 
 def _fault(header: list[str]) -> pl.Expr:
     """Why a row cannot be used, null where it can."""
-    columns = ({"ImageID": "image_id", "LabelName": "mid"}.get(name, name) for name in header)
-    # This looks at all columns, and has to: Polars notices a row that goes on only where no column is left out.
-    blank = pl.all_horizontal(pl.col(name).is_null() for name in columns)
-    faults = [pl.when(blank).then(pl.lit("a blank row")), id_fault()]
+    blank = pl.col("text").str.strip_chars(",").fill_null("") == ""
+    faults = [
+        pl.when(pl.col(_EXCESS).is_not_null()).then(pl.lit("more fields than the header")),
+        pl.when(blank).then(pl.lit("a blank row")),
+        id_fault(),
+    ]
     is_mid = pl.col("mid").str.contains(_MID).fill_null(value=False)
     faults.append(pl.when(~is_mid).then(pl.lit("LabelName is no MID")))
     for name in COORDINATES:
@@ -140,9 +142,3 @@ def _fault(header: list[str]) -> pl.Expr:
         is_flag = pl.col(name).is_between(-1, 1).fill_null(value=False)
         faults.append(pl.when(~is_flag).then(pl.lit(f"{name} is neither 1, 0 nor -1")))
     return pl.coalesce(faults)
-
-
-def _long_lines(path: Path, fields: int) -> list[int]:
-    """Numbers of the lines that have more than so many fields."""
-    with path.open("rb") as file:
-        return [number for number, line in enumerate(file, start=1) if line.count(b",") >= fields]

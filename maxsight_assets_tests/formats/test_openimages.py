@@ -133,19 +133,40 @@ def test_fault_64_a_wrong_header_names_the_columns(tmp_path: Path, header: str, 
     assert len(str(caught.value)) < 300
 
 
-def test_boxes_of_wanted_classes_and_images_are_picked_with_the_same_ids(tmp_path: Path) -> None:
+def test_box_ids_count_an_images_rows_and_stay_when_a_class_is_picked(tmp_path: Path) -> None:
     lines = [row("a"), row("a", "/m/0k4j"), row("b", "/m/0k4j"), row("c"), row("b"), row("c", "/m/0k4j")]
     path = write(tmp_path / "boxes.csv", V5, lines)
-    everything = read(path).table
 
-    cars = read(path, wanted=["/m/0k4j"]).table
-    of_b_and_c = read(path, image_ids=["c", "b"]).table
-
-    assert everything["box_id"].to_list() == ["a:0", "a:1", "b:0", "c:0", "b:2", "c:2"]
-    assert cars.equals(everything.filter(pl.col("label") == "Car"))
-    assert of_b_and_c.equals(everything.filter(pl.col("image_id") != "a"))
+    assert read(path).table["box_id"].to_list() == ["a:0", "a:1", "b:0", "c:0", "b:2", "c:2"]
     pairs = openimages.class_images(path, ["/m/01g317", "/m/9"])
     assert pairs.rows() == [("a", "/m/01g317"), ("b", "/m/01g317"), ("c", "/m/01g317")]
+
+
+def test_a_class_is_looked_for_in_its_own_column_of_sound_rows_only(tmp_path: Path) -> None:
+    lines = [
+        row("yes"),
+        row("/m/01g317", "/m/0k4j"),
+        row("longer", "/m/01g3170"),
+        row("elsewhere", "/m/0k4j").replace("xclick", "/m/01g317"),
+        row("comma").replace("0.25", "0,25"),
+        row("long") + ",1",
+        row("nan").replace("0.25", "nan"),
+    ]
+
+    pairs = openimages.class_images(write(tmp_path / "boxes.csv", V5, lines), ["/m/01g317"])
+
+    assert pairs.rows() == [("yes", "/m/01g317")]
+
+
+def test_fault_64_bytes_that_are_no_text_break_their_row_alone(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.csv"
+    lines = [row("a").encode(), row("b").encode("utf-16"), row("c", "/m/\xe9").encode("latin-1"), row("d").encode()]
+    path.write_bytes(b"\n".join([",".join(V5).encode(), *lines]) + b"\n")
+
+    rows = read(path)
+
+    assert rows.table["image_id"].to_list() == ["a", "d"]
+    assert rows.rejected.select("line", "reason").rows() == [(3, "LabelName is no MID"), (4, "LabelName is no MID")]
 
 
 def test_only_boxes_with_the_asked_flags_and_annotators_count(tmp_path: Path) -> None:
