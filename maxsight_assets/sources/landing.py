@@ -116,7 +116,7 @@ def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: b
     file = upstream.file(key)
     if file.bytes is not None and (file.sha256 or file.md5):
         expected = Expected(path, file.bytes, sha256=file.sha256, md5=file.md5, origin=key)
-        if _adopt(stage, expected):
+        if adopt_file(stage, expected):
             tally.adopted_files += 1
             return
     _look_ahead(upstream, {path: file.bytes or upstream.client.probe(file).bytes or 0})
@@ -211,7 +211,7 @@ def _not_there(
         if member.crc32 is None:
             return ""
         expected = Expected(path, member.bytes, crc32=member.crc32, origin=f"{key}!{name}")
-        return "adopted" if _adopt(stage, expected) else ""
+        return "adopted" if adopt_file(stage, expected) else ""
 
     items = list(paths.items())
     answers = list(in_threads(taken, items))
@@ -230,7 +230,7 @@ def _reuse(stage: Stage, path: str, member: Member, *, moved: bool) -> bool:
     return same and (stage.have(path) is not None or stage.carry(path) is not None)
 
 
-def _adopt(stage: Stage, expected: Expected) -> bool:
+def adopt_file(stage: Stage, expected: Expected) -> bool:
     """Take a file that a person put there, where it is the expected one."""
     if stage.present is not None and expected.path in stage.present.rows:
         return False

@@ -5,25 +5,28 @@ them. The publisher's own files land in `metadata/`; the CSV beside the images h
 """
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from maxsight_assets.errors import LandingError
+from maxsight_assets.errors import Cancelled, LandingError
 from maxsight_assets.formats import openimages as formats
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.labels.mapping import rows as judged
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
+from maxsight_assets.landing.disk import in_threads
 from maxsight_assets.landing.exchange import State
+from maxsight_assets.landing.expected import Expected
 from maxsight_assets.landing.manifest import FileRow, Manifest
-from maxsight_assets.landing.model import Missing
+from maxsight_assets.landing.model import Missing, RemoteFile
 from maxsight_assets.landing.preflight import preflight
 from maxsight_assets.landing.publish import Stage
 from maxsight_assets.profiles.model import OpenImagesSelection
-from maxsight_assets.sources.landing import STRONG, Tally, Upstream, land_file, now, record_made
+from maxsight_assets.sources.landing import STRONG, Tally, Upstream, adopt_file, land_file, now, record_made
 from maxsight_assets.sources.openimages_choice import Choice, choose, wanted_mids
 from maxsight_assets.sources.openimages_choice import Tables as PublishersTables
 from maxsight_assets.sources.openimages_images import MIRROR, Images, images_of
@@ -59,6 +62,9 @@ PARTS = r"^(Human (arm|beard|body|ear|eye|face|foot|hair|hand|head|leg|mouth|nos
 MEAN_BYTES = 310_000
 """Bytes of an image on average, rounded up: 561 GB for 1,910,098 images (FiftyOne's page on the dataset)."""
 
+BUCKET_ETAG = re.compile(r'"([0-9a-f]{32})"')
+"""ETag of an object that was not uploaded in parts: the md5 of its bytes, over S3 and https alike."""
+
 ID_SHOWN = 40
 """Characters of something that is no image id that are noted."""
 
@@ -89,15 +95,17 @@ def land(
     }
     _look_ahead(stage, upstream, choice)
     for split, ids in choice.images.items():
-        for shard in shards(ids):
-            missing |= _land_shard(stage, upstream, images, (split, shard), tally=tally)
+        missing |= _land_split(stage, upstream, images, (split, ids), tally=tally)
     tally.missing += [f"{path}: {reason}" for path, reason in sorted(missing.items())]
     _write_tables(stage, choice, names, missing=missing)
 
 
-def shards(ids: Sequence[str]) -> list[list[str]]:
-    """Divide ids by their first digit, as the publisher's own archives do: each part can be landed by itself."""
-    return [list(shard) for _, shard in groupby(sorted(ids), key=lambda image_id: image_id[0])]
+def shards(files: Iterable[RemoteFile]) -> Iterator[list[RemoteFile]]:
+    """Divide images in the order of their ids by the first digit, as the publisher's own archives do.
+
+    Each part can be landed by itself.
+    """
+    return (list(shard) for _, shard in groupby(files, key=lambda file: PurePosixPath(file.key).name[0]))
 
 
 def tables(root: Path, manifest: Manifest) -> Tables:
@@ -172,26 +180,34 @@ def _look_ahead(stage: Stage, upstream: Upstream, choice: Choice) -> None:
         preflight(upstream.target, needed_bytes=new * MEAN_BYTES, needed_files=new, names=paths)
 
 
-def _land_shard(
-    stage: Stage, upstream: Upstream, images: Images, shard: tuple[str, Sequence[str]], *, tally: Tally
+def _land_split(
+    stage: Stage, upstream: Upstream, images: Images, wanted: tuple[str, Sequence[str]], *, tally: Tally
 ) -> dict[str, str]:
     """Bring the images that are not there yet; returns the paths that upstream does not serve, with the reason."""
-    split, ids = shard
-    paths = {image_id: image_path(split, image_id) for image_id in ids}
-    todo = [image_id for image_id, path in paths.items() if not (stage.have(path) or stage.carry(path))]
+    split, ids = wanted
+    todo = [each for each in sorted(ids) if not (stage.have(path := image_path(split, each)) or stage.carry(path))]
     tally.reused_files += len(ids) - len(todo)
-    missing = {paths[image_id]: "not in the directory of images" for image_id in todo}
+    missing = {image_path(split, image_id): "not in the directory of images" for image_id in todo}
+    for shard in shards(images.files(split, todo)):
+        for file in shard:
+            del missing[_path_of(file.key)]
+        missing |= _land_shard(stage, upstream, shard, tally=tally)
+    return missing
+
+
+def _land_shard(stage: Stage, upstream: Upstream, files: Sequence[RemoteFile], *, tally: Tally) -> dict[str, str]:
+    """Adopt or fetch each image; returns the paths that upstream does not serve, with the reason."""
+    missing: dict[str, str] = {}
     refused = 0
-    wanted = (
-        (file, stage.root / image_path(split, PurePosixPath(file.key).stem)) for file in images.files(split, todo)
-    )
-    for file, landed in upstream.client.download_many(wanted):
-        path = image_path(split, PurePosixPath(file.key).stem)
+    adopted = _adopt(stage, upstream, files)
+    tally.adopted_files += len(adopted)
+    todo = [(file, stage.root / _path_of(file.key)) for file in files if file.key not in adopted]
+    for file, landed in upstream.client.download_many(todo):
+        path = _path_of(file.key)
         if isinstance(landed, Missing):
             missing[path] = landed.reason
             refused += landed.reason.startswith("403")
             continue
-        del missing[path]
         stage.record(
             FileRow(
                 path=path,
@@ -207,10 +223,33 @@ def _land_shard(
         tally.fetched_bytes += landed.bytes
     if refused and refused == len(todo):
         raise LandingError(
-            f"{split}: upstream refuses every image (403 Forbidden); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
-            f"for a private bucket, AWS_REGION for one elsewhere, or {MIRROR} for another place"
+            f"{PurePosixPath(todo[0][0].key).parent}: upstream refuses every image (403 Forbidden); "
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for a private bucket, AWS_REGION for one elsewhere, "
+            f"or {MIRROR} for another place"
         )
     return missing
+
+
+def _adopt(stage: Stage, upstream: Upstream, files: Iterable[RemoteFile]) -> set[str]:
+    """Take the images that a person has in place and whose md5 is the bucket's ETag; returns their keys.
+
+    Another file at an image's path is never overwritten: publishing names it and stops, unless it has the same bytes.
+    """
+
+    def taken(file: RemoteFile) -> bool:
+        try:
+            probe = upstream.client.probe(file)
+        except Cancelled:
+            raise
+        except LandingError:  # fetching it meets the same, and says so
+            return False
+        md5 = BUCKET_ETAG.fullmatch(probe.etag or "")
+        if md5 is None or probe.bytes is None:
+            return False
+        return adopt_file(stage, Expected(_path_of(file.key), probe.bytes, md5=md5[1], origin=file.key))
+
+    there = [file for file in files if upstream.target and (upstream.target / _path_of(file.key)).is_file()]
+    return {file.key for file, answer in zip(there, in_threads(taken, there), strict=True) if answer}
 
 
 def _write_tables(stage: Stage, choice: Choice, names: Mapping[str, str], *, missing: Mapping[str, str]) -> None:

@@ -49,7 +49,7 @@ class Folder:
     Attributes:
         directory: Only FiftyOne itself ever writes there.
         zoo: Whether it has the form of a zoo.
-        fills: Whether FiftyOne is to download what is not there yet.
+        fills: Whether FiftyOne is to download what is not there yet; then it is its own zoo.
     """
 
     directory: Path
@@ -62,7 +62,7 @@ class Folder:
         paths = {image_id: folder / f"{image_id}.jpg" for image_id in ids}
         lacking = [image_id for image_id, path in paths.items() if not path.is_file()]
         if lacking and self.fills:
-            _download(split, lacking, self.directory)
+            _download(split, lacking)
         for image_id, path in paths.items():
             if path.is_file():
                 yield RemoteFile(key=f"{split}/{image_id}.jpg", url=path.absolute().as_uri())
@@ -107,8 +107,10 @@ def _zoo(directory: Path | None) -> Folder:
     return Folder(Path(fiftyone.config.dataset_zoo_dir) / ZOO_NAME, zoo=True, fills=True)
 
 
-def _download(split: str, ids: Sequence[str], directory: Path) -> None:
+def _download(split: str, ids: Sequence[str]) -> None:
+    """Have FiftyOne download images into its own zoo; it needs no database for that.
+
+    It gets the publisher's tables of the split too, which make the directory a zoo that FiftyOne can load.
+    """
     zoo = import_module("fiftyone.zoo")
-    zoo.download_zoo_dataset(
-        ZOO_NAME, split=split, image_ids=list(ids), label_types=["detections"], dataset_dir=str(directory)
-    )
+    zoo.download_zoo_dataset(ZOO_NAME, split=split, image_ids=list(ids), label_types=["detections"])

@@ -41,7 +41,7 @@ def write_tables(
         (root / key).parent.mkdir(parents=True, exist_ok=True)
     with (root / openimages.CLASSES).open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows(names.items())
-    tree = {"LabelName": "/m/0", "Subcategory": [{"LabelName": mid} for mid in names]}
+    tree = {"LabelName": "/m/0bl9f", "Subcategory": [{"LabelName": mid} for mid in names]}
     (root / openimages.HIERARCHY).write_text(json.dumps(tree), encoding="utf-8")
     (root / openimages.BOXES[split]).write_text("\n".join([HEADER, *boxes]) + "\n", encoding="utf-8")
     with (root / openimages.IMAGES[split]).open("w", encoding="utf-8", newline="") as stream:

@@ -6,12 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from maxsight_assets.errors import LandingError, NotPublished, SettingsError
+from maxsight_assets.errors import LandingError, NotPublished, Refused, SettingsError
 from maxsight_assets.formats.openimages import read_class_names
 from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.options import Credentials
@@ -19,6 +20,7 @@ from maxsight_assets.landing.publish import read_published
 from maxsight_assets.landing.session import JOURNAL
 from maxsight_assets.sources import openimages
 from maxsight_assets.sources.openimages_images import Bucket, Folder, images_of
+from maxsight_assets.sources.raw import Version
 from maxsight_assets.verdict import run
 from maxsight_assets_tests import servers
 from maxsight_assets_tests.servers import LyingServer, status
@@ -312,10 +314,86 @@ def test_fiftyone_without_its_package_says_what_to_install(monkeypatch: pytest.M
 
 
 @pytest.mark.slow
-def test_live_fiftyone_names_its_zoo(monkeypatch: pytest.MonkeyPatch) -> None:
-    fiftyone = pytest.importorskip("fiftyone", reason="FiftyOne is not installed: its live downloads are not tested")
-    found = images_of("fiftyone", PUBLIC)
-    assert found == Folder(Path(fiftyone.config.dataset_zoo_dir) / "open-images-v6", zoo=True, fills=True)
+def test_live_fiftyone_downloads_into_its_zoo_and_gives_the_same_data_version(
+    bucket: tuple[str, Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint, root, ids = bucket
+    monkeypatch.setenv("FIFTYONE_DO_NOT_TRACK", "1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fiftyone = pytest.importorskip("fiftyone", reason="FiftyOne is not installed: its live downloads are untested")
+        publishers = pytest.importorskip("fiftyone.utils.openimages")
+    monkeypatch.setattr(fiftyone.config, "dataset_zoo_dir", str(tmp_path / "fiftyone"))
+    monkeypatch.setattr(publishers, "_BUCKET_NAME", "open-images")
+    kinds = {
+        openimages.CLASSES: ("general", "class_names"),
+        openimages.HIERARCHY: ("general", "hierarchy"),
+        openimages.IMAGES["validation"]: ("validation", "image_ids"),
+        openimages.BOXES["validation"]: ("validation", "detections"),
+    }
+    with LyingServer() as server:
+        for key, (section, name) in kinds.items():
+            server.publish(key, (root / "tables" / key).read_bytes())
+            monkeypatch.setitem(publishers._ANNOTATION_DOWNLOAD_URLS[section], name, server.url(key))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            live = land(tmp_path / "live", root / "tables", f"{endpoint}/open-images", images_from="fiftyone")
+
+    copy = land(tmp_path / "copy", root / "tables", (root / "images").as_uri())
+    assert {path.stem for path in (tmp_path / "fiftyone/open-images-v6/validation/data").iterdir()} == set(ids)
+    assert live.manifest.info.data_version == copy.manifest.info.data_version
+    assert live.tally.missing == []
+
+
+def test_images_that_a_person_has_in_place_are_adopted_and_not_fetched(
+    bucket: tuple[str, Path, list[str]], tmp_path: Path
+) -> None:
+    endpoint, root, ids = bucket
+    host = endpoint.removeprefix("http://")
+    fresh = land(tmp_path / "fresh", root / "tables", (root / "images").as_uri())
+    for name, address in (("s3", "s3://open-images"), ("http", f"{endpoint}/open-images")):
+        target = tmp_path / name / openimages.DIRECTORY
+        for image_id in ids[:25]:
+            mine = target / openimages.image_path("validation", image_id)
+            mine.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / f"images/validation/{image_id}.jpg", mine)
+
+        version = land(
+            tmp_path / name, root / "tables", address, hosts=(host,), credentials=Credentials(s3_endpoint=endpoint)
+        )
+
+        assert (version.tally.adopted_files, version.tally.fetched_files) == (25, 35 + 4)
+        assert version.manifest.info.data_version == fresh.manifest.info.data_version
+        adopted = version.manifest.rows[openimages.image_path("validation", ids[0])]
+        assert (adopted.level, adopted.origin) == ("etag-md5", f"validation/{ids[0]}.jpg")
+
+
+def test_another_file_in_an_images_place_is_left_alone_and_named(
+    bucket: tuple[str, Path, list[str]], tmp_path: Path
+) -> None:
+    endpoint, root, ids = bucket
+    mine = tmp_path / "data" / openimages.DIRECTORY / openimages.image_path("validation", ids[0])
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"my own picture")
+    unnamed = mine.with_name("holiday.jpg")
+    unnamed.write_bytes(b"another")
+
+    def run_once() -> Version:
+        return land(
+            tmp_path / "data", root / "tables", "s3://open-images", credentials=Credentials(s3_endpoint=endpoint)
+        )
+
+    with pytest.raises(Refused, match=f"1 files that were not landed here are in the way .*{ids[0]}.jpg; move them"):
+        run_once()
+    assert mine.read_bytes() == b"my own picture"
+    mine.rename(tmp_path / "moved.jpg")
+
+    version = run_once()
+
+    assert version.tally.fetched_files == 0
+    assert unnamed.read_bytes() == b"another"
 
 
 def test_every_rule_holds_for_what_is_landed(real: Path) -> None:
