@@ -4,8 +4,9 @@
     python benchmarks/openimages.py --images 5000 [--s5cmd path]
 
 Every way gives the same: which image has which of the classes, each pair once; `class_images` also sets broken rows
-aside. `choose` does that and the rest of a selection (order, budgets, counts); `choose again` recalls it. The classes
-are 20 of the middle of the frequency list, about 1 % of all rows.
+aside. `choose` does that and the rest of a selection (order, budgets, counts); `choose again` recalls it. `write copy`
+and `from the copy` are what a columnar copy of all rows would cost and save. The classes are 20 of the middle of the
+frequency list, about 1 % of all rows.
 Images come from a SeaweedFS on loopback; only this project hashes them.
 """
 
@@ -25,6 +26,7 @@ import measure
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 ROUNDS = 4
+FLAGS = ("crowd", "occluded", "truncated", "depiction", "inside", "annotator")
 RANKS = slice(200, 220)
 """Which classes are selected, by how frequent they are at the beginning of the file."""
 
@@ -55,6 +57,24 @@ def choose(path: Path, mids: frozenset[str]) -> str:
     return f"{sum(there for there, _ in choice.classes.values())} on {len(choice.images['train'])} images"
 
 
+def write_copy(path: Path, _: frozenset[str]) -> str:
+    """Write what selections look at as Parquet."""
+    from maxsight_assets.formats.openimages_csv import collect_boxes
+
+    copy = path.with_suffix(".parquet")
+    collect_boxes(path, lambda rows: rows.select("image_id", "mid", "reason", *FLAGS).sink_parquet(copy, lazy=True))
+    return f"{copy.stat().st_size / 1e6:.0f} MB"
+
+
+def from_copy(path: Path, mids: frozenset[str]) -> int:
+    """What `class_images` gives, of the Parquet copy."""
+    import polars as pl
+
+    rows = pl.scan_parquet(path.with_suffix(".parquet"))
+    chosen = rows.filter(pl.col("mid").is_in(sorted(mids)), pl.col("reason").is_null()).select("image_id", "mid")
+    return chosen.unique().collect(engine="streaming").height
+
+
 def csv_reader(path: Path, mids: frozenset[str]) -> int:
     """Row by row with the standard library."""
     import csv
@@ -81,6 +101,7 @@ def pandas_two_columns(path: Path, mids: frozenset[str]) -> int:
 
 WAYS = {"csv.DictReader": csv_reader, "pandas.read_csv": pandas, "pandas, usecols": pandas_two_columns}
 WAYS |= {"class_images": ours, "choose": choose, "choose again": choose}
+WAYS |= {"write copy": write_copy, "from the copy": from_copy}
 
 
 def ours_from_s3(endpoint: str, keys: list[str], out: Path) -> int:

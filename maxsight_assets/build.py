@@ -16,10 +16,11 @@ from maxsight_assets.defs.automation.condition import refresh_condition
 from maxsight_assets.defs.automation.schedules import scheduled_refresh, scheduled_verification
 from maxsight_assets.defs.automation.sensors import refresh_sensor, upstream_sensor
 from maxsight_assets.defs.checks.published import published_checks
-from maxsight_assets.defs.resources import Upstreams, storage_of, upstreams_of
+from maxsight_assets.defs.resources import Upstreams, storage_of
 from maxsight_assets.defs.runs import RunOutcome
 from maxsight_assets.defs.runs import materialize as run_graph
 from maxsight_assets.errors import SettingsError
+from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
 from maxsight_assets.profiles.model import Selection
 from maxsight_assets.settings import Settings
@@ -36,7 +37,8 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
     """
     profile = profiles.load(settings.profile)
     embedded = profile.upstream == "embedded"
-    upstreams = upstreams_of(settings, embedded=embedded)
+    resources = {"storage": storage_of(settings), **_upstreams(settings, embedded=embedded, given=overrides or {})}
+    upstreams = resources["upstreams"]
     datasets = [dataset for dataset in catalogs.DATASETS if getattr(profile, dataset) is not None]
     raw = raw_assets(profile)
     raw_names = [asset.key.path[-1] for asset in raw]
@@ -63,9 +65,19 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
             scheduled_refresh(dg.AssetSelection.assets(*raw_names)),
             scheduled_verification(dg.AssetSelection.groups("raw", "evaluation", "training")),
         ],
-        resources={"storage": storage_of(settings), "upstreams": upstreams, **(overrides or {})},
+        resources={**resources, **(overrides or {})},
         executor=dg.in_process_executor if settings.executor == "in_process" else dg.multiprocess_executor,
     )
+
+
+def _upstreams(settings: Settings, *, embedded: bool, given: Mapping[str, Any]) -> dict[str, Any]:
+    """How the upstreams are reached: the embedded one, or the publishers' own, by S3 among others."""
+    if embedded:
+        return {"upstreams": Upstreams(embedded_world=str(Places.of(settings).world))}
+    from maxsight_assets.defs.s3 import publishers_upstreams_of, s3_of
+
+    s3 = given.get("s3") or s3_of(settings)
+    return {"s3": s3, "upstreams": publishers_upstreams_of(settings, s3)}
 
 
 def _reporting_sensor(
@@ -77,7 +89,7 @@ def _reporting_sensor(
         from maxsight_assets.sources import raw
 
         source = raw.SOURCES[dataset]
-        with upstreams.process_config_and_initialize().open(dataset, cancel=cancel) as upstream:
+        with upstreams.process_config_and_initialize_cm() as ready, ready.open(dataset, cancel=cancel) as upstream:
             return raw.fingerprint(source, upstream, settings.data_dir / source.directory, default=default)
 
     return upstream_sensor(

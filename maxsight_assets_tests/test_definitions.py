@@ -99,7 +99,9 @@ def test_a_wrong_setting_is_one_clear_line_when_the_location_loads(tmp_path: Pat
 
 def test_a_secret_is_shown_by_the_name_of_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "canary-7f3a")
-    defs = build_defs(settings.load({"HF_TOKEN": "canary-7f3a", "DATA_DIR": str(tmp_path)}))
+    defs = build_defs(
+        settings.load({"HF_TOKEN": "canary-7f3a", "MAXSIGHT_PROFILE": "starter", "DATA_DIR": str(tmp_path)})
+    )
 
     configured = json.dumps(defs.resources["upstreams"].model_dump(mode="json"), default=repr)
     assert "canary-7f3a" not in configured

@@ -1,10 +1,9 @@
 """Resources: where things are on disk, and how the upstreams are reached."""
 
 import threading
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field, SecretStr
@@ -13,10 +12,8 @@ from maxsight_assets.places import Places
 from maxsight_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from maxsight_assets.landing.options import Progress
+    from maxsight_assets.landing.options import Credentials, Progress
     from maxsight_assets.sources.landing import Upstream
-
-SECRETS = ("hf_token", "aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
 
 class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -40,24 +37,23 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
     embedded_world: str | None = Field(default=None, description="Where the drawn world is kept; null: publishers.")
     mirrors: dict[str, str] = Field(default={}, description="Addresses that replace publishers' own, by variable.")
     hf_token: str | None = Field(default=None, description="From HF_TOKEN.")
-    aws_access_key_id: str | None = Field(default=None, description="From AWS_ACCESS_KEY_ID.")
-    aws_secret_access_key: str | None = Field(default=None, description="From AWS_SECRET_ACCESS_KEY.")
-    aws_session_token: str | None = Field(default=None, description="From AWS_SESSION_TOKEN.")
-    aws_region: str = Field(default="us-east-1", description="Region of signed buckets (AWS_REGION).")
-    s3_endpoint: str | None = Field(default=None, description="Address of an S3-compatible store.")
+
+    def credentials(self) -> "Credentials":
+        """Whom to say one is; anonymous where there is no S3 to say it to, see `s3.PublishersUpstreams`."""
+        from maxsight_assets.landing.options import Credentials
+
+        return Credentials(hf_token=SecretStr(self.hf_token) if self.hf_token else None)
 
     def open(
         self, dataset: str, *, cancel: threading.Event | None = None, progress: "Progress | None" = None
     ) -> "AbstractContextManager[Upstream]":
         """One upstream, ready to be read; its traffic ends when the block is left, for whatever reason."""
-        from maxsight_assets.landing.options import Credentials
         from maxsight_assets.sources.upstreams import Access, open_upstream
 
-        secrets: dict[str, Any] = {name: SecretStr(value) for name in SECRETS if (value := getattr(self, name))}
         access = Access(
             embedded_world=Path(self.embedded_world) if self.embedded_world else None,
             mirrors=self.mirrors,
-            credentials=Credentials(**secrets, aws_region=self.aws_region, s3_endpoint=self.s3_endpoint),
+            credentials=self.credentials(),
         )
         return open_upstream(dataset, access, cancel=cancel, progress=progress)
 
@@ -69,22 +65,4 @@ def storage_of(settings: Settings) -> Storage:
         splits_dir=str(settings.splits_dir),
         state_dir=str(settings.state_dir),
         audio_dir=str(settings.audio_dir) if settings.audio_dir else None,
-    )
-
-
-def upstreams_of(settings: Settings, *, embedded: bool) -> Upstreams:
-    """The upstreams resource that the settings describe.
-
-    A secret that is set is passed on as `EnvVar`, so that the UI shows the variable's name and never its value.
-    """
-    secrets: Mapping[str, dg.EnvVar] = {
-        name: dg.EnvVar(name.upper()) for name in SECRETS if getattr(settings, name) is not None
-    }
-    variables = ("COCO_MIRROR", "OPENIMAGES_MIRROR", "OPENIMAGES_IMAGES_MIRROR", "BDD100K_MIRROR", "ADE20K_MIRROR")
-    return Upstreams(
-        embedded_world=str(Places.of(settings).world) if embedded else None,
-        mirrors={name: address for name in variables if (address := settings.mirror(name))},
-        aws_region=settings.aws_region,
-        s3_endpoint=settings.s3_endpoint,
-        **secrets,
     )

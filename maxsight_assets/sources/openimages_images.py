@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
-from maxsight_assets.errors import SettingsError
+from botocore.exceptions import BotoCoreError, ClientError
+
+from maxsight_assets.errors import SettingsError, TransientError
 from maxsight_assets.landing.model import RemoteFile
 
 MIRROR = "OPENIMAGES_IMAGES_MIRROR"
@@ -59,11 +61,10 @@ class Folder:
     def files(self, split: str, ids: Sequence[str]) -> Iterator[RemoteFile]:
         """See `Images`."""
         folder = self.directory / split / ("data" if self.zoo else "")
-        paths = {image_id: folder / f"{image_id}.jpg" for image_id in ids}
-        lacking = [image_id for image_id, path in paths.items() if not path.is_file()]
-        if lacking and self.fills:
-            _download(split, lacking)
-        for image_id, path in paths.items():
+        if self.fills:
+            _fill(folder, split, ids)
+        for image_id in ids:
+            path = folder / f"{image_id}.jpg"
             if path.is_file():
                 yield RemoteFile(key=f"{split}/{image_id}.jpg", url=path.absolute().as_uri())
 
@@ -107,10 +108,26 @@ def _zoo(directory: Path | None) -> Folder:
     return Folder(Path(fiftyone.config.dataset_zoo_dir) / ZOO_NAME, zoo=True, fills=True)
 
 
-def _download(split: str, ids: Sequence[str]) -> None:
-    """Have FiftyOne download images into its own zoo; it needs no database for that.
+def _fill(folder: Path, split: str, ids: Sequence[str]) -> None:
+    """Have FiftyOne download what its zoo lacks; it needs no database for that.
 
-    It gets the publisher's tables of the split too, which make the directory a zoo that FiftyOne can load.
+    It gets the publisher's tables of the split too, which make the directory a zoo that FiftyOne can load. One image
+    that is gone ends its whole download without a word of which one: halving finds it.
+
+    Raises:
+        TransientError: It failed otherwise; what arrived stays in the zoo.
     """
+    lacking = [image_id for image_id in ids if not (folder / f"{image_id}.jpg").is_file()]
+    if not lacking:
+        return
     zoo = import_module("fiftyone.zoo")
-    zoo.download_zoo_dataset(ZOO_NAME, split=split, image_ids=list(ids), label_types=["detections"])
+    try:
+        zoo.download_zoo_dataset(ZOO_NAME, split=split, image_ids=lacking, label_types=["detections"])
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") not in ("404", "NoSuchKey"):
+            raise TransientError(f"{split}: FiftyOne's download failed: {error}; rerun to go on") from None
+        middle = len(lacking) // 2
+        for half in (lacking[:middle], lacking[middle:]) if middle else ():
+            _fill(folder, split, half)
+    except (BotoCoreError, OSError) as error:
+        raise TransientError(f"{split}: FiftyOne's download failed: {error}; rerun to go on") from None

@@ -10,7 +10,11 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
+import simplejpeg
+from PIL import Image
 
 from maxsight_assets.errors import LandingError, NotPublished, Refused, SettingsError
 from maxsight_assets.formats.openimages import read_class_names
@@ -91,6 +95,34 @@ def test_boxes_are_pixels_of_the_true_sizes(real: Path) -> None:
         width, height = sizes[image_id]
         x, right, y, bottom = (float(row[name]) for name in ("XMin", "XMax", "YMin", "YMax"))
         assert pixels == pytest.approx([x * width, y * height, (right - x) * width, (bottom - y) * height])
+
+
+@pytest.mark.parametrize(("orientation", "rotation"), [(1, "0.0"), (6, "90.0"), (8, "270.0"), (3, ""), (6, "nan")])
+def test_boxes_lie_on_the_thing_in_the_pixels_as_stored_however_a_picture_is_turned(
+    tmp_path: Path, orientation: int, rotation: str
+) -> None:
+    (image_id,) = world(tmp_path, 1)
+    dark = (80, 24, 120, 48)  # left, top, right, bottom, in a picture of 160 x 96
+    picture = Image.new("L", (160, 96), 255)
+    picture.paste(0, dark)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture.save(tmp_path / f"images/validation/{image_id}.jpg", quality=95, exif=exif)
+    row = f"{image_id},xclick,/m/1,1,{80 / 160},{120 / 160},{24 / 96},{48 / 96},0,0,0,0,0"
+    write_tables(tmp_path / "tables", [row], [(image_id, "", "by", "A", "T", rotation)], split="validation")
+
+    manifest = land(tmp_path / "data", tmp_path / "tables", (tmp_path / "images").as_uri()).manifest
+
+    root = tmp_path / "data" / openimages.DIRECTORY
+    tables = openimages.tables(root, manifest)
+    pixels = simplejpeg.decode_jpeg((root / openimages.image_path("validation", image_id)).read_bytes(), "GRAY")
+    ((x, y, w, h),) = tables.boxes.select(pl.col("x", "y", "w", "h").cast(pl.Int64)).rows()
+    inside = np.zeros(pixels.shape[:2], bool)
+    inside[y : y + h, x : x + w] = True
+    assert pixels[inside].max() < 60
+    assert pixels[~inside].min() > 200
+    assert tables.images["rotation"].to_list() == [int(float(rotation)) if rotation not in ("", "nan") else None]
+    assert (manifest.rows[openimages.image_path("validation", image_id)].width, pixels.shape[:2]) == (160, (96, 160))
 
 
 def test_a_loader_that_goes_by_the_csv_as_the_detectors_does_finds_every_image(real: Path) -> None:
@@ -340,11 +372,17 @@ def test_live_fiftyone_downloads_into_its_zoo_and_gives_the_same_data_version(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             live = land(tmp_path / "live", root / "tables", f"{endpoint}/open-images", images_from="fiftyone")
+            monkeypatch.setattr(fiftyone.config, "dataset_zoo_dir", str(tmp_path / "another"))
+            store, gone = store_of(endpoint), f"validation/{ids[7]}.jpg"
+            store.delete(gone)
+            less = land(tmp_path / "less", root / "tables", f"{endpoint}/open-images", images_from="fiftyone")
+            store.put(gone, (root / "images" / gone).read_bytes())
 
     copy = land(tmp_path / "copy", root / "tables", (root / "images").as_uri())
     assert {path.stem for path in (tmp_path / "fiftyone/open-images-v6/validation/data").iterdir()} == set(ids)
     assert live.manifest.info.data_version == copy.manifest.info.data_version
     assert live.tally.missing == []
+    assert less.tally.missing == [f"{openimages.image_path('validation', ids[7])}: not in the directory of images"]
 
 
 def test_images_that_a_person_has_in_place_are_adopted_and_not_fetched(
