@@ -52,9 +52,7 @@ def real(name: str) -> Path:
         (tuple(reversed(V5)), ",".join(reversed(row(flags="1,0,-1,0,1").split(",")))),
     ],
 )
-def test_fault_64_columns_are_found_by_name_in_every_edition_also_of_eight_columns(
-    tmp_path: Path, header: Sequence[str], line: str
-) -> None:
+def test_fault_64_columns_are_found_by_name_in_every_edition(tmp_path: Path, header: Sequence[str], line: str) -> None:
     rows = read(write(tmp_path / "boxes.csv", header, [line]))
 
     unknown = header == V3
