@@ -40,7 +40,8 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
     A first landing is never asked for. Nothing is asked for while an ancestor is behind itself, so that no run reads
     half of a change. A refresh that does not land is asked for again, `tries` times in all, with a wait that doubles
     and counts from the end of the failed run; then a warning in the tick's log says so, and nothing more is asked for
-    until the inputs change once more or a person's run lands.
+    until the inputs change once more or a person's run lands. One that a person cancels is not asked for again: the
+    same goes for it at once.
 
     Attributes:
         ready: Further conditions; all must hold when a run is asked for.
@@ -93,17 +94,24 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
         moved = records.moved(context.key)
         asks = Asks.from_cursor(context.cursor, moved)
         now = context.evaluation_time.timestamp()
-        ask = bool(moved) and asks.times < self.tries
+        cancelled = records.cancelled_at(context.key) > asks.at > 0
+        ask = bool(moved) and asks.times < self.tries and not cancelled
         ask = ask and now >= asks.not_before(records.failed_at(context.key), self.backoff_s)
         if ask:
             asks = Asks(moved, asks.times + 1, now)
-        elif asks.times == self.tries and not asks.given_up:
+        elif (cancelled or asks.times == self.tries) and not asks.given_up:
             # context.log is a child logger that does not reach the log of the tick.
-            context._root_log.warning(self._giving_up(context.key, moved))  # noqa: SLF001
+            context._root_log.warning(self._giving_up(context.key, moved, cancelled=cancelled))  # noqa: SLF001
             asks = replace(asks, given_up=True)
         return ask, json.dumps(asdict(asks)) if asks.times else None
 
-    def _giving_up(self, key: dg.AssetKey, moved: Mapping[str, str]) -> str:
+    def _giving_up(self, key: dg.AssetKey, moved: Mapping[str, str], *, cancelled: bool) -> str:
+        if cancelled:
+            return (
+                f"{key.to_user_string()}: a person cancelled its refresh for new data of {', '.join(sorted(moved))}; "
+                "no more are asked for until these change once more. To take them now, materialize it by hand; "
+                "what is below it waits until then."
+            )
         return (
             f"{key.to_user_string()}: {self.tries} refreshes for new data of {', '.join(sorted(moved))} did not land; "
             "no more are asked for. See why the last run failed, then materialize it by hand; "

@@ -83,8 +83,17 @@ class Records:
 
     def failed_at(self, key: dg.AssetKey) -> float:
         """When the asset's latest run ended without landing it, seconds since the epoch; 0 where it did land."""
+        run = self._did_not_land(key)
+        return (run.end_time if run else None) or 0.0
+
+    def cancelled_at(self, key: dg.AssetKey) -> float:
+        """The same, where a person cancelled that run; one that is killed or interrupted counts as failed in Dagster."""
+        run = self._did_not_land(key)
+        cancelled = run is not None and run.dagster_run.status == dg.DagsterRunStatus.CANCELED
+        return self.failed_at(key) if cancelled else 0.0
+
+    def _did_not_land(self, key: dg.AssetKey) -> dg.RunRecord | None:
         record = self.by_key.get(key, Record())
         if not record.last_run or record.last_run == record.landed_by:
-            return 0.0
-        run = self.instance.get_run_record_by_id(record.last_run)
-        return (run.end_time if run else None) or 0.0
+            return None
+        return self.instance.get_run_record_by_id(record.last_run)

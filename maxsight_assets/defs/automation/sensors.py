@@ -76,6 +76,7 @@ def upstream_sensor(
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         failures = _failures(context)
+        before = last_reported(context.instance, asset_key)
         try:
             now = _within(budget_s, fingerprint)
         except (LandingError, OSError) as error:
@@ -84,7 +85,10 @@ def upstream_sensor(
                 context.log.warning(f"{reason} ({failures + 1} looks in a row failed; what is landed stays as it is)")
             return dg.SensorResult(skip_reason=reason, cursor=_Cursor(failures=failures + 1).text())
         cursor = _Cursor().text()
-        if now == last_reported(context.instance, asset_key):
+        latest = last_reported(context.instance, asset_key)
+        if latest != before:
+            return dg.SensorResult(skip_reason="A landing reported meanwhile; the next look compares", cursor=cursor)
+        if now == latest:
             return dg.SensorResult(skip_reason=f"No change: fingerprint {now}", cursor=cursor)
         return dg.SensorResult(asset_events=[report(asset_key, now)], cursor=cursor)
 

@@ -32,7 +32,8 @@ class Story:
         content: The bytes behind a fingerprint; itself where it has no entry.
         failing: Assets whose runs fail before they land.
         bad: Contents that the blocking checks reject.
-        during: What happens once, by asset, while its run is between reading and landing.
+        during: What happens once, by asset, while its run is between reading and landing; or, by `look at <upstream>`,
+            after somebody has read what that holds and before it is used.
         made: One entry per materialization: the asset and the contents that it was made from.
         said: The warnings in the log of the ticks.
         tick_s: Seconds between two ticks.
@@ -88,6 +89,7 @@ class Story:
         held = self.holds[name]
         if isinstance(held, Exception):
             raise held
+        self.during.pop(f"look at {name}", lambda: None)()
         return held
 
     def _raw(self, name: str, shared: dict[str, object]) -> dg.AssetsDefinition:
@@ -171,6 +173,12 @@ class Story:
         """What the daemon's run monitoring does in the end with a run that no process works on."""
         with freeze_time(self.now):
             self.instance.report_run_failed(run, "Exceeded maximum runtime")
+
+    def cancel(self, run: dg.DagsterRun) -> None:
+        """What Dagster records when a person cancels a run and it has ended."""
+        with freeze_time(self.now):
+            self.instance.report_run_canceling(run)
+            self.instance.report_run_canceled(run)
 
     def wait(self, seconds: float) -> None:
         """Let time pass in which nobody looks."""

@@ -157,6 +157,19 @@ def test_slow_half_holds_evaluation_until_both_are_landed(story: Story) -> None:
 # Changes while runs run
 
 
+def test_look_that_a_landing_overtakes_repeats_nothing(story: Story) -> None:
+    def overtake() -> None:
+        story.holds["photos"] = "B"
+        assert story.run("photos_raw")
+
+    story.holds["photos"] = "A2"
+    story.during["look at photos"] = overtake
+    story.look("photos")
+
+    assert story.settle() == ["evaluation", "splits"]
+    assert story.made[0] == ("photos_raw", "B")
+
+
 def test_change_while_the_raw_runs_is_not_lost(story: Story) -> None:
     def meanwhile() -> None:
         story.holds["photos"] = "C"
@@ -299,6 +312,52 @@ def test_backoff_runs_from_the_end_of_the_failed_run(story: Story) -> None:
 
     assert story.settle(ticks=BACKOFF_S // story.tick_s - 1) == []
     assert story.settle() == CHAIN
+
+
+def _cancelled(story: Story) -> None:
+    story.holds["photos"] = "B"
+    story.look()
+    assert story.tick(run=False) == ["photos_raw"]
+    run = story.dangling_run("photos_raw")
+    story.wait(60)
+    story.cancel(run)
+
+
+def test_refresh_that_a_person_cancels_is_not_asked_for_again_and_that_is_said_once(story: Story) -> None:
+    _cancelled(story)
+
+    story.tick_s = BACKOFF_S
+    assert story.settle(ticks=12) == []
+    assert len(story.said) == 1
+    assert "photos_raw: a person cancelled its refresh for new data of photos_upstream" in story.said[0]
+
+
+def test_new_change_after_a_cancelled_refresh_is_asked_for(story: Story) -> None:
+    _cancelled(story)
+    story.wait(BACKOFF_S)
+    assert story.settle() == []
+    story.holds["photos"] = "C"
+
+    assert story.settle() == CHAIN
+
+
+def test_run_by_a_person_after_a_cancelled_refresh_goes_on_down_the_chain(story: Story) -> None:
+    _cancelled(story)
+    assert story.settle() == []
+    assert story.run("photos_raw")
+
+    assert story.settle() == ["evaluation", "splits"]
+    story.holds["photos"] = "C"
+    assert story.settle() == CHAIN
+
+
+def test_run_by_hand_that_a_person_cancels_does_not_hold_the_refresh(story: Story) -> None:
+    story.cancel(story.dangling_run("photos_raw"))
+    story.wait(BACKOFF_S)
+    story.holds["photos"] = "B"
+
+    assert story.settle() == CHAIN
+    assert story.said == []
 
 
 def test_new_change_starts_the_count_anew(story: Story) -> None:
