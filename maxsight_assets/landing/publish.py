@@ -157,6 +157,10 @@ class Stage:
         with self._lock:
             return dict(self._rows)
 
+    def names(self) -> set[str]:
+        """Paths of all files that the next version holds so far, kept ones of the present version included."""
+        return {*self.rows, *(self.present.rows if self.present else ())}
+
     def have(self, path: str) -> FileRow | None:
         """Take a file that is in the tree already: carried, or staged by an interrupted run and verified anew.
 

@@ -119,7 +119,7 @@ def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: b
         if adopt_file(stage, expected):
             tally.adopted_files += 1
             return
-    _look_ahead(upstream, {path: file.bytes or upstream.client.probe(file).bytes or 0})
+    _look_ahead(stage, upstream, {path: file.bytes or upstream.client.probe(file).bytes or 0})
     landed = upstream.client.download(file, stage.root / path)
     stage.record(
         FileRow(
@@ -177,7 +177,7 @@ def land_members(
         todo = _not_there(stage, archive, key, paths, moved=moved, tally=tally)
         needed = {path: archive.members[name].bytes for name, path in todo.items()}
         if todo:
-            _look_ahead(upstream, needed, archive_bytes=(file.bytes or 0) if whole else 0)
+            _look_ahead(stage, upstream, needed, archive_bytes=(file.bytes or 0) if whole else 0)
         if todo and not whole:
             _extract(stage, archive, key, todo, level="crc32+size", tally=tally)
     if todo and whole:
@@ -240,11 +240,11 @@ def adopt_file(stage: Stage, expected: Expected) -> bool:
     return row is not None
 
 
-def _look_ahead(upstream: Upstream, needed: Mapping[str, int], *, archive_bytes: int = 0) -> None:
-    """Refuse what the file system has no room for, before it is fetched."""
+def _look_ahead(stage: Stage, upstream: Upstream, needed: Mapping[str, int], *, archive_bytes: int = 0) -> None:
+    """Refuse what the file system has no room for, or would merge with what is there, before it is fetched."""
     if upstream.target is not None:
         needed_bytes = sum(needed.values()) + archive_bytes
-        preflight(upstream.target, needed_bytes=needed_bytes, needed_files=len(needed), names=needed)
+        preflight(upstream.target, needed_bytes=needed_bytes, needed_files=len(needed), names={*needed, *stage.names()})
 
 
 def _extract(stage: Stage, archive: Archive, key: str, todo: Mapping[str, str], *, level: Level, tally: Tally) -> None:

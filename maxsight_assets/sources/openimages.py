@@ -177,7 +177,7 @@ def _look_ahead(stage: Stage, upstream: Upstream, choice: Choice) -> None:
     there = stage.present.rows.keys() if stage.present else frozenset()
     new = sum(1 for path in paths if path not in there and stage.have(path) is None)
     if upstream.target is not None and upstream.origin == "upstream":
-        preflight(upstream.target, needed_bytes=new * MEAN_BYTES, needed_files=new, names=paths)
+        preflight(upstream.target, needed_bytes=new * MEAN_BYTES, needed_files=new, names={*paths, *stage.names()})
 
 
 def _land_split(

@@ -62,6 +62,8 @@ def test_fault_69_same_size_and_time_is_found_by_hashes_only(target: Path) -> No
     assert set(by_hash.wrong) == {"train/0.jpg", "train/1.jpg", "train/2.jpg"}
     assert by_hash.wrong["train/0.jpg"] == "missing"
     assert by_hash.foreign == ("mine.txt",)
+    land(target, FILES)
+    assert_invariants(target, named=[*FILES, "mine.txt"])
 
 
 def test_verify_says_where_nothing_is_published(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from maxsight_assets.errors import LandingError, PreflightFailed
 from maxsight_assets.landing.preflight import check_names, preflight
-from maxsight_assets.landing.publish import read_published
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.landing.staged import land
 
@@ -39,6 +38,7 @@ def test_what_fits_passes_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_fault_27_too_little_space_says_how_much_is_needed_and_free(small_disk: Path) -> None:
+    first = land(small_disk / "world", FILES)
     facts = os.statvfs(small_disk)
 
     with pytest.raises(PreflightFailed, match="too little space") as failed:
@@ -47,7 +47,7 @@ def test_fault_27_too_little_space_says_how_much_is_needed_and_free(small_disk: 
     numbers = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]{3,}", str(failed.value))]
     assert numbers == [9_000_000 + 2 * facts.f_frsize, facts.f_bavail * facts.f_frsize]
     assert not failed.value.retryable
-    assert not (small_disk / "world").exists()
+    assert_invariants(small_disk / "world", versions={first.data_version})
 
 
 def test_fault_29_too_few_inodes_says_inodes(small_disk: Path) -> None:
@@ -93,7 +93,7 @@ def test_fault_32_read_only_target_fails_before_a_byte_moves(small_disk: Path) -
     with pytest.raises(PreflightFailed, match="cannot be written"):
         land(small_disk / "world", {"c.jpg": b"c"})
 
-    assert read_published(small_disk / "world") == first
+    assert_invariants(small_disk / "world", versions={first.data_version}, named=FILES)
 
 
 def test_mount_point_as_target_is_refused(small_disk: Path) -> None:
@@ -104,6 +104,8 @@ def test_mount_point_as_target_is_refused(small_disk: Path) -> None:
 def test_fault_38_names_that_collide_are_listed_in_pairs(tmp_path: Path) -> None:
     names = ["x/Cat.jpg", "x/cat.jpg", "caf\u00e9.jpg", "cafe\u0301.jpg", "stra\u00dfe.jpg", "STRASSE.jpg", "fine.jpg"]
 
+    first = land(tmp_path / "world", FILES)
+
     with pytest.raises(PreflightFailed, match="case or Unicode form") as failed:
         preflight(tmp_path / "world", needed_bytes=1, needed_files=1, names=names)
 
@@ -113,7 +115,7 @@ def test_fault_38_names_that_collide_are_listed_in_pairs(tmp_path: Path) -> None
         r"'STRASSE.jpg' and 'stra\xdfe.jpg'",
     ):
         assert pair in str(failed.value)
-    assert not (tmp_path / ".world.maxsight").exists()
+    assert_invariants(tmp_path / "world", versions={first.data_version})
 
 
 def test_directories_that_collide_are_found(tmp_path: Path) -> None:

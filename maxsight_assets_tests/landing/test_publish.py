@@ -279,7 +279,7 @@ def test_damaged_manifest_is_healed_by_a_plain_rerun(target: Path) -> None:
 def test_fault_76_another_source_is_refused_with_one_line_and_nothing_touched(
     target: Path, held: str, comes: str
 ) -> None:
-    land(target, ONE, source=held)
+    first = land(target, ONE, source=held)
     before = snapshot(target.parent)
 
     with pytest.raises(Refused, match=f"holds {held} data") as refused:
@@ -287,6 +287,7 @@ def test_fault_76_another_source_is_refused_with_one_line_and_nothing_touched(
 
     assert "\n" not in str(refused.value)
     assert snapshot(target.parent) == before
+    assert_invariants(target, versions={first.data_version})
     (target / ROWS).write_bytes(b"damaged")
     with pytest.raises(Refused, match=f"holds {held} data"):
         land(target, TWO, source=comes)
@@ -301,6 +302,7 @@ def test_fault_76_embedded_source_is_refused_over_a_person_s_files(target: Path)
 
     assert snapshot(target.parent) == before
     assert list(target.parent.iterdir()) == [target]
+    assert_invariants(target, versions={""}, named=["train/real.jpg"])
 
 
 def test_staged_rows_of_another_source_are_not_taken_over(target: Path) -> None:
@@ -322,7 +324,9 @@ def test_fault_77_selection_is_stored_with_the_version_and_survives(target: Path
     refreshed = land(target, {**ONE, "labels.json": b"{new}"}, selection=published.info.selection)
 
     assert refreshed.info.selection == {"classes": ["cat", "dog"], "seed": 7, "fractions": [0.8, 0.2]}
+    assert_invariants(target, versions={refreshed.data_version})
     assert rollback(target).info.selection == published.info.selection
+    assert_invariants(target, versions={published.data_version})
 
 
 def test_another_selection_of_the_same_files_is_a_version_with_a_previous_one(target: Path) -> None:

@@ -214,6 +214,43 @@ def test_fault_27_landing_asks_for_room_before_an_image_moves(site: Site, tmp_pa
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+def test_fault_38_image_that_a_drive_would_merge_with_a_landed_one_is_refused_before_it_moves(
+    site: Site, tmp_path: Path
+) -> None:
+    places = places_in(tmp_path)
+    root = places.data_dir / "coco_raw"
+    publish(site, 0, {ANNOTATIONS: annotated("first.jpg"), "zips/val2017.zip": {"val2017/first.jpg": jpeg(1)}})
+    with site.open() as upstream:
+        first = land(upstream, places)
+    both = {"val2017/first.jpg": jpeg(1), "val2017/First.jpg": jpeg(2)}
+    publish(site, 60, {ANNOTATIONS: annotated("first.jpg", "First.jpg"), "zips/val2017.zip": both})
+
+    with site.open() as upstream:
+        for key in (ANNOTATIONS, "zips/val2017.zip"):
+            upkeep.accept(upstream, key, root)
+        with pytest.raises(PreflightFailed, match=r"'val2017/First\.jpg' and 'val2017/first\.jpg'"):
+            land(upstream, places)
+    assert_invariants(root, versions={first.manifest.data_version}, settled=False)
+    assert not list(root.parent.rglob("First.jpg"))
+
+
+def publish(site: Site, later_s: int, archives: dict[str, dict[str, bytes]]) -> None:
+    """Publish archives whose time is that of the present ones and this much."""
+    for name, members in archives.items():
+        then = (site.root / name).stat().st_mtime + later_s
+        (site.root / name).unlink()  # it is a link to what other tests serve
+        pack(site.root / name, members)
+        os.utime(site.root / name, (then, then))
+
+
+def annotated(*names: str) -> dict[str, bytes]:
+    """The annotation archive's member for images of these names."""
+    whole = sound(len(names))
+    for image, name in zip(whole["images"], names, strict=True):
+        image["file_name"] = name
+    return {"annotations/instances_val2017.json": json.dumps(whole).encode()}
+
+
 def replaced(archive: Path, edit: Callable[[str, bytes], bytes]) -> None:
     """Publish another edition of an archive, whole at once."""
     with zipfile.ZipFile(archive) as packed:

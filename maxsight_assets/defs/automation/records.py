@@ -87,7 +87,7 @@ class Records:
         return (run.end_time if run else None) or 0.0
 
     def cancelled_at(self, key: dg.AssetKey) -> float:
-        """The same, where a person cancelled that run; one that is killed or interrupted counts as failed in Dagster."""
+        """The same, where a person cancelled that run; Dagster has one that was killed or interrupted as failed."""
         run = self._did_not_land(key)
         cancelled = run is not None and run.dagster_run.status == dg.DagsterRunStatus.CANCELED
         return self.failed_at(key) if cancelled else 0.0
