@@ -213,6 +213,12 @@ def s3_client(endpoint: str) -> Any:
     )
 
 
+def serve_line(host: str, delay_ms: str) -> None:
+    with servers.SlowLine(host, delay_s=int(delay_ms) / 1000) as slow:
+        print(slow.host, flush=True)
+        sys.stdin.read()
+
+
 WAYS: dict[str, Callable[[str, str], None]] = {
     "zip": lambda url, _: land_zip(url, None),
     "pinned": lambda url, sha256: land_zip(url, None, sha256),
@@ -222,7 +228,7 @@ WAYS: dict[str, Callable[[str, str], None]] = {
     "boto3": boto_many,
     "requests-s3": requests_s3_many,
     "s5cmd": s5cmd_many,
-    "line": lambda host, delay_ms: serve_line(host, delay_ms),
+    "line": serve_line,
 }
 
 
@@ -238,12 +244,6 @@ def line(host: str, delay_ms: int) -> Iterator[str]:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
         process.stdin.close()  # ends it
-
-
-def serve_line(host: str, delay_ms: str) -> None:
-    with servers.SlowLine(host, delay_s=int(delay_ms) / 1000) as slow:
-        print(slow.host, flush=True)
-        sys.stdin.read()
 
 
 def whole_zip(work: Path, rounds: int) -> None:
