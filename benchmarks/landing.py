@@ -269,7 +269,7 @@ def chosen_members(work: Path) -> None:
 
 
 def many_files(work: Path, count: int, rounds: int) -> None:
-    with servers.nginx(work / "small", work / "nginx") as server:
+    with servers.nginx(work / f"small-{count}", work / "nginx") as server:
         for delay_ms in (0, 30):
             with line(server, delay_ms) as host:
                 base = f"http://{host}"
@@ -282,7 +282,7 @@ def many_files(work: Path, count: int, rounds: int) -> None:
     with servers.seaweed(work / "weed", keys=KEYS) as endpoint:
         client = s3_client(endpoint)
         client.create_bucket(Bucket=BUCKET)
-        for path in sorted((work / "small").glob("*.jpg")):
+        for path in sorted((work / f"small-{count}").glob("*.jpg")):
             client.upload_file(str(path), BUCKET, path.name)
         for delay_ms in (0, 30):
             with line(endpoint.removeprefix("http://"), delay_ms) as host:
@@ -318,8 +318,8 @@ def main() -> None:
         if "chosen" in chosen:
             chosen_members(work)
         if "many" in chosen:
-            if not (work / "small").exists():
-                scatter(work / "small", arguments.files)
+            if not (work / f"small-{arguments.files}").exists():
+                scatter(work / f"small-{arguments.files}", arguments.files)
             many_files(work, arguments.files, arguments.rounds)
 
 
