@@ -213,14 +213,13 @@ class Client:
             return self._one_of_many(*pair, answer, throttle, abort)
 
         lines = Lines[Pair](self._guard, self.limits, most=connections, most_bytes=small.MOST_BYTES)
-        came = fetch_many(files, lines, throttle, short=self._short, finish=finish, cancel=self._cancel)
+        came = fetch_many(files, lines, throttle, short=self._short, finish=finish, cancel=self._cancel, abort=abort)
         try:
             for file, result in came:
                 if isinstance(result, Landed):
                     arrived.add(result.bytes)
                 yield file, result
         finally:
-            abort.set()
             came.close()
             lines.close()
 

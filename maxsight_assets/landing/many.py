@@ -30,6 +30,7 @@ def fetch_many(
     short: Callable[[RemoteFile], Address | None],
     finish: Callable[[Pair, Answer | None], Result],
     cancel: threading.Event,
+    abort: threading.Event,
 ) -> Generator[tuple[RemoteFile, Result]]:
     """Fetch each object once; see `client.Client.download_many`.
 
@@ -40,6 +41,7 @@ def fetch_many(
         short: Where the short way may ask for an object; None where it may not.
         finish: Called in threads, with what the short way brought: judges and writes it, or goes the careful way.
         cancel: Ends it when set.
+        abort: Set at the end, whatever ended it, so that what `finish` still does is given up.
 
     Yields:
         Each object with what became of it, in the order of completion.
@@ -75,6 +77,7 @@ def fetch_many(
             for future in _taken(done, wait_s=0 if lines else TICK_S):
                 yield begun.pop(future), future.result()
     finally:
+        abort.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 

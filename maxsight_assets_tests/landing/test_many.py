@@ -1,5 +1,6 @@
 """Many small objects over libcurl: what the short way takes, what it leaves, and that every rule holds on it too."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -195,6 +196,17 @@ def test_key_with_dots_is_asked_for_as_it_is(liar: LyingServer, tmp_path: Path, 
         [(_, item)] = client.download_many([(RemoteFile("a.bin", f"s3://open-images/{key}"), tmp_path / "got")])
     assert isinstance(item, Landed)
     assert (tmp_path / "got").read_bytes() == DATA
+
+
+def test_refusal_that_concerns_all_ends_what_is_under_way(liar: LyingServer, tmp_path: Path) -> None:
+    denied = servers.status("401 Unauthorized")
+    urls = [liar.publish("slow", DATA, cut(10), servers.silent()), liar.publish("a", DATA, denied, denied)]
+    wanted = [(pinned(url, DATA), tmp_path / f"{number}") for number, url in enumerate(urls)]
+    began = time.monotonic()
+    limits = replace(QUICK, header_timeout_s=60)
+    with quick_client(liar.host, limits=limits) as client, pytest.raises(LandingError, match="401"):
+        list(client.download_many(wanted, connections=2))
+    assert time.monotonic() - began < 10
 
 
 def test_404_of_one_of_many_costs_one_request(liar: LyingServer, tmp_path: Path) -> None:
