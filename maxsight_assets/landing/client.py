@@ -250,7 +250,7 @@ class Client:
                 unfit = None
                 try:
                     if answer is not None and answer.status in GONE:
-                        return Missing(file, answer.said)
+                        return Missing(file, scrub(answer.said, self._credentials.secrets()))
                     if answer is not None and (landed := small.land(file, dest, answer, plain=self._is_plain(file))):
                         return landed
                 except Again as fault:

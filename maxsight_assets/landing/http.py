@@ -5,25 +5,19 @@ requests costs twice the time on small objects. Retries, resuming and hashing ar
 """
 
 import contextlib
-import os
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies
 
-import certifi
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util.connection import create_connection
 
 from maxsight_assets.errors import Cancelled, LandingError
 from maxsight_assets.landing.guard import PORTS, Guard, host_port
 from maxsight_assets.landing.headers import length_of, linked_sha256, retry_after, total_of_416
 from maxsight_assets.landing.model import Probe
 from maxsight_assets.landing.options import Limits
+from maxsight_assets.landing.pools import Pool, new_pool, proxy_of
 from maxsight_assets.landing.redact import scrub, scrub_url
 from maxsight_assets.landing.reply import (
     CHUNK_BYTES,
@@ -149,8 +143,7 @@ class Http:
         self._guard = guard
         self._watch = watch
         self._connections = connections
-        self._certificates = os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
-        self._pools: dict[str, urllib3.HTTPConnectionPool | urllib3.ProxyManager] = {}
+        self._pools: dict[str, Pool] = {}
         self._lock = threading.Lock()
         self._final: dict[str, str] = {}
         self._direct: dict[str, bool] = {}
@@ -164,7 +157,7 @@ class Http:
         """Whether the environment names no proxy for an address."""
         origin = _origin(url)
         if origin not in self._direct:
-            self._direct[origin] = _proxy(url) is None
+            self._direct[origin] = proxy_of(url) is None
         return self._direct[origin]
 
     def open(self, address: Address, ask: Ask, *, method: str = "GET", shortcut: bool = False) -> HttpReply:
@@ -252,7 +245,7 @@ class Http:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _ended(exchange, error) from None
 
-    def _pool(self, url: str) -> tuple[urllib3.HTTPConnectionPool | urllib3.ProxyManager, str]:
+    def _pool(self, url: str) -> tuple[Pool, str]:
         """The connections that lead to an address, and what to ask them for.
 
         By way of the proxy that the environment names for the host, if any.
@@ -260,28 +253,13 @@ class Http:
         origin, parts = _origin(url), urlsplit(url)
         with self._lock:
             if origin not in self._pools:
-                self._pools[origin] = self._new_pool(url)
+                self._pools[origin] = new_pool(url, self._guard, self._watch, most_idle=self._connections)
             pool = self._pools[origin]
         if isinstance(pool, urllib3.ProxyManager):
             with contextlib.suppress(OSError):  # a name that only the proxy can resolve is left to it
                 self._guard.resolve(parts.hostname or "", parts.port or PORTS[parts.scheme])
             return pool, url
         return pool, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-    def _new_pool(self, url: str) -> urllib3.HTTPConnectionPool | urllib3.ProxyManager:
-        parts = urlsplit(url)
-        settings: Any = {"maxsize": self._connections}
-        tls: Any = {"ca_certs": self._certificates, "cert_reqs": "CERT_REQUIRED"}
-        proxy = _proxy(url)
-        if proxy:
-            manager = urllib3.ProxyManager(proxy, **settings, **tls)
-            manager.pool_classes_by_scheme = _pools(_Watched, watch=self._watch)
-            return manager
-        kind = _pools(_Guarded, watch=self._watch, guard=self._guard)[parts.scheme]
-        pool: urllib3.HTTPConnectionPool = kind(
-            parts.hostname, parts.port, **settings, **(tls if parts.scheme == "https" else {})
-        )
-        return pool
 
     def _judge(
         self, answer: urllib3.BaseHTTPResponse, address: Address, ask: Ask, exchange: Exchange, published: str | None
@@ -342,16 +320,6 @@ def _conditions(since: Probe, *, if_match: bool) -> dict[str, str]:
     return {"If-Match": etag} if if_match else {"If-Range": etag}
 
 
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for an address."""
-    if not getproxies():
-        return None
-    from requests.utils import get_environ_proxies, select_proxy  # knows NO_PROXY in all of its spellings
-
-    proxy: str | None = select_proxy(url, get_environ_proxies(url))
-    return proxy
-
-
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{host_port(parts)}"
@@ -377,47 +345,3 @@ def _tls_fault(url: str, error: Exception) -> Exception:
             "Certificates of your own go into REQUESTS_CA_BUNDLE"
         )
     return Again(text)
-
-
-class _Watched:
-    """A connection that tells the watcher its socket."""
-
-    watch: Watch
-
-    def request(self: Any, *args: Any, **kwargs: Any) -> None:
-        super().request(*args, **kwargs)  # type: ignore[misc]
-        self.watch.attach(self.sock)
-
-
-class _Guarded(_Watched):
-    """The same, and it only goes to vetted IP addresses."""
-
-    guard: Guard
-
-    def _new_conn(self: Any) -> socket.socket:
-        fault: Exception = OSError("no address")
-        try:
-            addresses = self.guard.resolve(self.host, self.port)
-        except OSError as error:
-            raise urllib3.exceptions.NewConnectionError(self, f"{self.host} does not resolve: {error}") from None
-        for address in addresses:
-            try:
-                return create_connection(
-                    (address, self.port),
-                    self.timeout,
-                    source_address=self.source_address,
-                    socket_options=self.socket_options,
-                )
-            except OSError as error:
-                fault = error
-        raise urllib3.exceptions.NewConnectionError(self, f"{self.host}:{self.port}: {fault}")
-
-
-def _pools(connection: type[_Watched], **ways: Any) -> dict[str, Any]:
-    """Classes of connection pools, by scheme, whose connections are of this kind."""
-    plain = type("HTTPConnection", (connection, HTTPConnection), ways)
-    secure = type("HTTPSConnection", (connection, HTTPSConnection), ways)
-    return {
-        "http": type("HTTPPool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": plain}),
-        "https": type("HTTPSPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": secure}),
-    }

@@ -4,7 +4,6 @@ A thread a connection costs several times the CPU, most of it spent passing the 
 redirects, no ranges and no retries here: what is irregular is for the caller to fetch another way (`landing.many`).
 """
 
-import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -12,13 +11,13 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Generic, TypeVar
 
-import certifi
 import pycurl
 from urllib3 import HTTPHeaderDict
 
 from maxsight_assets.landing.guard import Guard, is_public
 from maxsight_assets.landing.http import PLAIN_HEADERS, Address
 from maxsight_assets.landing.options import Limits
+from maxsight_assets.landing.pools import certificates
 
 Token = TypeVar("Token")
 
@@ -145,7 +144,7 @@ class Lines(Generic[Token]):
         handle.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
         handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         handle.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
-        handle.setopt(pycurl.CAINFO, os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where())
+        handle.setopt(pycurl.CAINFO, certificates())
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(limits.connect_timeout_s * 1000))
         handle.setopt(pycurl.LOW_SPEED_LIMIT, limits.min_rate)
         handle.setopt(pycurl.LOW_SPEED_TIME, max(1, int(limits.rate_window_s)))
