@@ -1,7 +1,7 @@
 """A perceptual fingerprint of a picture: 64 bits that survive re-encoding and rescaling.
 
-All arithmetic is in 64-bit integers, so that no machine or release of NumPy rounds differently and a fingerprint can be
-stored and compared for ever; NumPy gives no integers to BLAS, whose threads would get in the way of those that decode.
+All numbers are whole and below 2**53, which float64 adds and multiplies exactly in any order, so that no machine or
+release of NumPy rounds differently and a fingerprint can be stored and compared for ever.
 Comparing fingerprints is `splitting.groups`.
 """
 
@@ -16,6 +16,9 @@ SIDE = 32
 
 FREQUENCIES = 11
 """Cosine frequencies per axis; the 64 lowest pairs beside (0, 0) use the first eleven."""
+
+UNTHREADED = 1 << 18
+"""Multiplications that OpenBLAS makes in one thread (interface/gemm.c); its others would hinder those that decode."""
 
 COSINE_SCALE = 1 << 12
 GRAY_SCALE = 1 << 4
@@ -43,8 +46,11 @@ def fingerprint(gray: NDArray[np.uint8]) -> int | None:
         An unsigned 64-bit integer, or None where the picture is too uniform to have one.
     """
     height, width = gray.shape
-    cells = _cells(_cells(gray.astype(np.int64)).T).T * GRAY_SCALE // (height * width)
-    spectrum = (_cosines() @ cells @ _cosines().T)[_lowest()]
+    step = max(1, UNTHREADED // (SIDE * height))
+    columns = [gray[:, start : start + step].astype(np.float64) for start in range(0, width, step)]
+    rows = np.concatenate([_overlaps(height) @ each for each in columns], axis=1)
+    cells = np.floor_divide(rows @ _overlaps(width).T * GRAY_SCALE, height * width)
+    spectrum = (_cosines() @ cells @ _cosines().T).take(_lowest())
     ordered = np.sort(spectrum)
     if np.sort(np.abs(spectrum))[spectrum.size // 2] < FLAT * COSINE_SCALE**2 * GRAY_SCALE * SIDE / 2:
         return None
@@ -52,30 +58,27 @@ def fingerprint(gray: NDArray[np.uint8]) -> int | None:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def _cells(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sums over SIDE equal parts of the first axis, in 1/SIDE of a value where a part ends within one."""
-    length = values.shape[0]
-    whole, part = np.divmod(np.arange(SIDE + 1) * length, SIDE)
-    before = np.zeros((length + 1, *values.shape[1:]), dtype=np.int64)
-    np.cumsum(values, axis=0, out=before[1:])
-    at_ends: NDArray[np.int64] = before[whole] * SIDE + values[np.minimum(whole, length - 1)] * part[:, None]
-    return at_ends[1:] - at_ends[:-1]
+@lru_cache(maxsize=64)
+def _overlaps(length: int) -> NDArray[np.float64]:
+    """How much of each pixel lies in each of SIDE equal parts of a side, in 1/SIDE of a pixel; (SIDE, length)."""
+    cell, pixel = np.arange(SIDE)[:, None], np.arange(length)[None, :]
+    ends = np.minimum((pixel + 1) * SIDE, (cell + 1) * length)
+    return np.asarray(np.maximum(0, ends - np.maximum(pixel * SIDE, cell * length)), dtype=np.float64)
 
 
 @lru_cache(maxsize=1)
-def _cosines() -> NDArray[np.int64]:
-    """Integer cosine matrix (FREQUENCIES, SIDE), scaled by COSINE_SCALE."""
+def _cosines() -> NDArray[np.float64]:
+    """Cosine matrix (FREQUENCIES, SIDE), scaled by COSINE_SCALE and rounded."""
     rows = [
         [round(COSINE_SCALE * math.cos(math.pi * (2 * n + 1) * k / (2 * SIDE))) for n in range(SIDE)]
         for k in range(FREQUENCIES)
     ]
-    return np.array(rows, dtype=np.int64)
+    return np.array(rows, dtype=np.float64)
 
 
 @lru_cache(maxsize=1)
-def _lowest() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Row and column indices of the 64 lowest frequency pairs, the mean left out."""
+def _lowest() -> NDArray[np.intp]:
+    """Flat indices of the 64 lowest frequency pairs, the mean left out."""
     pairs = [(u, v) for u in range(FREQUENCIES) for v in range(FREQUENCIES) if u + v > 0]
     lowest = sorted(pairs, key=lambda pair: (sum(pair), pair[0]))[:64]
-    rows, columns = zip(*lowest, strict=True)
-    return np.array(rows, dtype=np.intp), np.array(columns, dtype=np.intp)
+    return np.array([u * FREQUENCIES + v for u, v in lowest], dtype=np.intp)
