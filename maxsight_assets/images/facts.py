@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maxsight_assets.errors import Cancelled
-from maxsight_assets.images.phash import SIDE, fingerprint
+from maxsight_assets.images.phash import SIDE, fingerprints
 
 FACTS = pl.Schema(
     {
@@ -49,12 +49,13 @@ EDITION = 1
 """Raised whenever a fact comes to mean something else; cached rows of another edition are not used."""
 
 _CACHED = pl.Schema([*FACTS.items(), ("edition", pl.Int32)])
+_Gray = NDArray[np.uint8] | None
 _MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
 _BATCH = 4_000  # images between two writes of the cache: about five seconds of work that an interruption can lose
 _ORIENTATION = 0x0112
 _EXIF, _SCAN = b"Exif\0\0", b"\xff\xda"  # a JPEG has its EXIF before its first scan
 _JPEG_MODES = {"Gray": "L", "CMYK": "CMYK", "YCCK": "CMYK"}
-_AT_ONCE = 16  # images that one task of a thread decodes: a task costs as much as a twentieth of an image
+_AT_ONCE = 32  # images that one task of a thread decodes: a task costs as much as a twentieth of an image
 
 
 class _Fact(NamedTuple):
@@ -104,7 +105,7 @@ def examine(
     done = 0
     with ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="decode") as pool:
         for batch in _batches(todo, _BATCH):
-            tasks = pool.map(lambda some: [_unless(cancel, item) for item in some], _batches(batch, _AT_ONCE))
+            tasks = pool.map(lambda some: _examine_some(cancel, some), _batches(batch, _AT_ONCE))
             facts = list(chain.from_iterable(tasks))
             table = pl.DataFrame([fact for fact, _ in facts], schema=FACTS, orient="row")
             _remember(cache, table.filter(pl.Series([cacheable for _, cacheable in facts], dtype=pl.Boolean)))
@@ -131,44 +132,56 @@ def of_files(facts: pl.DataFrame, sha256_of: Mapping[str, str]) -> pl.DataFrame:
     return files.join(facts, on="sha256", how="inner").select(FILE_FACTS.names()).sort("path")
 
 
-def _unless(cancel: threading.Event | None, item: tuple[str, Path]) -> tuple[_Fact, bool]:
-    if cancel is not None and cancel.is_set():
-        raise Cancelled("decoding images was cancelled; a rerun goes on from what the cache holds")
-    return _examine_file(*item)
+def _examine_some(cancel: threading.Event | None, items: Sequence[tuple[str, Path]]) -> list[tuple[_Fact, bool]]:
+    """Facts of some files, and whether they belong to the content; pictures of one size are fingerprinted together."""
+    found = []
+    of_shape: dict[tuple[int, ...], list[tuple[int, NDArray[np.uint8]]]] = {}
+    for number, item in enumerate(items):
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("decoding images was cancelled; a rerun goes on from what the cache holds")
+        fact, gray, cacheable = _examine_file(*item)
+        found.append((fact, cacheable))
+        if gray is not None:
+            of_shape.setdefault(gray.shape, []).append((number, gray))
+    for pictures in of_shape.values():
+        prints = fingerprints(np.stack([gray for _, gray in pictures]))
+        for (number, _), phash in zip(pictures, prints, strict=True):
+            fact, cacheable = found[number]
+            found[number] = (fact._replace(phash=phash), cacheable)
+    return found
 
 
-def _examine_file(sha256: str, path: Path) -> tuple[_Fact, bool]:
-    """Facts of one file, and whether they belong to its content."""
+def _examine_file(sha256: str, path: Path) -> tuple[_Fact, _Gray, bool]:
+    """Facts of one file but for its fingerprint, its gray picture, and whether the facts belong to its content."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        return _Fact(sha256, f"cannot be read ({error.strerror})"), False
+        return _Fact(sha256, f"cannot be read ({error.strerror})"), None, False
     if hashlib.sha256(data).hexdigest() != sha256:
-        return _Fact(sha256, "the file's bytes are not those of the manifest; repair the asset"), False
-    return _examine_bytes(sha256, data), True
+        return _Fact(sha256, "the file's bytes are not those of the manifest; repair the asset"), None, False
+    return *_examine_bytes(sha256, data), True
 
 
-def _examine_bytes(sha256: str, data: bytes) -> _Fact:
+def _examine_bytes(sha256: str, data: bytes) -> tuple[_Fact, _Gray]:
     kind = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
     if kind is None:
-        return _Fact(sha256, f"not a JPEG or PNG image (first bytes: {data[:4].hex(' ') or 'none'})")
+        return _Fact(sha256, f"not a JPEG or PNG image (first bytes: {data[:4].hex(' ') or 'none'})"), None
     try:
         width, height, mode, image = _header(data, kind)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return _Fact(sha256, f"decompression bomb: the header states more than {MAX_PIXELS:,} pixels")
+        return _Fact(sha256, f"decompression bomb: the header states more than {MAX_PIXELS:,} pixels"), None
     except (OSError, SyntaxError, ValueError, struct.error) as error:
-        return _Fact(sha256, f"does not decode: {_plain(error)}")
+        return _Fact(sha256, f"does not decode: {_plain(error)}"), None
     if width * height > MAX_PIXELS:
-        return _Fact(
-            sha256, f"decompression bomb: {width:,} x {height:,} pixels, more than {MAX_PIXELS:,}", width, height
-        )
+        bomb = f"decompression bomb: {width:,} x {height:,} pixels, more than {MAX_PIXELS:,}"
+        return _Fact(sha256, bomb, width, height), None
     try:
         gray = _decode_png(image) if kind == "PNG" and image else _decode_jpeg(data, mode)
         orientation = 1 if image is None else _orientation(image)
     except (OSError, SyntaxError, ValueError, struct.error) as error:
-        return _Fact(sha256, f"does not decode: {_plain(error)}", width, height, mode)
+        return _Fact(sha256, f"does not decode: {_plain(error)}", width, height, mode), None
     pixels = hashlib.sha256(struct.pack("<II", *gray.shape) + gray.tobytes()).hexdigest()
-    return _Fact(sha256, None, width, height, mode, orientation, pixels, fingerprint(gray))
+    return _Fact(sha256, None, width, height, mode, orientation, pixels), gray
 
 
 def _header(data: bytes, kind: str) -> tuple[int, int, str, Image.Image | None]:

@@ -32,30 +32,35 @@ Measured: at most 0.22 over uniform pictures with noise of 0 to 3 gray levels, a
 
 
 def fingerprint(gray: NDArray[np.uint8]) -> int | None:
-    """Fingerprint a gray picture.
+    """Fingerprint a gray picture of shape (height, width); see `fingerprints`."""
+    return fingerprints(gray[None])[0]
 
-    The picture is averaged into 32 x 32 cells, transformed by a cosine transform, and its 64 lowest frequencies beside
+
+def fingerprints(grays: NDArray[np.uint8]) -> list[int | None]:
+    """Fingerprint gray pictures of one size.
+
+    A picture is averaged into 32 x 32 cells, transformed by a cosine transform, and its 64 lowest frequencies beside
     the mean are compared with their median. Measured over 137 COCO photos: copies re-encoded at quality 30 differ in at
     most 2 bits, copies of 50, 90 and 160 % of the size in at most 6; different photos in 18 at least, 31.9 on average
     with a deviation of 4.1, which is what 64 independent bits would do.
 
     Args:
-        gray: Picture of shape (height, width), at least 1 x 1.
+        grays: Pictures, shape (n, height, width), each at least 1 x 1.
 
     Returns:
-        An unsigned 64-bit integer, or None where the picture is too uniform to have one.
+        For each an unsigned 64-bit integer, or None where the picture is too uniform to have one.
     """
-    height, width = gray.shape
+    _, height, width = grays.shape
     step = max(1, UNTHREADED // (SIDE * height))
-    columns = [gray[:, start : start + step].astype(np.float64) for start in range(0, width, step)]
-    rows = np.concatenate([_overlaps(height) @ each for each in columns], axis=1)
+    columns = [grays[:, :, start : start + step].astype(np.float64) for start in range(0, width, step)]
+    rows = np.concatenate([_overlaps(height) @ each for each in columns], axis=2)
     cells = np.floor_divide(rows @ _overlaps(width).T * GRAY_SCALE, height * width)
-    spectrum = (_cosines() @ cells @ _cosines().T).take(_lowest())
-    ordered = np.sort(spectrum)
-    if np.sort(np.abs(spectrum))[spectrum.size // 2] < FLAT * COSINE_SCALE**2 * GRAY_SCALE * SIDE / 2:
-        return None
-    bits = spectrum > ordered[spectrum.size // 2 - 1]
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+    spectra = (_cosines() @ cells @ _cosines().T).reshape(len(grays), -1)[:, _lowest()]
+    middle = spectra.shape[1] // 2
+    bits = spectra > np.sort(spectra)[:, middle - 1 : middle]
+    flat = np.sort(np.abs(spectra))[:, middle] < FLAT * COSINE_SCALE**2 * GRAY_SCALE * SIDE / 2
+    words = np.ascontiguousarray(np.packbits(bits, axis=1)).view(">u8")[:, 0].tolist()
+    return [None if uniform else word for uniform, word in zip(flat.tolist(), words, strict=True)]
 
 
 @lru_cache(maxsize=64)
