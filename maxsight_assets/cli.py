@@ -26,6 +26,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")
 Level = Annotated[
     Literal["names", "hashes", "decode"], typer.Option(help="How deep `verify coco` looks; each includes the former.")
 ]
+AskUpstream = Annotated[
+    bool,
+    typer.Option(
+        "--ask-upstream",
+        help="Compare a COCO directory that was not landed here with the CRC-32s of the publisher's archives.",
+    ),
+]
 Assets = Annotated[list[str] | None, typer.Argument(help="Names of assets; none for all.")]
 
 
@@ -68,7 +75,9 @@ def status(as_json: AsJson = False) -> None:
 
 
 @app.command(epilog="Example: maxsight-assets verify coco_raw --json")
-def verify(assets: Assets = None, as_json: AsJson = False, level: Level = "hashes") -> None:
+def verify(
+    assets: Assets = None, as_json: AsJson = False, level: Level = "hashes", ask_upstream: AskUpstream = False
+) -> None:
     """Check what is published against every rule; exit status 1 where a rule of severity error fails.
 
     `verify coco [DIRECTORY]` checks any directory that looks like COCO 2017, landed here or not.
@@ -76,7 +85,9 @@ def verify(assets: Assets = None, as_json: AsJson = False, level: Level = "hashe
     with _settings() as settings:
         if assets and assets[0] == "coco":
             directory = Path(assets[1]) if assets[1:] else None
-            raise typer.Exit(cli_raw.verify_coco(settings, directory, level=level, as_json=as_json))
+            raise typer.Exit(
+                cli_raw.verify_coco(settings, directory, level=level, as_json=as_json, ask_upstream=ask_upstream)
+            )
         from maxsight_assets import summary
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,7 +28,9 @@ app = typer.Typer()
 Asset = Annotated[str, typer.Argument(help="Name of a raw asset.")]
 
 
-def verify_coco(settings: Settings, directory: Path | None, *, level: "Level", as_json: bool) -> int:
+def verify_coco(
+    settings: Settings, directory: Path | None, *, level: "Level", as_json: bool, ask_upstream: bool
+) -> int:
     """Check a COCO directory, landed here or not, and print what was found.
 
     Returns:
@@ -42,7 +44,12 @@ def verify_coco(settings: Settings, directory: Path | None, *, level: "Level", a
     root = directory or places.data_dir / coco.DIRECTORY
     if not root.is_dir():
         raise FormatError(f"{root}: no such directory; name the one that holds annotations/ and val2017/")
-    report = verify_coco_dataset(root, level=level, cache=places.facts)
+    with ExitStack() as stack:
+        upstream = None
+        if ask_upstream:
+            source, access, _, _ = _opened(settings, "coco_raw")
+            upstream = stack.enter_context(_upstream(source, access))
+        report = verify_coco_dataset(root, level=level, cache=places.facts, upstream=upstream)
     if as_json:
         told = asdict(report) | {"directory": str(root), "passed": report.passed}
         typer.echo(json.dumps(told, indent=2, default=lambda counts: counts.model_dump()))

@@ -1,10 +1,14 @@
 """Checks any directory that looks like COCO 2017, whether or not it was landed here; training code calls it.
 
-The rules are those of `coco_raw`. A directory without a manifest is taken as it is found: there is then nothing to
-compare its bytes with, and the report says so.
+The rules are those of `coco_raw`. A directory without a manifest is taken as it is found: its bytes are compared with
+the CRC-32s of the publisher's archives where a caller lets upstream be asked; else the report says that nobody vouches
+for them.
 """
 
-from collections.abc import Mapping
+import contextlib
+import tempfile
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,11 +17,14 @@ from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.landing import disk
+from maxsight_assets.landing.archive import Member, open_archive
 from maxsight_assets.landing.manifest import FileRow, Manifest
 from maxsight_assets.landing.publish import read_published
+from maxsight_assets.profiles.model import CocoSelection
 from maxsight_assets.sources import coco
+from maxsight_assets.sources.landing import Upstream
 from maxsight_assets.sources.raw import SOURCES, view
-from maxsight_assets.verdict import Severity, Verdict, run
+from maxsight_assets.verdict import Severity, Verdict, run, verdict_of
 from maxsight_assets.verification.coco import CocoView
 from maxsight_assets.verification.views import RawView
 
@@ -51,8 +58,9 @@ class CocoReport:
     Attributes:
         directory: The directory.
         level: How deep it was looked at.
-        compared_with: `manifest` where the directory was landed or adopted here, so that the bytes can be compared;
-            `nothing` where it was not.
+        compared_with: What the bytes were compared with: `manifest` where the directory was landed or adopted here,
+            `upstream` where the indexes of the publisher's archives were asked for, else, and at level `names`,
+            `nothing`.
         counts: Images and boxes of the annotation files, by split. `published` states the catalog's.
         published: Images and boxes that the publisher's split holds as a whole, by split.
         findings: What each rule says.
@@ -60,7 +68,7 @@ class CocoReport:
 
     directory: Path
     level: Level
-    compared_with: Literal["manifest", "nothing"]
+    compared_with: Literal["manifest", "upstream", "nothing"]
     counts: Mapping[str, SplitCounts]
     published: Mapping[str, SplitCounts]
     findings: tuple[Finding, ...]
@@ -71,7 +79,9 @@ class CocoReport:
         return all(finding.verdict.passed or finding.severity == "warn" for finding in self.findings)
 
 
-def verify_coco_dataset(root: str | Path, *, level: Level = "hashes", cache: Path | None = None) -> CocoReport:
+def verify_coco_dataset(
+    root: str | Path, *, level: Level = "hashes", cache: Path | None = None, upstream: Upstream | None = None
+) -> CocoReport:
     """Check a COCO 2017 directory: `annotations/instances_<split>.json` and `<split>/*.jpg`.
 
     Args:
@@ -79,9 +89,12 @@ def verify_coco_dataset(root: str | Path, *, level: Level = "hashes", cache: Pat
         level: `names` looks at names, sizes and annotations; `hashes` also reads every file and compares it with the
             manifest, where there is one; `decode` also decodes every image.
         cache: Parquet file of what is known of images by content, so that a second run decodes only new ones.
+        upstream: COCO's (`sources.upstreams.open_upstream`), whose archives' indexes a directory without a manifest is
+            compared with from level `hashes` on; some megabytes of traffic. None: it is not asked.
 
     Raises:
         FormatError: The directory does not look like COCO 2017.
+        LandingError: Upstream was to be asked and does not answer; see its subclasses.
         SettingsError: There is no such level.
         VerificationFailed: The directory was landed here and its manifest is damaged.
     """
@@ -91,25 +104,77 @@ def verify_coco_dataset(root: str | Path, *, level: Level = "hashes", cache: Pat
     manifest = read_published(root)
     left_out = {"names": _OF_HASHES | _OF_DECODING, "hashes": _OF_DECODING, "decode": frozenset[str]()}[level]
     seen: RawView
+    compared: tuple[Finding, ...] = ()
     if manifest is None:
         left_out |= _OF_HASHES
         seen = _as_found(root, read=level == "decode", cache=cache)
+        compared = () if level == "names" else (_compared(seen, upstream),)
     else:
         seen = view(SOURCES["coco"], root, manifest, cache=cache)
     rules = [rule for rule in SOURCES["coco"].rules if rule.name not in left_out]
     verdicts = run(rules, seen)
     counts = dict(sorted(seen.counted.items()))
     catalog = catalogs.load("coco").counts
+    without_manifest: Literal["upstream", "nothing"] = "upstream" if upstream and compared else "nothing"
     return CocoReport(
         directory=root,
         level=level,
-        compared_with="nothing" if manifest is None else "manifest",
+        compared_with=without_manifest if manifest is None or level == "names" else "manifest",
         counts=counts,
         published={split: catalog[split] for split in counts if split in catalog},
-        findings=tuple(
-            Finding(rule.severity, rule.description, verdict) for rule, verdict in zip(rules, verdicts, strict=True)
+        findings=(
+            *compared,
+            *(Finding(rule.severity, rule.description, verdict) for rule, verdict in zip(rules, verdicts, strict=True)),
         ),
     )
+
+
+def _compared(seen: RawView, upstream: Upstream | None) -> Finding:
+    """Compare the bytes of a directory that was not landed here with what upstream's archives state of their members.
+
+    Where upstream is not asked, nobody vouches for any file, which is a finding of its own.
+    """
+    paths = sorted(seen.files["path"])
+    if upstream is None:
+        verdict = Verdict(
+            rule="bytes_are_compared",
+            passed=False,
+            checked=len(paths),
+            offenders=len(paths),
+            examples=("the directory was not landed here, so there is no hash to compare any of its files with",),
+            remedy="Ask upstream for the CRC-32s (`--ask-upstream`), or take the directory over with `adopt`.",
+        )
+        return Finding("warn", "Every file's bytes are those of a hash or checksum that somebody states.", verdict)
+    splits = [split for split in coco.SPLITS if coco.annotation_path(seen.root, split).is_file()]
+    members = _members(upstream, coco.files(CocoSelection(splits=dict.fromkeys(splits))))
+    faults = disk.in_threads(lambda path: _fault(seen.root / path, members.get(path)), paths)
+    verdict = verdict_of(
+        "bytes_match_upstream",
+        [f"{path}: {fault}" for path, fault in zip(paths, faults, strict=True) if fault],
+        checked=len(paths),
+        remedy="Delete these files and take the directory over with `maxsight-assets adopt`, which fetches them.",
+        facts={"level crc32+size": len(paths)},
+    )
+    return Finding("error", "Every file has the size and CRC-32 that the publisher's archive states of it.", verdict)
+
+
+def _members(upstream: Upstream, keys: Sequence[str]) -> dict[str, Member]:
+    """The members of upstream's archives by name; of each just the index is read, where its server gives ranges."""
+    members: dict[str, Member] = {}
+    with tempfile.TemporaryDirectory() as downloads, contextlib.ExitStack() as stack:
+        for key in keys:
+            archive = stack.enter_context(open_archive(upstream.client, upstream.file(key), downloads=Path(downloads)))
+            members |= archive.members
+    return members
+
+
+def _fault(path: Path, member: Member | None) -> str | None:
+    if member is None:
+        return "not in the publisher's archives"
+    data = path.read_bytes()
+    if len(data) != member.bytes:
+        return f"{member.bytes:,} bytes expected, {len(data):,} found"
+    return None if zlib.crc32(data) == member.crc32 else "another CRC-32 than the publisher's archive states"
 
 
 def _as_found(root: Path, *, read: bool, cache: Path | None) -> CocoView:

@@ -439,5 +439,7 @@ def test_the_commands_land_mend_prune_and_say_what_they_cannot(
     assert said("prune", "coco_raw", "--really") == (0, f"coco_raw: {edited} deleted\n")
     assert list(aside.rglob("*")) == []
     assert said("prune", "coco_raw", "--really") == (0, "coco_raw: there is nothing to delete\n")
+    shutil.copytree(tmp_path / "coco_raw", tmp_path / "other", ignore=shutil.ignore_patterns(".maxsight"))
+    assert "bytes compared with upstream" in said("verify", "coco", str(tmp_path / "other"), "--ask-upstream")[1]
     assert said("accept", "zips/other.zip")[0] == 2
     assert said("adopt", "nothing")[0] == 2

@@ -14,9 +14,10 @@ import maxsight_assets
 from maxsight_assets.cli import app
 from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.sources.verify_coco import CocoReport, Level, verify_coco_dataset
-from maxsight_assets_tests.sources.coco_upstream import REAL
+from maxsight_assets_tests.sources.coco_upstream import REAL, pack, serving
 from maxsight_assets_tests.verification.directories import ANNOTATIONS, annotation, document, write_coco
 
+NOT_COMPARED = "bytes_are_compared"
 Spoil = Callable[[dict[str, Any]], None]
 
 
@@ -28,16 +29,52 @@ def failed(report: CocoReport) -> set[str]:
 def test_a_sound_directory_that_nobody_landed_passes(level: Level, tmp_path: Path) -> None:
     report = verify_coco_dataset(write_coco(tmp_path), level=level)
 
-    assert (report.passed, failed(report), report.compared_with) == (True, set(), "nothing")
+    assert (report.passed, report.compared_with) == (True, "nothing")
+    assert failed(report) == (set() if level == "names" else {NOT_COMPARED})
     assert report.counts["val2017"].images == 4
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_bytes_that_nobody_vouches_for_are_said_not_passed_over(tmp_path: Path) -> None:
+    verdict = verify_coco_dataset(write_coco(tmp_path), level="hashes").findings[0].verdict
+
+    assert (verdict.rule, verdict.passed, verdict.checked, verdict.offenders) == (NOT_COMPARED, False, 5, 5)
+    assert "--ask-upstream" in verdict.remedy
+
+
+def test_a_directory_that_was_not_landed_here_is_compared_with_the_publishers_archives(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "coco")
+    site = tmp_path / "site"
+    pack(site / "annotations/annotations_trainval2017.zip", {ANNOTATIONS: (root / ANNOTATIONS).read_bytes()})
+    images = {f"val2017/{path.name}": path.read_bytes() for path in sorted((root / "val2017").iterdir())}
+    pack(site / "zips/val2017.zip", images)
+
+    with serving(site, tmp_path / "nginx") as served, served.open() as upstream:
+        good = verify_coco_dataset(root, upstream=upstream)
+        flipped = bytearray((root / "val2017/000000000001.jpg").read_bytes())
+        flipped[-30] ^= 1
+        (root / "val2017/000000000001.jpg").write_bytes(flipped)
+        (root / "val2017/000000000002.jpg").write_bytes(b"short")
+        (root / "val2017/000000000009.jpg").write_bytes(b"mine")
+        bad = verify_coco_dataset(root, upstream=upstream)
+        assert verify_coco_dataset(root, level="names", upstream=upstream).compared_with == "nothing"
+
+    assert (good.passed, failed(good), good.compared_with) == (True, set(), "upstream")
+    verdict = bad.findings[0].verdict
+    assert (verdict.rule, verdict.checked, verdict.offenders) == ("bytes_match_upstream", 6, 3)
+    assert [example.partition(": ")[2] for example in verdict.examples] == [
+        "another CRC-32 than the publisher's archive states",
+        f"{len(images['val2017/000000000002.jpg']):,} bytes expected, 5 found",
+        "not in the publisher's archives",
+    ]
+    assert not bad.passed
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no real COCO images beside the checkout")
 def test_real_coco_passes_at_every_level() -> None:
     report = verify_coco_dataset(REAL, level="decode")
 
-    assert (report.passed, failed(report)) == (True, set())
+    assert (report.passed, failed(report)) == (True, {NOT_COMPARED})
     assert (report.counts["train2017"].boxes, report.published["train2017"].boxes) == (770, 860_001)
 
 
@@ -45,8 +82,8 @@ def test_an_image_that_was_cut_short_is_found_by_decoding(tmp_path: Path) -> Non
     image = write_coco(tmp_path) / "val2017/000000000002.jpg"
     image.write_bytes(image.read_bytes()[:-40])
 
-    assert failed(verify_coco_dataset(tmp_path, level="hashes")) == set()
-    assert failed(verify_coco_dataset(tmp_path, level="decode")) == {"every_image_decodes"}
+    assert failed(verify_coco_dataset(tmp_path, level="hashes")) == {NOT_COMPARED}
+    assert failed(verify_coco_dataset(tmp_path, level="decode")) == {NOT_COMPARED, "every_image_decodes"}
 
 
 def test_images_that_are_not_there_are_found_by_name(tmp_path: Path) -> None:
