@@ -75,6 +75,18 @@ def test_coco_names_map_to_themselves_but_for_four_animals() -> None:
         ("Bear", None),
         ("Door handle", "door_handle"),
         ("Table", None),
+        ("Waste container", None),
+        ("Stationary bicycle", None),
+        ("Bicycle wheel", None),
+        ("Dog bed", None),
+        ("Golf cart", None),
+        ("Watch", None),
+        ("Lamp", None),
+        ("Billboard", None),
+        ("Tap", "faucet"),
+        ("Van", "car"),
+        ("Chest of drawers", "dresser"),
+        ("Bathroom cabinet", "cabinet"),
     ],
 )
 def test_openimages_false_friends(label: str, name: str | None) -> None:
