@@ -16,12 +16,14 @@ import pytest
 import simplejpeg
 from PIL import Image
 
+from maxsight_assets.defs.s3 import publishers_upstreams_of, s3_of
 from maxsight_assets.errors import LandingError, NotPublished, Refused, SettingsError
 from maxsight_assets.formats.openimages import read_class_names
 from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.options import Credentials
 from maxsight_assets.landing.publish import read_published
 from maxsight_assets.landing.session import JOURNAL
+from maxsight_assets.settings import load
 from maxsight_assets.sources import openimages
 from maxsight_assets.sources.openimages_images import Bucket, Folder, images_of
 from maxsight_assets.sources.raw import Version
@@ -406,6 +408,21 @@ def test_images_that_a_person_has_in_place_are_adopted_and_not_fetched(
         assert version.manifest.info.data_version == fresh.manifest.info.data_version
         adopted = version.manifest.rows[openimages.image_path("validation", ids[0])]
         assert (adopted.level, adopted.origin) == ("etag-md5", f"validation/{ids[0]}.jpg")
+
+
+def test_the_publishers_bucket_is_read_as_the_s3_resource_says(
+    bucket: tuple[str, Path, list[str]], tmp_path: Path
+) -> None:
+    endpoint, root, ids = bucket
+    settings = load({"DATA_DIR": str(tmp_path), openimages.MIRROR: "s3://open-images", "AWS_ENDPOINT_URL_S3": endpoint})
+    key = f"validation/{ids[3]}.jpg"
+
+    resource = publishers_upstreams_of(settings, s3_of(settings))
+    with resource.process_config_and_initialize_cm() as upstreams, upstreams.open("openimages") as upstream:
+        landed = upstream.client.download(upstream.catalog.image(key), tmp_path / "one.jpg")
+
+    assert landed.level == "etag-md5"
+    assert (tmp_path / "one.jpg").read_bytes() == (root / "images" / key).read_bytes()
 
 
 def test_another_file_in_an_images_place_is_left_alone_and_named(
