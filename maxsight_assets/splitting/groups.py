@@ -4,8 +4,11 @@ A group is a connected component of such images; it is never divided between two
 evaluation image never enters training. Which split a group goes to is for `splitting.strategies`.
 """
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -103,7 +106,10 @@ def _near(nodes: pl.DataFrame, radius: int) -> pl.DataFrame:
     )
     rows, hashes = first["row"].to_numpy(), first["phash"].to_numpy()
     tables = [equal]
-    for left, right, distance in _near_pairs(hashes, radius):
+    bands = max(4, radius // 2 + 1)  # four make bands of 16 bits, of which a table can be made
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="near") as pool:  # NumPy leaves the GIL
+        found = pool.map(lambda band: list(_near_pairs(hashes, radius, range(band, 64, bands))), range(bands))
+    for left, right, distance in chain.from_iterable(found):
         ends = np.sort(np.stack([rows[left], rows[right]]), axis=0)
         tables.append(
             pl.DataFrame({"left": ends[0], "right": ends[1], "distance": distance}).select(
@@ -114,32 +120,27 @@ def _near(nodes: pl.DataFrame, radius: int) -> pl.DataFrame:
 
 
 def _near_pairs(
-    hashes: NDArray[np.uint64], radius: int
+    hashes: NDArray[np.uint64], radius: int, bits: range
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]]]:
-    """Pairs of distinct fingerprints at most `radius` bits apart; a pair may come more than once.
+    """Pairs of distinct fingerprints at most `radius` bits apart that differ in one bit at most in a band of bits.
 
     Of n bands of bits, two fingerprints that differ in fewer than 2 n bits differ in one bit at most in one of the
-    bands: only those that do are compared. A band takes every n-th bit, so that the low frequencies, in which photos
+    bands: together the bands find all pairs. A band takes every n-th bit, so that the low frequencies, in which photos
     are most alike, are spread over all bands.
     """
-    bands = max(4, radius // 2 + 1)  # four make bands of 16 bits, of which a table can be made
-    for band in range(bands):
-        bits = range(band, 64, bands)
-        values = np.zeros(hashes.size, dtype=np.intp)
-        for place, bit in enumerate(bits):
-            values |= ((hashes >> np.uint64(bit)) & np.uint64(1)).astype(np.intp) << place
-        order = np.argsort(values, kind="stable")
-        values, ordered = values[order], hashes[order]
-        bucket = np.searchsorted(values, np.arange(2 ** len(bits) + 1))
-        for flip in (0, *(1 << place for place in range(len(bits)))):
-            first = np.maximum(
-                bucket[values ^ flip], np.arange(1, hashes.size + 1)
-            )  # each pair from its first row alone
-            for left, right in _ranges(first, bucket[(values ^ flip) + 1]):
-                distance = np.bitwise_count(ordered[left] ^ ordered[right])
-                near = distance <= radius
-                if near.any():
-                    yield order[left[near]], order[right[near]], distance[near]
+    values = np.zeros(hashes.size, dtype=np.intp)
+    for place, bit in enumerate(bits):
+        values |= ((hashes >> np.uint64(bit)) & np.uint64(1)).astype(np.intp) << place
+    order = np.argsort(values, kind="stable")
+    values, ordered = values[order], hashes[order]
+    bucket = np.searchsorted(values, np.arange(2 ** len(bits) + 1))
+    for flip in (0, *(1 << place for place in range(len(bits)))):
+        first = np.maximum(bucket[values ^ flip], np.arange(1, hashes.size + 1))  # each pair from its first row alone
+        for left, right in _ranges(first, bucket[(values ^ flip) + 1]):
+            distance = np.bitwise_count(ordered[left] ^ ordered[right])
+            near = distance <= radius
+            if near.any():
+                yield order[left[near]], order[right[near]], distance[near]
 
 
 def _ranges(first: NDArray[np.intp], end: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:

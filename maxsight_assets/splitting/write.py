@@ -4,6 +4,7 @@ Equal inputs give equal bytes, whatever the order of their rows: nothing written
 an order that a hash table chose.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -111,7 +112,8 @@ def write_splits(
         _write_json(directory / "class_weights.json", class_weights(splits))
 
     works: list[Callable[[], Any]] = [*(partial(coco, split) for split in SPLITS), tables, partial(report_of, splits)]
-    with ThreadPoolExecutor(thread_name_prefix="write") as pool:  # what takes time leaves the GIL to the others
+    # What takes time leaves the GIL. No more at once than processors, so that train, the longest, is first.
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="write") as pool:
         *_, counted = [work.result() for work in [pool.submit(work) for work in works]]
     report = {**counted, "inputs": info["inputs"], **_of_audio(audio)}
     _write_json(directory / "report.json", report)
