@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from maxsight_assets.derived import Made
+    from maxsight_assets.landing.manifest import Manifest
     from maxsight_assets.places import Places
     from maxsight_assets.profiles.model import Profile
     from maxsight_assets.sources.overview import Overview
@@ -44,20 +47,25 @@ def of_verdict(verdict: "Verdict") -> Metadata:
 
 def of_overview(seen: "Overview") -> Metadata:
     """What a raw dataset holds, in a few tables and pictures."""
+    from maxsight_assets.formats.tables import BOXES, IMAGES
     from maxsight_assets.images.preview import bar_chart
 
     return {
         "splits": table(("split", "images", "boxes"), ((name, *counts) for name, counts in seen.splits.items())),
-        "boxes per class": table(("class", "boxes"), seen.classes.items()),
+        "pictures": picture(seen.sheet, title="some images with their boxes"),
         "most frequent classes": chart(bar_chart(dict(list(seen.classes.items())[:CHART_ROWS])), title="classes"),
         "box sizes (root of the area)": chart(bar_chart(seen.sizes), title="sizes"),
         "images per licence": table(("licence", "images"), seen.licences.items()),
-        "pictures": picture(seen.sheet, title="some images with their boxes"),
+        "boxes per class": table(("class", "boxes"), seen.classes.items()),
+        "dagster/column_schema": columns_of(BOXES),
+        "columns of the images table": columns_of(IMAGES),
     }
 
 
 def of_version(version: "Version", target: str) -> Metadata:
     """What one landing of a raw dataset came to."""
+    from maxsight_assets.landing.manifest import ROWS
+
     info, tally = version.manifest.info, version.tally
     images = sum(1 for row in version.manifest.selected() if row.width is not None)
     levels: dict[str, int] = {}
@@ -76,9 +84,33 @@ def of_version(version: "Version", target: str) -> Metadata:
         "seconds": dg.MetadataValue.float(round(version.seconds, 3)),
         "MB per second": dg.MetadataValue.float(round(tally.fetched_bytes / 1e6 / max(version.seconds, 1e-3), 2)),
         "how verified": table(("level", "files"), sorted(levels.items())),
+        "files below it": table(("path", "files", "MB"), _places(version.manifest)),
+        "list of every file": dg.MetadataValue.path(f"{target}/{ROWS}"),
         "selection": dg.MetadataValue.json(dict(info.selection)),
         "not served by upstream": dg.MetadataValue.text("\n".join(sorted(tally.missing)[:10]) or "none"),
     }
+
+
+def _places(manifest: "Manifest") -> list[tuple[str, int, float]]:
+    """The path, below `path`, of each annotation file, and of each folder of other files with all that is below it."""
+    files: Counter[str] = Counter()
+    size: Counter[str] = Counter()
+    for row in manifest.selected():
+        place = row.path if row.path.endswith((".json", ".csv")) else row.path.partition("/")[0]
+        files[place] += 1
+        size[place] += row.bytes
+    return [(place, files[place], round(size[place] / 1e6, 2)) for place in sorted(files)]
+
+
+def columns_of(schema: "pl.Schema") -> dg.MetadataValue:
+    """The columns of a table of `formats.tables`."""
+    from maxsight_assets.formats.tables import ABOUT
+
+    return dg.MetadataValue.table_schema(
+        dg.TableSchema(
+            columns=[dg.TableColumn(name, str(dtype).lower(), ABOUT[name]) for name, dtype in schema.items()]
+        )
+    )
 
 
 def of_evaluation(made: "Made", target: str) -> Metadata:

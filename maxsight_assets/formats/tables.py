@@ -3,49 +3,52 @@
 Formats translate between a publisher's files and these tables; cleaning, splitting and evaluation know only the tables.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import polars as pl
 
-IMAGES = pl.Schema(
-    {
-        "source": pl.String,  # coco, openimages, bdd100k, ade20k
-        "split": pl.String,  # the publisher's own split: train2017, validation, val
-        "image_id": pl.String,  # the publisher's own id, kept as text: "139", "000e100000000000"
-        "path": pl.String,  # POSIX, relative to DATA_DIR: "coco_raw/val2017/000000000139.jpg"
-        "width": pl.Int32,  # pixels, as the publisher states; null where it states none
-        "height": pl.Int32,
-        "license": pl.String,  # address of the licence text, as published; null where unknown
-        "author": pl.String,
-        "title": pl.String,
-        "page": pl.String,  # where the picture was published (Flickr page or file)
-        "flickr_id": pl.String,  # Flickr photo id, the key that COCO and Open Images share
-        "rotation": pl.Int32,  # degrees counter-clockwise that the publisher says the picture needs; null where unknown
-    }
-)
+_IMAGES = {
+    "source": (pl.String, "coco, openimages, bdd100k, ade20k"),
+    "split": (pl.String, "the publisher's own split: train2017, validation, val"),
+    "image_id": (pl.String, 'the publisher\'s own id, kept as text: "139", "000e100000000000"'),
+    "path": (pl.String, 'POSIX, relative to DATA_DIR: "coco_raw/val2017/000000000139.jpg"'),
+    "width": (pl.Int32, "pixels, as the publisher states; null where it states none"),
+    "height": (pl.Int32, "pixels, as the publisher states; null where it states none"),
+    "license": (pl.String, "address of the licence text, as published; null where unknown"),
+    "author": (pl.String, "who made the picture, as the publisher states"),
+    "title": (pl.String, "of the picture, as its author gave it"),
+    "page": (pl.String, "where the picture was published (Flickr page or file)"),
+    "flickr_id": (pl.String, "Flickr photo id, the key that COCO and Open Images share"),
+    "rotation": (pl.Int32, "degrees counter-clockwise that the publisher says the picture needs; null where unknown"),
+}
+IMAGES = pl.Schema({name: dtype for name, (dtype, _) in _IMAGES.items()})
 """Schema of the images table, one row an image. `(source, image_id)` is its key; `split` belongs to the image."""
 
-BOXES = pl.Schema(
-    {
-        "source": pl.String,
-        "split": pl.String,
-        "image_id": pl.String,
-        "box_id": pl.String,  # the publisher's annotation id, or "<image id>:<row of that image>" where it has none
-        "label": pl.String,  # the publisher's class name ("person", "Door handle"), never an id
-        "x": pl.Float64,  # left edge, absolute pixels, origin at the top left
-        "y": pl.Float64,  # top edge, absolute pixels
-        "w": pl.Float64,  # width, absolute pixels
-        "h": pl.Float64,  # height, absolute pixels
-        "area": pl.Float64,  # square pixels as stated (COCO: of the mask); null where not stated
-        "crowd": pl.Boolean,  # COCO iscrowd, Open Images IsGroupOf
-        "occluded": pl.Boolean,  # null: unknown
-        "truncated": pl.Boolean,
-        "depiction": pl.Boolean,
-        "inside": pl.Boolean,
-        "segmentation": pl.String,  # COCO's polygons or RLE as raw JSON text; null where there is none
-    }
-)
+_BOXES = {
+    "source": (pl.String, "coco, openimages, bdd100k, ade20k"),
+    "split": (pl.String, "the publisher's own split: train2017, validation, val"),
+    "image_id": (pl.String, "the publisher's own id, kept as text"),
+    "box_id": (pl.String, 'the publisher\'s annotation id, or "<image id>:<row of that image>" where it has none'),
+    "label": (pl.String, 'the publisher\'s class name ("person", "Door handle"), never an id'),
+    "x": (pl.Float64, "left edge, absolute pixels, origin at the top left"),
+    "y": (pl.Float64, "top edge, absolute pixels"),
+    "w": (pl.Float64, "width, absolute pixels"),
+    "h": (pl.Float64, "height, absolute pixels"),
+    "area": (pl.Float64, "square pixels as stated (COCO: of the mask); null where not stated"),
+    "crowd": (pl.Boolean, "COCO iscrowd, Open Images IsGroupOf"),
+    "occluded": (pl.Boolean, "behind something; null: unknown"),
+    "truncated": (pl.Boolean, "cut by the edge of the picture; null: unknown"),
+    "depiction": (pl.Boolean, "a drawing or a toy of the thing; null: unknown"),
+    "inside": (pl.Boolean, "seen from its inside; null: unknown"),
+    "segmentation": (pl.String, "COCO's polygons or RLE as raw JSON text; null where there is none"),
+}
+BOXES = pl.Schema({name: dtype for name, (dtype, _) in _BOXES.items()})
 """Schema of the boxes table, one row a box. `(source, box_id)` is its key (not unique where upstream is defective)."""
+
+ABOUT: Mapping[str, str] = MappingProxyType({name: text for name, (_, text) in (_IMAGES | _BOXES).items()})
+"""What each column of these two tables holds, for a person."""
 
 LEDGER = pl.Schema(
     {
