@@ -32,7 +32,9 @@ Level = Literal["names", "hashes", "decode"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 _OF_HASHES = frozenset({"hashes_match", "how_verified"})
-_OF_DECODING = frozenset({"every_image_decodes", "enough_images_decode", "stated_sizes_match"})
+_OF_DECODING = frozenset(
+    {"every_image_decodes", "enough_images_decode", "stated_sizes_match", "images_are_rgb_or_gray"}
+)
 _NOT_READ = "0" * 64  # stands for a digest where no byte is read
 
 

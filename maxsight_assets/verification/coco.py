@@ -181,6 +181,18 @@ def images_have_a_licence(view: CocoView) -> Found:
     return Found(offenders, view.images.height, dict(sorted(licenses.items())))
 
 
+@rule(
+    "Convert these to RGB as they are read, with `Image.convert`.",
+    severity="warn",
+)
+def images_are_rgb_or_gray(view: CocoView) -> Found:
+    """Every image that decodes is RGB or gray; others reach a training loop with four channels or inverted colours."""
+    sound = view.facts.filter(pl.col("error").is_null())
+    odd = sound.filter(~pl.col("mode").is_in(["RGB", "L"]))
+    modes = {f"mode {mode}": count for mode, count in sorted(Counter(sound["mode"]).items())}
+    return Found(odd.select(pl.format("{}: {}", "path", "mode")).to_series(), sound.height, modes)
+
+
 COCO_RULES: tuple[Rule[CocoView], ...] = (
     *ANNOTATED_RULES,
     other_annotations_parse,
@@ -189,5 +201,6 @@ COCO_RULES: tuple[Rule[CocoView], ...] = (
     crowds_are_regions,
     masks_are_sound,
     images_have_a_licence,
+    images_are_rgb_or_gray,
 )
 """Rules of `coco_raw`."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from PIL import Image
 
 from maxsight_assets.formats.coco import read_instances
 from maxsight_assets.formats.tables import Tables
@@ -138,6 +139,17 @@ def test_known_upstream_defects_are_counted_apart_so_that_a_new_one_stands_out(t
 
     assert (flat.passed, flat.facts) == (True, {"known upstream flat boxes": 2})
     assert distinct.facts["known upstream duplicates"] == 1
+
+
+def test_an_image_of_four_inks_is_named_and_modes_are_counted(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    Image.new("CMYK", (64, 48), (9, 90, 200, 0)).save(tmp_path / "val2017/000000000002.jpg")
+    Image.new("L", (64, 48), 90).save(tmp_path / "val2017/000000000003.jpg")
+
+    verdict = coco.images_are_rgb_or_gray.judge(view_of(tmp_path))
+
+    assert verdict.examples == ("val2017/000000000002.jpg: CMYK",)
+    assert verdict.facts == {"mode CMYK": 1, "mode L": 1, "mode RGB": 2}
 
 
 def test_rounded_edges_are_no_offence(tmp_path: Path) -> None:
