@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -105,9 +105,12 @@ def test_interrupted_at_some_changes(ground: Ground, victims: Victims, fault: st
 @pytest.mark.slow
 @pytest.mark.parametrize("renames", [False, True], ids=["exchange", "two renames"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_interrupted_at_every_change(ground: Ground, victims: Victims, fault: str, renames: bool) -> None:
+def test_interrupted_at_every_change(
+    ground: Ground, victims: Victims, fault: str, renames: bool, record_property: Callable[[str, object], None]
+) -> None:
     last = last_change(ground, victims, renames=renames)
-    assert last > 50
+    assert last > 50  # six times: more than 300 points
+    record_property("points", last)
     for at in range(1, last + 1):
         ground.check(interrupt(ground, victims, at=at, fault=fault, renames=renames))
 
@@ -137,7 +140,12 @@ def test_rollback_killed_at_every_change(ground: Ground, victims: Victims) -> No
     "call", ["write", "fsync", "syncfs", "openat", "linkat", "mkdir", "rename", "renameat2", "unlink", "close"]
 )
 def test_interrupted_at_every_system_call(
-    ground: Ground, victims: Victims, tmp_path: Path, call: str, fault: str
+    ground: Ground,
+    victims: Victims,
+    tmp_path: Path,
+    call: str,
+    fault: str,
+    record_property: Callable[[str, object], None],
 ) -> None:
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
@@ -148,6 +156,7 @@ def test_interrupted_at_every_system_call(
             break
         points += 1
         ground.check(outcome, distrusted=call == "syncfs")
+    record_property("points", points)
     assert points > 0
     assert not hit
 

@@ -3,8 +3,10 @@
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +21,7 @@ from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.landing.staged import land
 from maxsight_assets_tests.landing.victim import Victims
 
+RULES = {"lands", "is_interrupted", "kill", "ENOSPC", "EIO", "upstream_changes", "two_run_at_once", "person_edits"}
 NAMES = [f"train/{n}.jpg" for n in range(6)]
 
 
@@ -26,6 +29,7 @@ class Target(RuleBasedStateMachine):
     """One directory of kept (raw) data, what upstream has, what is selected, and what a split names."""
 
     victims: Victims
+    steps: ClassVar[Counter[str]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,11 +79,14 @@ class Target(RuleBasedStateMachine):
 
     @rule()
     def lands(self) -> None:
+        self.steps["lands"] += 1
         self.land()
         self.healed()
 
     @rule(at=st.integers(1, 70), fault=st.sampled_from(["kill", "ENOSPC", "EIO"]), renames=st.booleans())
     def is_interrupted(self, at: int, fault: str, renames: bool) -> None:
+        self.steps["is_interrupted"] += 1
+        self.steps[fault] += 1
         outcome = self.victims.run(
             self.target, self.files, report=self.base / "report", at=at, fault=fault, renames=renames
         )
@@ -88,6 +95,7 @@ class Target(RuleBasedStateMachine):
 
     @rule(path=st.sampled_from(NAMES))
     def upstream_changes(self, path: str) -> None:
+        self.steps["upstream_changes"] += 1
         self.world[path] += 1
 
     @rule(paths=st.sets(st.sampled_from(NAMES), min_size=1))
@@ -96,6 +104,7 @@ class Target(RuleBasedStateMachine):
 
     @rule()
     def two_run_at_once(self) -> None:
+        self.steps["two_run_at_once"] += 1
         self.victims.start(self.target, self.files, report=self.base / "report", wait_s=30)
         try:
             self.land()
@@ -107,6 +116,7 @@ class Target(RuleBasedStateMachine):
     @precondition(lambda self: read_published(self.target) is not None)
     @rule(data=st.data())
     def person_edits(self, data: st.DataObject) -> None:
+        self.steps["person_edits"] += 1
         published = read_published(self.target)
         assert published is not None
         path = data.draw(st.sampled_from(sorted(published.rows)))
@@ -155,6 +165,7 @@ class Target(RuleBasedStateMachine):
 
     @invariant()
     def holds(self) -> None:
+        self.steps["steps"] += 1
         if self.edited:  # the person's edit is the one thing that may differ; a landing heals it
             return
         if not self.target.exists() and not self.unsettled:
@@ -169,11 +180,14 @@ def victims() -> Iterator[Victims]:
 
 
 @pytest.mark.parametrize(
-    ("examples", "steps"), [(4, 15), pytest.param(40, 25, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
+    ("examples", "steps", "least"),
+    [(4, 15, 30), pytest.param(40, 25, 500, marks=[pytest.mark.slow, pytest.mark.timeout(900)])],
 )
-def test_target_survives_anything_in_any_order(victims: Victims, examples: int, steps: int) -> None:
+def test_target_survives_anything_in_any_order(
+    victims: Victims, examples: int, steps: int, least: int, record_property: Callable[[str, object], None]
+) -> None:
     class Lives(Target):
-        pass
+        steps: ClassVar[Counter[str]] = Counter()
 
     Lives.victims = victims
     run_state_machine_as_test(
@@ -187,3 +201,8 @@ def test_target_survives_anything_in_any_order(victims: Victims, examples: int, 
             suppress_health_check=list(HealthCheck),
         ),
     )
+    taken = Lives.steps.pop("steps") - examples  # the invariant is looked at once before the first step
+    record_property("steps", taken)
+    record_property("rules", dict(Lives.steps))
+    assert taken >= least
+    assert set(Lives.steps) >= RULES if least >= 500 else Lives.steps
