@@ -113,6 +113,7 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
             config=selection.splitting,
             cleaning=selection.cleaning,
         )
+        del parts  # the splits hold what they need of them
         audio = None if places.audio is None else pair(splits.images, places.audio)
         return write_splits(splits, stage.root, inputs=inputs, audio=audio, lists=selection.detector_lists), inputs
 
