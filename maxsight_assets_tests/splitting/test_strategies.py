@@ -198,7 +198,11 @@ def test_stratified_fills_the_asked_numbers_of_images() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(1, 30), st.integers(0, 2**32), st.none() | st.tuples(*[st.integers(0, 20)] * 3))
+@given(
+    st.integers(1, 30),
+    st.integers(0, 2**32),
+    st.none() | st.tuples(st.integers(1, 20), st.integers(0, 20), st.integers(0, 20)),
+)
 def test_stratified_ignores_the_order_of_rows_and_keeps_the_numbers(
     number: int, seed: int, counts: tuple[int, int, int] | None
 ) -> None:
