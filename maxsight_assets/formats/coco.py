@@ -301,8 +301,7 @@ def _box_rows(records: list[_Annotation], *, masks: bool) -> tuple[pl.DataFrame,
 
 def _rle_keys(texts: bytes, offsets: NDArray[np.int64]) -> int:
     """Number of keys in those of the joined masks that are objects: an RLE has counts and a size."""
-    starts = offsets[:-1][offsets[:-1] < len(texts)]
-    return 2 * int(np.count_nonzero(np.frombuffer(texts, np.uint8)[starts] == ord("{")))
+    return 2 * int(np.count_nonzero(_firsts(texts, offsets) == ord("{")))
 
 
 def _boxes(values: list[Any]) -> tuple[NDArray[np.float64], int]:
@@ -342,12 +341,21 @@ def _joined(raws: list[Any]) -> tuple[bytes, NDArray[np.int64]]:
     return b"".join(given), offsets
 
 
+def _firsts(joined: bytes, offsets: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The first byte of each text, 0 where it is empty."""
+    firsts = np.zeros(len(offsets) - 1, np.uint8)
+    given = np.diff(offsets) > 0
+    firsts[given] = np.frombuffer(joined, np.uint8)[offsets[:-1][given]]
+    return firsts
+
+
 def _texts(joined: bytes, offsets: NDArray[np.int64]) -> pl.Series:
-    """Masks as JSON text; null where there is none."""
+    """Masks as JSON text; null where there is none: no field, or the word null, which alone begins so."""
+    given = ~np.isin(_firsts(joined, offsets), (0, ord("n")))
     if not joined.isascii():  # no mask that pycocotools can read; text must be sound UTF-8
-        parts = (joined[start:end] for start, end in pairwise(offsets))
-        texts = pl.Series([part.decode("utf-8", "replace") for part in parts], dtype=pl.String)
-    else:
-        array = pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(joined))
-        texts = pl.Series(array, dtype=pl.String)
-    return texts.set(texts.is_in(["", "null"]), None)
+        parts = (joined[start:end].decode("utf-8", "replace") for start, end in pairwise(offsets))
+        values = [part if there else None for part, there in zip(parts, given, strict=True)]
+        return pl.Series(values, dtype=pl.String)
+    valid = pa.py_buffer(np.packbits(given, bitorder="little"))
+    array = pa.LargeStringArray.from_buffers(len(given), pa.py_buffer(offsets), pa.py_buffer(joined), valid)
+    return pl.Series(array, dtype=pl.String)
