@@ -24,6 +24,8 @@ JPEGS, DAMAGED = 5_000, 30
 
 def read() -> measure.Work:
     """Read into the tables."""
+    import pyarrow.compute  # noqa: F401 (Polars imports it when it is first given an Arrow array)
+
     from maxsight_assets.formats.coco import read_instances
 
     return lambda path: read_instances(path, split="train2017", image_dir="coco_raw/train2017").tables().boxes.height
@@ -31,6 +33,8 @@ def read() -> measure.Work:
 
 def read_and_masks() -> measure.Work:
     """Read into the tables and judge every mask."""
+    import pyarrow.compute  # noqa: F401 (as in `read`)
+
     from maxsight_assets.formats.coco import read_instances
     from maxsight_assets.formats.masks import segmentation_fault
 
