@@ -101,7 +101,9 @@ def _lines(path: Path, mids: Collection[str] | None) -> pl.LazyFrame:
         row_index_name="row",
     )
     if mids is not None:
-        lines = lines.filter(pl.col("text").str.contains_any(sorted(mids)))
+        lines = lines.filter(
+            pl.col("text").str.contains_any(pl.lit(pl.Series(sorted(mids), dtype=pl.String)).implode())
+        )
     return lines.select("text", line=pl.col("row").cast(pl.Int64) + 2)
 
 
@@ -112,7 +114,9 @@ def _rows(lines: pl.LazyFrame, header: list[str]) -> pl.LazyFrame:
     rows = lines.select("text", "line", fields=fields).unnest("fields")
     return (
         rows.rename({"ImageID": "image_id", "LabelName": "mid"})
-        .with_columns(pl.col(name).cast(kind, strict=False) for name, kind in numbers.items())  # else null: `_fault`
+        .with_columns(  # what is no number becomes null, which `_fault` names
+            pl.col(name).str.strip_chars(" ").cast(kind, strict=False) for name, kind in numbers.items()
+        )
         .select(
             "line",
             "image_id",

@@ -21,7 +21,7 @@ from maxsight_assets.labels.space import load_space
 from maxsight_assets.profiles.model import OpenImagesSelection
 from maxsight_assets.sources.sampling import rank
 
-RULES = 1
+RULES = 2
 """Raise this with every change to what is chosen, so that no choice of older rules is taken for one of these."""
 
 FLAGS = {

@@ -156,6 +156,16 @@ def test_a_class_is_looked_for_in_its_own_column_of_sound_rows_only(tmp_path: Pa
     pairs = openimages.class_images(write(tmp_path / "boxes.csv", V5, lines), ["/m/01g317"])
 
     assert pairs.rows() == [("yes", "/m/01g317")]
+    assert openimages.class_images(tmp_path / "boxes.csv", []).is_empty()
+
+
+def test_numbers_may_be_written_as_a_plain_reading_takes_them(tmp_path: Path) -> None:
+    lines = [
+        row("a").replace("0.25", each)
+        for each in (" 0.25", "0.25 ", ".25", "2.5e-1", "+0.25", "0.250000000000000000001")
+    ]
+
+    assert read(write(tmp_path / "boxes.csv", V5, lines)).table["x_min"].to_list() == [0.25] * len(lines)
 
 
 def test_fault_64_bytes_that_are_no_text_break_their_row_alone(tmp_path: Path) -> None:
