@@ -4,7 +4,11 @@ Rules without a switch here guard what no reader of the splits could survive: fi
 area, labels that the detector would silently take for "person".
 """
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
+
+Flag = Literal["inside", "occluded", "truncated"]
 
 
 class CleaningConfig(BaseModel):
@@ -39,6 +43,11 @@ class CleaningConfig(BaseModel):
     drop_depictions: bool = Field(
         default=True,
         description="Drop boxes of drawings, statues and toys of a thing (Open Images' IsDepiction).",
+    )
+    drop_flagged: tuple[Flag, ...] | None = Field(
+        default=None,
+        description='Drop boxes that the publisher flags so: "inside" (a room or hall seen from within), "occluded", '
+        '"truncated" (cut by the picture\'s edge). An empty list, the default: none.',
     )
     drop_crowds: bool = Field(
         default=False,

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from maxsight_assets.cleaning.config import CleaningConfig
+from maxsight_assets.cleaning.config import CleaningConfig, Flag
 from maxsight_assets.formats.masks import segmentation_fault
 from maxsight_assets.verdict import Severity
 
@@ -31,6 +31,11 @@ COMMERCIAL = (
 )
 """Parts of the addresses of licences that allow commercial use: COCO's and Open Images' without the NC ones."""
 
+_FLAGGED: Mapping[Flag, str] = {
+    "inside": "The publisher says that the box shows the thing from within, such as a hall.",
+    "occluded": "The publisher says that something stands before the thing.",
+    "truncated": "The publisher says that the thing reaches out of the picture.",
+}
 _PLAIN_BELOW = 700
 _NUMBER = r"[1-6]?\d{1,2}(?:\.\d+)?"
 _POLYGON = rf"\[{_NUMBER},{_NUMBER}(?:,{_NUMBER},{_NUMBER}){{2,}}\]"
@@ -242,6 +247,13 @@ def _wanted(config: CleaningConfig) -> tuple[Rule, ...]:
                 reason="The box shows a drawing, statue or toy of the thing, not the thing.",
                 severity="warn",
             ),
+        ),
+        *(
+            (
+                flag in (config.drop_flagged or ()),
+                Rule(name=flag, matches=pl.col(flag), values=("label",), reason=reason, severity="warn"),
+            )
+            for flag, reason in _FLAGGED.items()
         ),
         (
             config.drop_crowds,

@@ -5,11 +5,12 @@ Everything happens in memory, and no order of rows matters. `splitting.write` pu
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import polars as pl
 
 from maxsight_assets.cleaning.apply import IMAGE_KEY, apply_rules, clean
-from maxsight_assets.cleaning.config import CleaningConfig
+from maxsight_assets.cleaning.config import CleaningConfig, Flag
 from maxsight_assets.cleaning.rules import Rule, box_rules, image_dropped, image_rules, no_boxes
 from maxsight_assets.formats.ids import stable_ids
 from maxsight_assets.splitting import groups, leaks, strategies
@@ -26,7 +27,8 @@ OVER_THE_COUNT = Rule(
 
 def every_rule() -> tuple[Rule, ...]:
     """Every rule that can drop or repair a record, in the order in which they are applied, with all switches on."""
-    on = CleaningConfig(min_side=1, drop_crowds=True, licences=("commercial",))
+    flags = get_args(Flag)
+    on = CleaningConfig(min_side=1, drop_crowds=True, drop_flagged=flags, licences=("commercial",))
     return (*image_rules(on), *box_rules(on), no_boxes(), leaks.LEAKS, OVER_THE_COUNT)
 
 

@@ -131,6 +131,18 @@ def test_depictions_are_dropped_unless_wanted() -> None:
     assert one_box(depiction=True, drop_depictions=False).ledger.is_empty()
 
 
+@pytest.mark.parametrize("flag", ["inside", "occluded", "truncated"])
+def test_boxes_that_the_publisher_flags_are_dropped_on_demand(flag: str) -> None:
+    boxes = boxes_of(box("1", **{flag: True}), box("2", x=200.0, **{flag: False}), box("3", x=300.0, **{flag: None}))
+    images = images_of(image("1"))
+
+    without = cleaned(images, boxes, drop_flagged=(flag,))
+
+    assert cleaned(images, boxes).boxes.height == 3
+    assert without.boxes["box_id"].to_list() == ["2", "3"]
+    assert without.ledger["rule"].to_list() == [flag]
+
+
 def test_crowds_are_kept_as_crowds_unless_unwanted() -> None:
     kept = one_box(crowd=True)
     assert kept.ledger.is_empty()
