@@ -15,7 +15,7 @@ Work = Callable[[Path], object]
 def compare(script: str, works: Mapping[str, object], path: Path, *, rounds: int = 1) -> None:
     """Run each way of doing the same work in a new process and print a table; the first way is what ratios refer to.
 
-    With several rounds the ways take turns and the quickest run of each counts, because other work disturbs all of them.
+    With several rounds the ways take turns and the quickest run of each counts, since other work disturbs all.
     """
     results: dict[str, dict[str, float]] = {}
     for name in [*works] * rounds:
