@@ -55,7 +55,7 @@ def results() -> tuple[dict[int, dict[str, Counter[str]]], dict[str, Counter[str
             "--dist",
             "loadfile",
         ]
-        subprocess.run([*command, f"--junitxml={report}"], cwd=REPOSITORY, check=False)
+        subprocess.run([*command, f"--junitxml={report}", "-o", "junit_family=xunit1"], cwd=REPOSITORY, check=False)
         cases = ET.parse(report).getroot().iter("testcase")
         found: dict[int, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
         loops: dict[str, Counter[str]] = {name: Counter() for name in LOOPS}

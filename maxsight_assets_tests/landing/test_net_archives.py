@@ -419,6 +419,8 @@ def test_fault_59_overlapping_entries_are_refused(tmp_path: Path) -> None:
     first = data.index(b"PK\x03\x04", 1)
     struct.pack_into("<L", data, data.rindex(b"PK\x01\x02") + 42, first + 100)
     refuse(local(tmp_path, "a.zip", bytes(data)), UnsafeArchive, "lies over another entry")
+    with pytest.raises(UnsafeArchive, match="lies over another entry"), open_local(tmp_path / "a.zip"):
+        pytest.fail("it was opened: its index alone tells")
 
 
 def test_fault_59_entry_that_reaches_into_the_next_by_its_local_header_is_refused(tmp_path: Path) -> None:
