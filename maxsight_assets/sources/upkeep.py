@@ -10,13 +10,14 @@ import msgspec
 
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.errors import LandingError, SettingsError
-from maxsight_assets.landing import acceptance, maintenance
+from maxsight_assets.landing import acceptance, disk, maintenance
 from maxsight_assets.landing.archive import Archive, open_archive
 from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.maintenance import PruneReport
 from maxsight_assets.landing.manifest import FileRow
 from maxsight_assets.landing.model import Probe, RemoteFile
 from maxsight_assets.landing.preflight import preflight
+from maxsight_assets.landing.publish import opened
 from maxsight_assets.sources.landing import Upstream
 from maxsight_assets.sources.raw import WAIT_S, Source
 
@@ -43,7 +44,8 @@ def repair(source: Source, upstream: Upstream, target: Path) -> tuple[str, ...]:
     """
     upstream = replace(upstream, target=target)
     with contextlib.ExitStack() as stack:
-        downloads = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=target.parent, prefix=".repair-")))
+        downloads = State.of(target).scratch()  # where this is killed, the next opening removes it
+        stack.callback(disk.discard, [downloads])
         archives: dict[str, Archive] = {}
 
         def fetch(row: FileRow, dest: Path) -> None:
@@ -55,8 +57,8 @@ def repair(source: Source, upstream: Upstream, target: Path) -> tuple[str, ...]:
                 upstream.client.download(file, dest)
                 return
             if key not in archives:
-                opened = open_archive(upstream.client, upstream.file(key), downloads=downloads)
-                archives[key] = stack.enter_context(opened)
+                archive = open_archive(upstream.client, upstream.file(key), downloads=downloads)
+                archives[key] = stack.enter_context(archive)
             if member not in archives[key].members:
                 raise LandingError(f"{key}: upstream no longer holds {member}; materialize {source.asset} again")
             archives[key].extract({member: dest}, lambda *_: None)
@@ -95,7 +97,7 @@ def accept(upstream: Upstream, key: str, target: Path) -> Acceptance:
     unpinned = replace(upstream.catalog.file(key), bytes=None, sha256=None, md5=None, sha1=None)
     probe = upstream.client.probe(unpinned)
     received = acceptance.received(target, key, probe)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".accept-") as folder:
+    with opened(target) as (state, _), tempfile.TemporaryDirectory(dir=state.root, prefix=disk.SCRATCH) as folder:
         if received is not None:
             file = replace(unpinned, bytes=received.bytes, sha256=received.sha256, md5=received.md5, sha1=received.sha1)
             how = "as the run that stopped received it"
@@ -108,7 +110,7 @@ def accept(upstream: Upstream, key: str, target: Path) -> Acceptance:
         if key.endswith(".zip") and probe.ranges:
             with open_archive(upstream.client, unpinned, downloads=Path(folder)) as archive:
                 file = replace(file, index_sha256=archive.index_sha256)
-    maintenance.accept(target, file)
+        acceptance.record(state, file)
     return Acceptance(file, how)
 
 
