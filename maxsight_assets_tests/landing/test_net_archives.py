@@ -10,6 +10,7 @@ import stat
 import struct
 import tarfile
 import threading
+import time
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -19,7 +20,14 @@ from pathlib import Path
 
 import pytest
 
-from maxsight_assets.errors import LandingError, TransientError, UnsafeArchive, UpstreamChanged, VerificationFailed
+from maxsight_assets.errors import (
+    Cancelled,
+    LandingError,
+    TransientError,
+    UnsafeArchive,
+    UpstreamChanged,
+    VerificationFailed,
+)
 from maxsight_assets.landing import disk, zips
 from maxsight_assets.landing.archive import Archive, Member, open_archive, open_local
 from maxsight_assets.landing.exchange import State
@@ -289,6 +297,25 @@ def test_remote_zip_that_changes_midway_is_not_mixed(liar: LyingServer, tmp_path
         pytest.raises(TransientError, match="changed upstream"),
     ):
         extract(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("pinned_whole", [False, True], ids=["by members", "in one pass"])
+@pytest.mark.parametrize("hindrance", [servers.silent(), servers.dripping()], ids=["silent", "dripping"])
+def test_fault_46_cancel_ends_a_remote_zip_whose_threads_download(
+    liar: LyingServer, tmp_path: Path, hindrance: servers.Fault, pinned_whole: bool
+) -> None:
+    data, target = zip_of(FILES), tmp_path / "ground/world"
+    url = liar.publish("a.zip", data, servers.honest, servers.honest, servers.honest, *[hindrance] * 50)
+    file = pinned(url, data, "a.zip") if pinned_whole else RemoteFile("a.zip", url)
+    limits = replace(QUICK, part_bytes=50_000, header_timeout_s=60, rate_window_s=60)
+    cancel = threading.Event()
+    threading.Timer(1, cancel.set).start()
+    began = time.monotonic()
+    with quick_client(liar.host, limits=limits, cancel=cancel) as client:
+        far = functools.partial(open_archive, client, file, downloads=tmp_path)
+        refuse_opened(target, far, Cancelled, "cancelled", left=True)
+    assert time.monotonic() - began < 10
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("landing")] == []
 
 
 def test_extracting_never_writes_into_a_hard_linked_file(tmp_path: Path) -> None:
