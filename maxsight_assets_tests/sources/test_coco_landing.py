@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import struct
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from typer.testing import CliRunner
 
 from maxsight_assets.cli import app
 from maxsight_assets.defs.resources import Upstreams
-from maxsight_assets.errors import PreflightFailed, UpstreamChanged
+from maxsight_assets.errors import NotPublished, PreflightFailed, UpstreamChanged
 from maxsight_assets.formats.coco import read_instances
 from maxsight_assets.inspection import RAW
 from maxsight_assets.landing.maintenance import verify
@@ -232,6 +233,47 @@ def test_fault_38_image_that_a_drive_would_merge_with_a_landed_one_is_refused_be
             land(upstream, places)
     assert_invariants(root, versions={first.manifest.data_version}, settled=False)
     assert not list(root.parent.rglob("First.jpg"))
+
+
+def bomb() -> bytes:
+    """A small JPEG whose header states 65,500 x 65,500 pixels."""
+    data = bytearray(jpeg(1))
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = struct.pack(">HH", 65_500, 65_500)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(bomb(), id="fault_65 decompression bomb"),
+        pytest.param(jpeg(2)[:-60], id="fault_66 truncated"),
+        pytest.param(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", id="fault_66 EPS named .jpg"),
+    ],
+)
+@pytest.mark.parametrize(("count", "published"), [(1, True), (3, False)])
+def test_fault_65_and_66_an_image_that_is_none_is_an_item_and_many_are_not_published(
+    site: Site, tmp_path: Path, bad: bytes, count: int, published: bool
+) -> None:
+    places, total = places_in(tmp_path), 120
+    root = places.data_dir / "coco_raw"
+    images = {f"val2017/{n:012}.jpg": jpeg(n) for n in range(1, total + 1)}
+    names = sorted(images)[:count]
+    whole = {"annotations/instances_val2017.json": json.dumps(sound(total)).encode()}
+    publish(site, 0, {ANNOTATIONS: whole, "zips/val2017.zip": images | dict.fromkeys(names, bad)})
+
+    with site.open() as upstream:
+        if published:
+            version = land(upstream, places, gate=RAW["coco"].gate(places))
+            assert_invariants(root, versions={version.manifest.data_version}, named=images)
+            found = {f.verdict.rule: f for f in verify_coco_dataset(root, level="decode").findings}
+            decodes = found["every_image_decodes"]
+            assert (decodes.verdict.offenders, decodes.severity) == (count, "warn")
+            assert decodes.verdict.examples[0].startswith(names[0])
+            return
+        with pytest.raises(NotPublished, match="enough_images_decode"):
+            land(upstream, places, gate=RAW["coco"].gate(places))
+    assert_invariants(root, versions={""}, settled=False)
 
 
 def publish(site: Site, later_s: int, archives: dict[str, dict[str, bytes]]) -> None:
