@@ -15,13 +15,10 @@ from maxsight_assets.landing.client import Client
 from maxsight_assets.landing.members import Budget, OnMember, Writer
 from maxsight_assets.landing.model import Probe, RemoteFile
 from maxsight_assets.landing.parallel import in_order
-from maxsight_assets.landing.zips import Entry, RangedZip, data_span, unpacked
+from maxsight_assets.landing.zips import UNPACKERS, Entry, RangedZip, data_span, unpacked
 
 NEARLY_ALL = 0.9
 """Share of a zip's bytes from which reading all of it, for the sake of its hash, costs little more."""
-
-UNPACKERS = 2
-"""Threads that unpack in one pass; the hash of the whole takes another."""
 
 
 def readable(file: RemoteFile, probe: Probe) -> bool:

@@ -7,6 +7,7 @@ zipfile accepts overlapping entries.
 
 import contextlib
 import hashlib
+import os
 import struct
 import threading
 import zlib
@@ -22,6 +23,8 @@ from maxsight_assets.landing.parallel import in_order
 
 STORED, DEFLATED = 0, 8
 PIECE_BYTES = 1 << 20
+UNPACKERS = max(2, os.cpu_count() or 2)
+"""Threads that unpack: more than the processors only wait for one another."""
 
 _END = struct.Struct("<4s4H2LH")  # 4.3.16
 _END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
@@ -261,8 +264,11 @@ class RangedZip:
         entries = [self._index[key] for key in wanted]
         budget, writer = Budget(self._name, self._limits), Writer(self._name, on_member)
 
-        def unpack(window: Window, abort: threading.Event) -> None:
-            data = memoryview(self._read(window.start, window.length, abort))
+        def read(window: Window, abort: threading.Event) -> tuple[Window, memoryview]:
+            return window, memoryview(self._read(window.start, window.length, abort))
+
+        def unpack(came: tuple[Window, memoryview], abort: threading.Event) -> None:
+            window, data = came
             for entry in window.entries:
                 at, path = entry.member.offset - window.start, wanted[entry.member.name]
                 try:
@@ -273,8 +279,9 @@ class RangedZip:
 
         small = [entry for entry in entries if entry.end - entry.member.offset <= self._window]
         windows = windows_of(small, self._window)
-        for _ in in_order(unpack, windows, workers=self._workers, ahead=2 * self._workers):
-            pass
+        with contextlib.closing(in_order(read, windows, workers=self._workers, ahead=self._workers + 2)) as read_:
+            for _ in in_order(unpack, read_, workers=UNPACKERS, ahead=2 * UNPACKERS):
+                pass
         for entry in sorted(entries, key=lambda entry: entry.member.offset):
             if entry.end - entry.member.offset > self._window:
                 with contextlib.closing(self._packed(entry)) as packed:
