@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -19,6 +20,7 @@ def compare(script: str, works: Mapping[str, object], path: Path, *, rounds: int
     """
     results: dict[str, dict[str, float]] = {}
     for name in [*works] * rounds:
+        os.sync()  # what the way before wrote is not to be written while this one runs
         out = subprocess.run(
             [sys.executable, script, "--way", name, "--file", str(path)], check=True, capture_output=True, text=True
         )
