@@ -142,7 +142,7 @@ class Client:
             file,
             dest,
             limits=self.limits,
-            cancel=self._cancel,
+            cancel=abort or self._cancel,  # what cancels many sets their `abort`
             progress=self._progress if durable else None,  # of many, the whole is what counts
             durable=durable,
             abort=abort,
@@ -256,7 +256,7 @@ class Client:
                 except Again as fault:
                     if fault.busy:
                         throttle.busy()
-                    Attempts(file.key, self.limits, self._cancel).failed(fault)
+                    Attempts(file.key, self.limits, abort).failed(fault)
                 except judge.Unfit as fault:
                     unfit = str(fault)
                 with throttle:
