@@ -7,7 +7,6 @@ for them.
 
 import contextlib
 import tempfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.landing import disk
 from maxsight_assets.landing.archive import Member, open_archive
+from maxsight_assets.landing.expected import Expected, examine
 from maxsight_assets.landing.manifest import FileRow, Manifest
 from maxsight_assets.landing.publish import read_published
 from maxsight_assets.profiles.model import CocoSelection
@@ -149,7 +149,7 @@ def _compared(seen: RawView, upstream: Upstream | None) -> Finding:
         return Finding("warn", "Every file's bytes are those of a hash or checksum that somebody states.", verdict)
     splits = [split for split in coco.SPLITS if coco.annotation_path(seen.root, split).is_file()]
     members = _members(upstream, coco.files(CocoSelection(splits=dict.fromkeys(splits))))
-    faults = disk.in_threads(lambda path: _fault(seen.root / path, members.get(path)), paths)
+    faults = disk.in_threads(lambda path: _fault(seen.root, path, members.get(path)), paths)
     verdict = verdict_of(
         "bytes_match_upstream",
         [f"{path}: {fault}" for path, fault in zip(paths, faults, strict=True) if fault],
@@ -170,13 +170,11 @@ def _members(upstream: Upstream, keys: Sequence[str]) -> dict[str, Member]:
     return members
 
 
-def _fault(path: Path, member: Member | None) -> str | None:
+def _fault(root: Path, path: str, member: Member | None) -> str | None:
     if member is None:
         return "not in the publisher's archives"
-    data = path.read_bytes()
-    if len(data) != member.bytes:
-        return f"{member.bytes:,} bytes expected, {len(data):,} found"
-    return None if zlib.crc32(data) == member.crc32 else "another CRC-32 than the publisher's archive states"
+    found = examine(root, Expected(path, member.bytes, crc32=member.crc32))
+    return found if isinstance(found, str) else None
 
 
 def _as_found(root: Path, *, read: bool, cache: Path | None) -> CocoView:
