@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -77,14 +78,31 @@ def simplejpeg_alone() -> measure.Work:
     return work
 
 
+def _listed(folder: Path) -> list[tuple[str, Path]]:
+    digests = (folder / "SHA256").read_text(encoding="ascii").split()
+    return list(zip(digests, sorted(folder.glob("*.jpg")), strict=True))
+
+
+def hash_check() -> measure.Work:
+    """The check of a landed directory that comes before: every file's bytes are those of the manifest."""
+    from maxsight_assets.landing.manifest import FileRow, problems
+
+    def work(folder: Path) -> int:
+        files = _listed(folder)
+        return len(
+            problems(folder, [FileRow(path.name, path.stat().st_size, sha256, "sha256") for sha256, path in files])
+        )
+
+    return work
+
+
 def decode_check() -> measure.Work:
-    """The check of a landed directory: hash, decode, size, mode, fingerprints; digests are those of the manifest."""
+    """The check of a landed directory whose files were just hashed: decode, size, mode, fingerprints."""
     from maxsight_assets.images.facts import examine
 
     def work(folder: Path) -> int:
-        digests = (folder / "SHA256").read_text(encoding="ascii").split()
-        files = list(zip(digests, sorted(folder.glob("*.jpg")), strict=True))
-        return int(examine(files, cache=folder / "facts.parquet")["error"].is_not_null().sum())
+        facts = examine(_listed(folder), cache=folder / "facts.parquet", hashed_at=time.time())
+        return int(facts["error"].is_not_null().sum())
 
     return work
 
@@ -102,7 +120,12 @@ def damage(folder: Path) -> None:
 
 
 WAYS = {"pycocotools": pycocotools, "read": read, "read and masks": read_and_masks}
-DECODING = {"simplejpeg alone": simplejpeg_alone, "decode check": decode_check, "the same again": decode_check}
+DECODING = {
+    "simplejpeg alone": simplejpeg_alone,
+    "decode check": decode_check,
+    "the same again": decode_check,
+    "hash check": hash_check,
+}
 
 
 def main() -> None:

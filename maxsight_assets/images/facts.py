@@ -55,6 +55,7 @@ _BATCH = 4_000  # images between two writes of the cache: about five seconds of 
 _ORIENTATION = 0x0112
 _EXIF, _SCAN = b"Exif\0\0", b"\xff\xda"  # a JPEG has its EXIF before its first scan
 _JPEG_MODES = {"Gray": "L", "CMYK": "CMYK", "YCCK": "CMYK"}
+_CLOCK_STEP_S = 2.0  # the coarsest clock of a file system, FAT's
 _AT_ONCE = 32  # images that one task of a thread decodes: a task costs as much as a twentieth of an image
 
 
@@ -75,6 +76,7 @@ def examine(
     files: Sequence[tuple[str, Path]],
     *,
     cache: Path | None,
+    hashed_at: float | None = None,
     threads: int | None = None,
     cancel: threading.Event | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -87,6 +89,8 @@ def examine(
     Args:
         files: Pairs of the content's sha256 (hex) and a file that holds it; of equal contents the first file is read.
         cache: Parquet file that remembers facts between runs; one that is damaged is built anew. None: no memory.
+        hashed_at: When the caller began to hash these files, seconds since the epoch, and found each as its sha256
+            says: a file that has not been touched since is not hashed again. None: all are hashed.
         threads: Images decoded at once; the processors of the machine by default (decoding releases the GIL).
         cancel: When set, the work stops with `Cancelled`; the cache has all but the last seconds of it.
         progress: Called now and then with the number of images decoded and to decode.
@@ -97,15 +101,15 @@ def examine(
     Raises:
         Cancelled: `cancel` was set.
     """
-    wanted = dict(reversed(files))
+    wanted = dict(reversed(files))  # the last of equal keys stands, which is the first file
     known = _read_cache(cache).filter(pl.col("sha256").is_in(pl.Series(list(wanted), dtype=pl.String).implode()))
     seen = set(known["sha256"])
-    todo = sorted((sha256, path) for sha256, path in wanted.items() if sha256 not in seen)
+    todo = [(sha256, path) for sha256, path in reversed(wanted.items()) if sha256 not in seen]  # in the disk's order
     tables = [known]
     done = 0
     with ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="decode") as pool:
         for batch in _batches(todo, _BATCH):
-            tasks = pool.map(lambda some: _examine_some(cancel, some), _batches(batch, _AT_ONCE))
+            tasks = pool.map(lambda some: _examine_some(cancel, some, hashed_at), _batches(batch, _AT_ONCE))
             facts = list(chain.from_iterable(tasks))
             table = pl.DataFrame([fact for fact, _ in facts], schema=FACTS, orient="row")
             _remember(cache, table.filter(pl.Series([cacheable for _, cacheable in facts], dtype=pl.Boolean)))
@@ -132,14 +136,16 @@ def of_files(facts: pl.DataFrame, sha256_of: Mapping[str, str]) -> pl.DataFrame:
     return files.join(facts, on="sha256", how="inner").select(FILE_FACTS.names()).sort("path")
 
 
-def _examine_some(cancel: threading.Event | None, items: Sequence[tuple[str, Path]]) -> list[tuple[_Fact, bool]]:
+def _examine_some(
+    cancel: threading.Event | None, items: Sequence[tuple[str, Path]], hashed_at: float | None
+) -> list[tuple[_Fact, bool]]:
     """Facts of some files, and whether they belong to the content; pictures of one size are fingerprinted together."""
     found = []
     of_shape: dict[tuple[int, ...], list[tuple[int, NDArray[np.uint8]]]] = {}
     for number, item in enumerate(items):
         if cancel is not None and cancel.is_set():
             raise Cancelled("decoding images was cancelled; a rerun goes on from what the cache holds")
-        fact, gray, cacheable = _examine_file(*item)
+        fact, gray, cacheable = _examine_file(*item, hashed_at)
         found.append((fact, cacheable))
         if gray is not None:
             of_shape.setdefault(gray.shape, []).append((number, gray))
@@ -151,13 +157,16 @@ def _examine_some(cancel: threading.Event | None, items: Sequence[tuple[str, Pat
     return found
 
 
-def _examine_file(sha256: str, path: Path) -> tuple[_Fact, _Gray, bool]:
+def _examine_file(sha256: str, path: Path, hashed_at: float | None) -> tuple[_Fact, _Gray, bool]:
     """Facts of one file but for its fingerprint, its gray picture, and whether the facts belong to its content."""
     try:
-        data = path.read_bytes()
+        with path.open("rb", buffering=0) as file:  # a buffer would be one more copy
+            data = file.read()
+            status = os.fstat(file.fileno())
     except OSError as error:
         return _Fact(sha256, f"cannot be read ({error.strerror})"), None, False
-    if hashlib.sha256(data).hexdigest() != sha256:
+    untouched = hashed_at is not None and max(status.st_mtime, status.st_ctime) < hashed_at - _CLOCK_STEP_S
+    if not untouched and hashlib.sha256(data).hexdigest() != sha256:
         return _Fact(sha256, "the file's bytes are not those of the manifest; repair the asset"), None, False
     return *_examine_bytes(sha256, data), True
 

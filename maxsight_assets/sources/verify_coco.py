@@ -7,6 +7,7 @@ for them.
 
 import contextlib
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,8 +191,9 @@ def _as_found(root: Path, *, read: bool, cache: Path | None) -> CocoView:
         for path, entry in disk.walk(root)
         if path.partition("/")[0] in {"annotations", *splits} and entry.is_file()
     ]
+    began = time.time() if read else None
     digests = disk.in_threads(lambda item: disk.sha256_of(root / item[0])[1] if read else _NOT_READ, found)
     rows = [FileRow(path, size, digest, "unverified") for (path, size), digest in zip(found, digests, strict=True)]
     selection = {"splits": dict.fromkeys(splits)}
     manifest = Manifest.of(rows, asset="coco_raw", source="upstream", selection=selection, inputs={})
-    return CocoView(root=root, manifest=manifest, place=coco.DIRECTORY, read=coco.tables, cache=cache)
+    return CocoView(root=root, manifest=manifest, place=coco.DIRECTORY, read=coco.tables, cache=cache, hashed_at=began)

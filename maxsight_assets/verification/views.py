@@ -5,6 +5,7 @@ next one, so that a rule costs only what it looks at.
 """
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ class RawView:
         read: Reads the images that were selected, landed or not, and their boxes; None where nothing is annotated.
         counts: What the publisher states of each split; only of splits that are there as a whole.
         cache: Parquet file of decoding results by content hash, so that only new pictures are decoded.
+        hashed_at: When somebody else began to hash the files, seconds since the epoch, and found all of them as the
+            manifest says. None: nobody has.
         plain_http: Keys of the upstream files that come without TLS.
     """
 
@@ -47,6 +50,7 @@ class RawView:
     read: Callable[[Path, Manifest], Tables] | None = None
     counts: Mapping[str, SplitCounts] = field(default_factory=dict)
     cache: Path | None = None
+    hashed_at: float | None = None
     plain_http: frozenset[str] = frozenset()
 
     @cached_property
@@ -67,20 +71,28 @@ class RawView:
         return {path: size for path, size in _walk(self.root) if not path.startswith(f"{FOLDER}/")}
 
     @cached_property
+    def _hashing(self) -> tuple[float, Mapping[str, str]]:
+        if self.hashed_at is not None:
+            return self.hashed_at, {}
+        began = time.time()
+        return began, problems(self.root, (row for row in self.manifest.selected() if row.path in self.on_disk))
+
+    @property
     def changed(self) -> Mapping[str, str]:
         """What is wrong with each selected file that is on disk but not as its row says, by path; reads every byte."""
-        return problems(self.root, (row for row in self.manifest.selected() if row.path in self.on_disk))
+        return self._hashing[1]
 
     @cached_property
     def facts(self) -> pl.DataFrame:
-        """One row a selected image that is on disk: `images.facts.FILE_FACTS`, but paths relative to the root."""
+        """`images.facts.FILE_FACTS` of the selected images that are on disk and unchanged; paths are below the root."""
+        hashed_at, changed = self._hashing
         there = {
             path: sha256
             for path, sha256 in self.files.filter("is_image").select("path", "sha256").iter_rows()
-            if path in self.on_disk
+            if path in self.on_disk and path not in changed
         }
         files = [(sha256, self.root / path) for path, sha256 in there.items()]
-        return of_files(examine(files, cache=self.cache), there)
+        return of_files(examine(files, cache=self.cache, hashed_at=hashed_at), there)
 
     @cached_property
     def _reading(self) -> tuple[Tables, str | None]:

@@ -201,6 +201,17 @@ def test_a_file_that_is_not_what_the_manifest_says_is_named_but_not_remembered(t
     assert repaired["error"][0] is None
 
 
+def test_only_a_file_that_was_not_touched_since_it_was_hashed_is_spared_another_hash(tmp_path: Path) -> None:
+    ((_, path),) = stored(tmp_path, JPEG)
+    claimed = [("0" * 64, path)]
+
+    untouched = examine(claimed, cache=None, hashed_at=path.stat().st_mtime + 3600)
+    touched = examine(claimed, cache=None, hashed_at=path.stat().st_mtime)
+
+    assert untouched["error"].to_list() == [None]
+    assert "not those of the manifest" in touched["error"][0]
+
+
 def test_equal_contents_are_one_row_and_order_does_not_matter(tmp_path: Path) -> None:
     files = stored(tmp_path, *(encoded(picture(seed % 3)) for seed in range(6)))
 

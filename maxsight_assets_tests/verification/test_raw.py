@@ -52,6 +52,16 @@ def test_fault_39_a_file_edited_later_is_named_by_its_hash(tmp_path: Path) -> No
     assert verdict.facts == {"level sha256": 5}
 
 
+def test_an_image_that_changes_between_its_hash_and_its_decoding_is_named(tmp_path: Path) -> None:
+    view = view_of(write_coco(tmp_path))
+    assert raw.hashes_match.judge(view).passed
+
+    (tmp_path / FIRST).write_bytes(jpeg(99))
+
+    verdict = raw.every_image_decodes.judge(view)
+    assert [example.split(":")[0] for example in verdict.examples] == [FIRST]
+
+
 def test_foreign_files_are_named_and_our_own_state_is_not(tmp_path: Path) -> None:
     manifest = manifest_of(write_coco(tmp_path))
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
