@@ -4,11 +4,12 @@ All traffic of a run goes through one `Client`, so that its limits, credentials 
 """
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from maxsight_assets.errors import Cancelled, LandingError, TransientError, VerificationFailed
 from maxsight_assets.landing import disk_origin, judge, small
@@ -16,7 +17,7 @@ from maxsight_assets.landing.addresses import address_of
 from maxsight_assets.landing.guard import Guard, host_port
 from maxsight_assets.landing.http import GONE, Address, Http
 from maxsight_assets.landing.lines import Answer, Lines
-from maxsight_assets.landing.many import Pair, fetch_many
+from maxsight_assets.landing.many import THREADS, Pair, Why, fetch_many
 from maxsight_assets.landing.model import Landed, Missing, Probe, RemoteFile
 from maxsight_assets.landing.options import Credentials, Limits, Progress
 from maxsight_assets.landing.parallel import Meter, Throttle
@@ -32,6 +33,8 @@ NO_CREDENTIALS = Credentials()
 
 SHORT = ("http://", "https://", "s3://")
 """Addresses that the short way of many objects reads; the others always redirect, or are no network."""
+
+_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)  # parts that libcurl would resolve
 
 
 class Client:
@@ -209,11 +212,17 @@ class Client:
         abort = threading.Event()
         arrived = self.meter(*_named(files))
 
-        def finish(pair: Pair, answer: Answer | None) -> Landed | Missing:
-            return self._one_of_many(*pair, answer, throttle, abort)
+        def land(pair: Pair, answer: Answer) -> Landed | Missing | None:
+            return self._land(*pair, answer, throttle)
 
-        lines = Lines[Pair](self._guard, self.limits, most=connections, most_bytes=small.MOST_BYTES)
-        came = fetch_many(files, lines, throttle, short=self._short, finish=finish, cancel=self._cancel, abort=abort)
+        def careful(pair: Pair, why: Why) -> Landed | Missing:
+            return self._one_of_many(*pair, why, throttle, abort)
+
+        shares = [len(range(thread, connections, THREADS)) for thread in range(min(THREADS, connections))]
+        lines = [Lines[Pair](self._guard, self.limits, most=most, most_bytes=small.MOST_BYTES) for most in shares]
+        came = fetch_many(
+            files, lines, throttle, short=self._short, land=land, careful=careful, cancel=self._cancel, abort=abort
+        )
         try:
             for file, result in came:
                 if isinstance(result, Landed):
@@ -221,7 +230,8 @@ class Client:
                 yield file, result
         finally:
             came.close()
-            lines.close()
+            for each in lines:
+                each.close()
 
     def _short(self, file: RemoteFile) -> Address | None:
         """Where the short way may ask for an object: a vetted address that no proxy and no redirect stands before."""
@@ -230,12 +240,25 @@ class Client:
         with contextlib.suppress(LandingError):  # the careful way says what is wrong
             address = address_of(file, self._credentials)
             self._guard.check(address.url)
-            dotted = {".", ".."} & {unquote(part) for part in urlsplit(address.url).path.split("/")}
-            return address if self._http.is_direct(address.url) and not dotted else None
+            return address if self._http.is_direct(address.url) and not _DOTS.search(address.url) else None
         return None
 
+    def _land(self, file: RemoteFile, dest: Path, answer: Answer, throttle: Throttle) -> Landed | Missing | None:
+        """What the short way brought, judged and written; see `many.fetch_many`."""
+        try:
+            with self._clean():
+                if answer.status in GONE:
+                    return Missing(file, scrub(answer.said, self._credentials.secrets()))
+                return small.land(file, dest, answer, plain=self._is_plain(file))
+        except VerificationFailed as error:
+            return Missing(file, str(error))
+        except Again as fault:
+            if fault.busy:
+                throttle.busy()
+            raise
+
     def _one_of_many(
-        self, file: RemoteFile, dest: Path, answer: Answer | None, throttle: Throttle, abort: threading.Event
+        self, file: RemoteFile, dest: Path, why: Why, throttle: Throttle, abort: threading.Event
     ) -> Landed | Missing:
         def opened(file: RemoteFile, ask: Ask) -> Reply:
             try:
@@ -247,18 +270,9 @@ class Client:
 
         try:
             with self._clean():
-                unfit = None
-                try:
-                    if answer is not None and answer.status in GONE:
-                        return Missing(file, scrub(answer.said, self._credentials.secrets()))
-                    if answer is not None and (landed := small.land(file, dest, answer, plain=self._is_plain(file))):
-                        return landed
-                except Again as fault:
-                    if fault.busy:
-                        throttle.busy()
-                    Attempts(file.key, self.limits, abort).failed(fault)
-                except judge.Unfit as fault:
-                    unfit = str(fault)
+                if isinstance(why, Again):
+                    Attempts(file.key, self.limits, abort).failed(why)
+                unfit = str(why) if isinstance(why, judge.Unfit) else None
                 with throttle:
                     return self._download(file, dest, opened=opened, durable=False, abort=abort, unfit=unfit)
         except (TransientError, VerificationFailed) as error:

@@ -6,6 +6,7 @@ the moment of connecting, so that a name cannot turn private in between.
 
 import ipaddress
 import socket
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from maxsight_assets.errors import LandingError
@@ -35,6 +36,18 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
+def origin_of(url: str) -> str:
+    """The address up to where its path begins, or a little more: all that says which server it leads to."""
+    return url[: url.find("/", url.find("://") + 3) % (len(url) + 1)]
+
+
+@lru_cache(maxsize=256)
+def _server(origin: str) -> tuple[str, str | None, str]:
+    """Scheme, host and "host:port"; many objects come from one server, and parsing costs as much as asking."""
+    parts = urlsplit(origin)
+    return parts.scheme, parts.hostname, host_port(parts)
+
+
 class Guard:
     """Vets addresses against one allow-list.
 
@@ -47,7 +60,7 @@ class Guard:
 
     def is_allowed(self, url: str) -> bool:
         """Whether the address leads to an allow-listed server."""
-        return host_port(urlsplit(url)) in self._allowed
+        return _server(origin_of(url))[2] in self._allowed
 
     def check(self, url: str) -> None:
         """Refuse an address that is not http(s), or whose host is a private IP address in any spelling.
@@ -56,20 +69,19 @@ class Guard:
             Forbidden: With the redacted address.
         """
         try:
-            parts = urlsplit(url)
-            where = host_port(parts)
+            scheme, host, where = _server(origin_of(url))
         except ValueError:
             raise Forbidden(f"{scrub_url(url)}: not an address") from None
-        if parts.scheme not in PORTS or not parts.hostname:
+        if scheme not in PORTS or not host:
             raise Forbidden(f"{scrub_url(url)}: only http and https addresses are fetched over the network")
         if where in self._allowed:
             return
         try:
-            ipaddress.ip_address(parts.hostname)
+            ipaddress.ip_address(host)
         except ValueError:
             return  # a name: judged by what it resolves to, when connecting
-        if not is_public(parts.hostname):
-            raise self._private(parts.hostname, where)
+        if not is_public(host):
+            raise self._private(host, where)
 
     def check_hop(self, source: str, target: str) -> None:
         """Refuse a redirect to a worse place than where it came from: https to http, or what `check` refuses."""

@@ -1,4 +1,4 @@
-"""What single headers of an HTTP answer say (RFC 9110)."""
+"""What single headers of an HTTP answer say (RFC 9110); they are asked for by lower-case name."""
 
 import email.utils
 import re
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 def length_of(headers: Mapping[str, str]) -> int | None:
     """Bytes of the body, where they are stated and not overruled (8.6)."""
-    text = headers.get("Content-Length", "").strip()
-    return int(text) if re.fullmatch(r"\d+", text) and "Transfer-Encoding" not in headers else None
+    text = headers.get("content-length", "").strip()
+    return int(text) if re.fullmatch(r"\d+", text) and "transfer-encoding" not in headers else None
 
 
 def total_of_416(text: str | None) -> int | None:
@@ -21,7 +21,7 @@ def total_of_416(text: str | None) -> int | None:
 
 def linked_sha256(headers: Mapping[str, str]) -> str | None:
     """The digest that Hugging Face states for a file in large-file storage."""
-    text = headers.get("X-Linked-Etag", "").strip('"').lower()
+    text = headers.get("x-linked-etag", "").strip('"').lower()
     return text if re.fullmatch(r"[0-9a-f]{64}", text) else None
 
 

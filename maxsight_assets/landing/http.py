@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import urllib3
 
 from maxsight_assets.errors import Cancelled, LandingError
-from maxsight_assets.landing.guard import PORTS, Guard, host_port
+from maxsight_assets.landing.guard import PORTS, Guard, host_port, origin_of
 from maxsight_assets.landing.headers import length_of, linked_sha256, retry_after, total_of_416
 from maxsight_assets.landing.model import Probe
 from maxsight_assets.landing.options import Limits
@@ -155,7 +155,7 @@ class Http:
 
     def is_direct(self, url: str) -> bool:
         """Whether the environment names no proxy for an address."""
-        origin = _origin(url)
+        origin = origin_of(url)
         if origin not in self._direct:
             self._direct[origin] = proxy_of(url) is None
         return self._direct[origin]

@@ -12,7 +12,6 @@ from io import BytesIO
 from typing import Any, Generic, TypeVar
 
 import pycurl
-from urllib3 import HTTPHeaderDict
 
 from maxsight_assets.landing.guard import Guard, is_public
 from maxsight_assets.landing.http import PLAIN_HEADERS, Address
@@ -37,7 +36,7 @@ class Answer:
     Attributes:
         status: HTTP status.
         said: Status and reason, for instance `404 Not Found`.
-        headers: By name, in any case.
+        headers: By lower-case name; what comes several times is joined by commas.
         data: The body.
     """
 
@@ -71,6 +70,11 @@ class Lines(Generic[Token]):
         self._idle = [self._new_handle(limits, most_bytes) for _ in range(most)]
         self._calls: dict[pycurl.Curl, _Call] = {}
         self._opened: list[socket.socket] = []
+
+    @property
+    def free(self) -> int:
+        """Connections that nothing is asked for on."""
+        return len(self._idle)
 
     def __len__(self) -> int:
         """Calls that are under way."""
@@ -169,9 +173,10 @@ def _answer(status: int, call: _Call) -> Answer | None:
     starts = [number for number, line in enumerate(call.header) if line.startswith(b"HTTP/")]
     if not starts:
         return None
-    first, *rest = (line.decode("latin-1").strip() for line in call.header[starts[-1] :])
-    headers = HTTPHeaderDict()
+    first, *rest = b"".join(call.header[starts[-1] :]).decode("latin-1").splitlines()
+    headers: dict[str, str] = {}
     for name, colon, value in (line.partition(":") for line in rest):
         if colon:
-            headers.add(name, value.strip())
+            key, said = name.strip().lower(), value.strip()
+            headers[key] = f"{headers[key]}, {said}" if key in headers else said
     return Answer(status, first.partition(" ")[2], headers, call.body.getbuffer())

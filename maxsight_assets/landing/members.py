@@ -213,7 +213,7 @@ class Writer:
             )
 
 
-def create(path: Path) -> int:
+def create(path: Path | str) -> int:
     """Open a new file for writing; one that is there is unlinked first, never written into (it may be a hard link)."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     with NAMING:
@@ -221,5 +221,5 @@ def create(path: Path) -> int:
             return os.open(path, flags, 0o666)
         except FileExistsError:
             with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+                os.unlink(path)  # noqa: PTH108 -- as given
             return os.open(path, flags, 0o666)

@@ -34,13 +34,13 @@ def land(file: RemoteFile, dest: Path, answer: Answer, *, plain: bool) -> Landed
     """
     headers, data = answer.headers, answer.data
     if answer.status in BUSY:
-        wait_s = retry_after(headers.get("Retry-After"))
+        wait_s = retry_after(headers.get("retry-after"))
         raise Again(answer.said, wait_s=wait_s, busy=answer.status in (429, 503))
-    coding = headers.get("Content-Encoding", "identity").strip().lower()
+    coding = headers.get("content-encoding", "identity").strip().lower()
     if answer.status != 200 or coding not in ("", "identity") or length_of(headers) != len(data):
         return None
-    ranges = headers.get("Accept-Ranges", "").lower() == "bytes"
-    probe = Probe(len(data), headers.get("ETag"), headers.get("Last-Modified"), ranges)
+    ranges = headers.get("accept-ranges", "").lower() == "bytes"
+    probe = Probe(len(data), headers.get("etag"), headers.get("last-modified"), ranges)
     judge.check_kind(file, bytes(data[: kinds.HEAD_BYTES]))
     digests = {
         name: hashlib.new(name, data, usedforsecurity=False).hexdigest()
@@ -52,7 +52,7 @@ def land(file: RemoteFile, dest: Path, answer: Answer, *, plain: bool) -> Landed
 
 
 def _write(dest: Path, data: memoryview) -> None:
-    draft = dest.with_name(dest.name + ".new")
+    draft = f"{dest}.new"
     try:
         handle = create(draft)
     except FileNotFoundError:
@@ -64,4 +64,4 @@ def _write(dest: Path, data: memoryview) -> None:
     finally:
         os.close(handle)
     with NAMING:
-        draft.replace(dest)
+        os.replace(draft, dest)  # noqa: PTH105 -- a path object for each of many files takes longer than the call
