@@ -37,14 +37,20 @@ def is_public(address: str) -> bool:
 
 
 def origin_of(url: str) -> str:
-    """The address up to where its path begins, or a little more: all that says which server it leads to."""
-    return url[: url.find("/", url.find("://") + 3) % (len(url) + 1)]
+    """The "scheme://host:port" that an address leads to."""
+    scheme, _, where = _server(url)
+    return f"{scheme}://{where}"
+
+
+def _server(url: str) -> tuple[str, str | None, str]:
+    """Scheme, host and "host:port" of an address; many objects come from one server, so only its part is parsed."""
+    end = url.find("/", url.find("://") + 3)
+    return _parsed(url if end < 0 else url[:end])
 
 
 @lru_cache(maxsize=256)
-def _server(origin: str) -> tuple[str, str | None, str]:
-    """Scheme, host and "host:port"; many objects come from one server, and parsing costs as much as asking."""
-    parts = urlsplit(origin)
+def _parsed(server: str) -> tuple[str, str | None, str]:
+    parts = urlsplit(server)
     return parts.scheme, parts.hostname, host_port(parts)
 
 
@@ -60,7 +66,7 @@ class Guard:
 
     def is_allowed(self, url: str) -> bool:
         """Whether the address leads to an allow-listed server."""
-        return _server(origin_of(url))[2] in self._allowed
+        return _server(url)[2] in self._allowed
 
     def check(self, url: str) -> None:
         """Refuse an address that is not http(s), or whose host is a private IP address in any spelling.
@@ -69,7 +75,7 @@ class Guard:
             Forbidden: With the redacted address.
         """
         try:
-            scheme, host, where = _server(origin_of(url))
+            scheme, host, where = _server(url)
         except ValueError:
             raise Forbidden(f"{scrub_url(url)}: not an address") from None
         if scheme not in PORTS or not host:

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import urllib3
 
 from maxsight_assets.errors import Cancelled, LandingError
-from maxsight_assets.landing.guard import PORTS, Guard, host_port, origin_of
+from maxsight_assets.landing.guard import PORTS, Guard, origin_of
 from maxsight_assets.landing.headers import length_of, linked_sha256, retry_after, total_of_416
 from maxsight_assets.landing.model import Probe
 from maxsight_assets.landing.options import Limits
@@ -204,7 +204,7 @@ class Http:
         self._guard.check(url)
         for _ in range(self._limits.max_redirects + 1):
             sent = dict(headers)
-            if address.sign and _origin(url) == _origin(address.url):
+            if address.sign and origin_of(url) == origin_of(address.url):
                 sent.update(address.sign(method, url, sent))
             answer = self._send(method, url, sent, exchange)
             published = published or linked_sha256(answer.headers)
@@ -250,7 +250,7 @@ class Http:
 
         By way of the proxy that the environment names for the host, if any.
         """
-        origin, parts = _origin(url), urlsplit(url)
+        origin, parts = origin_of(url), urlsplit(url)
         with self._lock:
             if origin not in self._pools:
                 self._pools[origin] = new_pool(url, self._guard, self._watch, most_idle=self._connections)
@@ -318,11 +318,6 @@ def _conditions(since: Probe, *, if_match: bool) -> dict[str, str]:
     if etag is None:
         return {"If-Range": since.last_modified} if since.last_modified else {}
     return {"If-Match": etag} if if_match else {"If-Range": etag}
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{host_port(parts)}"
 
 
 def _leave(answer: urllib3.BaseHTTPResponse) -> None:

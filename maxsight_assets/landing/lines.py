@@ -173,7 +173,7 @@ def _answer(status: int, call: _Call) -> Answer | None:
     starts = [number for number, line in enumerate(call.header) if line.startswith(b"HTTP/")]
     if not starts:
         return None
-    first, *rest = b"".join(call.header[starts[-1] :]).decode("latin-1").splitlines()
+    first, *rest = (line.decode("latin-1").strip() for line in call.header[starts[-1] :])
     headers: dict[str, str] = {}
     for name, colon, value in (line.partition(":") for line in rest):
         if colon:

@@ -80,6 +80,50 @@ def test_redirect_is_followed_the_careful_way(liar: LyingServer, tmp_path: Path)
     assert [request.path for request in liar.requests] == ["/a", "/a", "/b"]
 
 
+@pytest.mark.parametrize("read_before", [0, 1, 7, 100])
+def test_an_error_of_the_list_reaches_the_caller(liar: LyingServer, tmp_path: Path, read_before: int) -> None:
+    def listed() -> Iterator[tuple[RemoteFile, Path]]:
+        for number in range(read_before):
+            yield pinned(liar.publish(f"{number}", DATA), DATA), tmp_path / f"{number}"
+        raise RuntimeError("the list broke off")
+
+    with quick_client(liar.host) as client, pytest.raises(RuntimeError, match="broke off"):
+        list(client.download_many(listed(), connections=4))
+
+
+def test_an_error_of_the_disk_reaches_the_caller(liar: LyingServer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    wanted = [(pinned(liar.publish(f"{n}", DATA), DATA), tmp_path / "file" / f"{n}") for n in range(2)]
+    with quick_client(liar.host) as client, pytest.raises(OSError, match="file"):
+        list(client.download_many(wanted, connections=2))
+
+
+def test_a_caller_that_takes_nothing_is_not_run_ahead_of(liar: LyingServer, tmp_path: Path) -> None:
+    url, read = liar.publish("a", b"x"), []
+
+    def endless() -> Iterator[tuple[RemoteFile, Path]]:
+        while True:
+            read.append(None)
+            yield pinned(url, b"x"), tmp_path / f"{len(read)}"
+
+    with quick_client(liar.host) as client:
+        came = client.download_many(endless(), connections=2)
+        next(iter(came))
+        servers.wait_until(lambda: len(read) >= 8, "nothing was asked for ahead")
+        time.sleep(0.5)
+        held = len(read)
+        time.sleep(0.5)
+        assert held == len(read) <= 20
+        came.close()  # type: ignore[attr-defined]
+
+
+def test_a_header_that_holds_a_line_end_of_unicode_is_one_header(liar: LyingServer) -> None:
+    url = liar.publish("a", b"", servers.status("200 OK", {"X-Note": "a\x85ETag: b", "x-note": "c"}, b"xyz"))
+    [answer] = answers(liar.host, Address(url, ""))
+    assert answer is not None
+    assert (answer.headers.get("etag"), answer.headers["x-note"]) == (None, "a\x85ETag: b, c")
+
+
 @pytest.mark.parametrize("busy_answers", [1, 2], ids=["short way", "careful way"])
 def test_leaving_early_does_not_wait_for_retry_after(liar: LyingServer, tmp_path: Path, busy_answers: int) -> None:
     busy = [servers.status("503 Slow Down", {"Retry-After": "0"})] * (busy_answers - 1)
