@@ -34,6 +34,9 @@ NO_CREDENTIALS = Credentials()
 SHORT = ("http://", "https://", "s3://")
 """Addresses that the short way of many objects reads; the others always redirect, or are no network."""
 
+DOWN = 32
+"""Objects in a row whose tries all failed, after which upstream is taken to be down: to try the others takes hours."""
+
 _DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)  # parts that libcurl would resolve
 
 
@@ -206,6 +209,7 @@ class Client:
             not what its hash says, is `Missing`.
 
         Raises:
+            TransientError: All tries of `DOWN` objects in a row failed.
             Cancelled, UpstreamChanged, LandingError: As in `download`, where they concern more than one object.
         """
         throttle = Throttle(connections)
@@ -223,10 +227,14 @@ class Client:
         came = fetch_many(
             files, lines, throttle, short=self._short, land=land, careful=careful, cancel=self._cancel, abort=abort
         )
+        failed = 0
         try:
             for file, result in came:
                 if isinstance(result, Landed):
                     arrived.add(result.bytes)
+                failed = failed + 1 if isinstance(result, Missing) and result.transient else 0
+                if isinstance(result, Missing) and failed == DOWN:
+                    raise TransientError(f"{failed:,} objects in a row could not be fetched, at last {result.reason}")
                 yield file, result
         finally:
             came.close()
@@ -275,7 +283,9 @@ class Client:
                 unfit = str(why) if isinstance(why, judge.Unfit) else None
                 with throttle:
                     return self._download(file, dest, opened=opened, durable=False, abort=abort, unfit=unfit)
-        except (TransientError, VerificationFailed) as error:
+        except TransientError as error:
+            return Missing(file, str(error), transient=True)
+        except VerificationFailed as error:
             return Missing(file, str(error))
         except NotGiven as error:
             if error.status == 401:

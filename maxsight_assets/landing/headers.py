@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 
+_DIGITS = re.compile(r"[0-9]+")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
 def length_of(headers: Mapping[str, str]) -> int | None:
     """Bytes of the body, where they are stated and not overruled (8.6)."""
     text = headers.get("content-length", "").strip()
-    return int(text) if re.fullmatch(r"\d+", text) and "transfer-encoding" not in headers else None
+    return int(text) if _DIGITS.fullmatch(text) and "transfer-encoding" not in headers else None
 
 
 def total_of_416(text: str | None) -> int | None:
@@ -22,7 +26,7 @@ def total_of_416(text: str | None) -> int | None:
 def linked_sha256(headers: Mapping[str, str]) -> str | None:
     """The digest that Hugging Face states for a file in large-file storage."""
     text = headers.get("x-linked-etag", "").strip('"').lower()
-    return text if re.fullmatch(r"[0-9a-f]{64}", text) else None
+    return text if _SHA256.fullmatch(text) else None
 
 
 def retry_after(text: str | None) -> float | None:

@@ -8,13 +8,12 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import Any, Generic, TypeVar
 
 import pycurl
 
 from maxsight_assets.landing.guard import Guard, is_public
-from maxsight_assets.landing.http import PLAIN_HEADERS, Address
+from maxsight_assets.landing.http import PLAIN_HEADERS, Address, S3Keys
 from maxsight_assets.landing.options import Limits
 from maxsight_assets.landing.pools import certificates
 
@@ -49,8 +48,17 @@ class Answer:
 @dataclass(slots=True)
 class _Call:
     token: Any
-    body: BytesIO = field(default_factory=BytesIO)
+    body: list[bytes] = field(default_factory=list)
     header: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What the requests for most objects of a place have in common."""
+
+    keys: S3Keys | None
+    headers: Mapping[str, str]
+    allowed: bool
 
 
 class Lines(Generic[Token]):
@@ -69,6 +77,7 @@ class Lines(Generic[Token]):
         self._multi.setopt(pycurl.M_MAXCONNECTS, most)
         self._idle = [self._new_handle(limits, most_bytes) for _ in range(most)]
         self._calls: dict[pycurl.Curl, _Call] = {}
+        self._forms: dict[pycurl.Curl, _Form] = {}
         self._opened: list[socket.socket] = []
 
     @property
@@ -91,10 +100,11 @@ class Lines(Generic[Token]):
     def get(self, token: Token, address: Address) -> None:
         """Ask for an object, where a connection is free; its path must be as it is sent: libcurl resolves `..`."""
         handle, call = self._idle.pop(), _Call(token)
+        form = _Form(address.keys, _headers(address), self._guard.is_allowed(address.url))
+        if self._forms.get(handle) != form:
+            self._shape(handle, form)
         handle.setopt(pycurl.URL, address.url)
-        handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in _sign(handle, address).items()])
-        handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open_any if self._guard.is_allowed(address.url) else self._open)
-        handle.setopt(pycurl.WRITEDATA, call.body)
+        handle.setopt(pycurl.WRITEFUNCTION, call.body.append)  # joining the pieces beats a stream that grows
         handle.setopt(pycurl.HEADERFUNCTION, call.header.append)
         self._multi.add_handle(handle)
         self._calls[handle] = call
@@ -117,6 +127,19 @@ class Lines(Generic[Token]):
             if not left:
                 return
             left, whole, broken = self._multi.info_read()
+
+    def _shape(self, handle: pycurl.Curl, form: _Form) -> None:
+        """Set up a connection for a form of request; libcurl signs for S3 itself, many times as fast as botocore."""
+        if form.keys is None:
+            handle.setopt(pycurl.HTTPAUTH, pycurl.HTTPAUTH_NONE)
+            handle.unsetopt(pycurl.USERPWD)
+        else:
+            handle.setopt(pycurl.AWS_SIGV4, f"aws:amz:{form.keys.region}:s3")
+            handle.setopt(pycurl.USERNAME, form.keys.key_id)
+            handle.setopt(pycurl.PASSWORD, form.keys.secret)
+        handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in form.headers.items()])
+        handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open_any if form.allowed else self._open)
+        self._forms[handle] = form
 
     def _take(self, handle: pycurl.Curl) -> _Call:
         self._multi.remove_handle(handle)
@@ -156,27 +179,22 @@ class Lines(Generic[Token]):
         return handle
 
 
-def _sign(handle: pycurl.Curl, address: Address) -> dict[str, str]:
-    """The request's headers; libcurl signs for S3 itself, many times as fast as botocore."""
-    keys = address.keys
-    if keys is None:
-        handle.setopt(pycurl.HTTPAUTH, pycurl.HTTPAUTH_NONE)
-        handle.unsetopt(pycurl.USERPWD)
-        return {**PLAIN_HEADERS, **(address.sign("GET", address.url, PLAIN_HEADERS) if address.sign else {})}
-    handle.setopt(pycurl.AWS_SIGV4, f"aws:amz:{keys.region}:s3")
-    handle.setopt(pycurl.USERNAME, keys.key_id)
-    handle.setopt(pycurl.PASSWORD, keys.secret)
-    return {**PLAIN_HEADERS, **({"X-Amz-Security-Token": keys.token} if keys.token else {})}
+def _headers(address: Address) -> Mapping[str, str]:
+    """The request's headers, but for what libcurl adds where it signs."""
+    if address.keys is not None:
+        return {**PLAIN_HEADERS, "X-Amz-Security-Token": address.keys.token} if address.keys.token else PLAIN_HEADERS
+    return {**PLAIN_HEADERS, **address.sign("GET", address.url, PLAIN_HEADERS)} if address.sign else PLAIN_HEADERS
 
 
 def _answer(status: int, call: _Call) -> Answer | None:
-    starts = [number for number, line in enumerate(call.header) if line.startswith(b"HTTP/")]
-    if not starts:
+    """The last answer of a call (interim ones come before it); None where none came."""
+    text = b"".join(call.header).decode("latin-1")
+    first, *rest = text[text.rfind("\nHTTP/") + 1 :].split("\n")
+    if not first.startswith("HTTP/"):
         return None
-    first, *rest = (line.decode("latin-1").strip() for line in call.header[starts[-1] :])
     headers: dict[str, str] = {}
     for name, colon, value in (line.partition(":") for line in rest):
         if colon:
             key, said = name.strip().lower(), value.strip()
             headers[key] = f"{headers[key]}, {said}" if key in headers else said
-    return Answer(status, first.partition(" ")[2], headers, call.body.getbuffer())
+    return Answer(status, first.partition(" ")[2].strip(), headers, memoryview(b"".join(call.body)))

@@ -88,7 +88,9 @@ class Missing:
     Attributes:
         file: The object.
         reason: What upstream said, for instance `404 Not Found`.
+        transient: Whether all tries failed, so that another run may get it.
     """
 
     file: RemoteFile
     reason: str
+    transient: bool = False

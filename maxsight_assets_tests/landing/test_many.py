@@ -117,6 +117,25 @@ def test_a_caller_that_takes_nothing_is_not_run_ahead_of(liar: LyingServer, tmp_
         came.close()  # type: ignore[attr-defined]
 
 
+def test_an_upstream_that_is_down_is_not_asked_for_every_object(liar: LyingServer, tmp_path: Path) -> None:
+    fails, asked = [servers.status("500 Internal Server Error")] * 100, 500
+    wanted = [(pinned(liar.publish(f"{n}", DATA, *fails), DATA, f"{n}"), tmp_path / f"{n}") for n in range(asked)]
+    with quick_client(liar.host) as client, pytest.raises(TransientError, match=r"32 objects in a row .* 500"):
+        list(client.download_many(wanted))
+    assert len({request.path for request in liar.requests}) < asked / 2
+
+
+def test_an_upstream_that_is_not_down_is_asked_for_every_object(liar: LyingServer, tmp_path: Path) -> None:
+    fails = [servers.status("500 Internal Server Error")] * 100
+    faults = [[] if n % 16 == 15 else fails for n in range(64)]
+    wanted = [
+        (pinned(liar.publish(f"{n}", DATA, *each), DATA, f"{n}"), tmp_path / f"{n}") for n, each in enumerate(faults)
+    ]
+    with quick_client(liar.host) as client:
+        came = [item for _, item in client.download_many(wanted, connections=1)]
+    assert [isinstance(item, Missing) and item.transient for item in came].count(True) == 60
+
+
 def test_a_header_that_holds_a_line_end_of_unicode_is_one_header(liar: LyingServer) -> None:
     url = liar.publish("a", b"", servers.status("200 OK", {"X-Note": "a\x85ETag: b", "x-note": "c"}, b"xyz"))
     [answer] = answers(liar.host, Address(url, ""))
