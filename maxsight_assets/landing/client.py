@@ -193,7 +193,7 @@ class Client:
         return Meter(self._progress, label, total)
 
     def download_many(
-        self, files: Iterable[tuple[RemoteFile, Path]], *, connections: int = 32
+        self, files: Iterable[tuple[RemoteFile, Path]], *, connections: int = 64
     ) -> Iterator[tuple[RemoteFile, Landed | Missing]]:
         """Bring many objects to disk over at most `connections` connections, fewer while upstream is busy.
 
