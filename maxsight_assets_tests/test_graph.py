@@ -279,3 +279,23 @@ def test_what_a_person_states_of_the_splits_is_done_stored_and_kept(project: Pro
     assert [each["name"] for each in document["categories"]] == list(load_space("coco80").names)
     assert not [each for each in document["licenses"] if "-nc" in each["url"]]
     assert len(json.loads((project.places.splits / "detector_list_val.json").read_bytes())) == 10
+
+
+@pytest.mark.slow
+def test_a_rule_that_is_to_stop_the_run_leaves_the_last_good_splits(project: Project) -> None:
+    assert project.run().success
+    before = tree(project.places.splits)
+
+    stopped = project.run("cleaned_splits", cleaned_splits={"cleaning": {"stop_on": ["label_outside_space"]}})
+    unknown = project.run("cleaned_splits", cleaned_splits={"cleaning": {"stop_on": ["orphans"]}})
+
+    assert len(stopped.failures) == len(unknown.failures) == 1
+    assert "label_outside_space: " in stopped.failures[0]
+    assert "elephant" in stopped.failures[0]
+    assert "no rule is named orphans" in unknown.failures[0]
+    assert tree(project.places.splits) == before
+    flagged = project.run("cleaned_splits", cleaned_splits={"cleaning": {"drop_flagged": ["occluded"], "stop_on": []}})
+    assert flagged.success, flagged.failures
+    ledger = pl.read_parquet(project.places.splits / "ledger.parquet")
+    assert ledger.filter(rule="occluded").height > 0
+    assert ledger.filter(rule="label_outside_space").height > 0

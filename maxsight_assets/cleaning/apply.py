@@ -4,16 +4,20 @@ What goes in is what comes out and what the ledger says was dropped, for images 
 are in `cleaning.rules`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from maxsight_assets.cleaning.config import CleaningConfig
 from maxsight_assets.cleaning.rules import PLAIN_MASK, Rule, box_rules, image_rules, no_boxes
+from maxsight_assets.errors import NotPublished
 from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, conform
 
 IMAGE_KEY = ("source", "image_id")
+
+_SHOWN = 5
+"""Records that an error names; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +53,22 @@ def clean(
         facts: FILE_FACTS table (`images.facts.of_files`): one row a file that is there.
         labels: The detector's word by the publisher's label, by source; None or absent: the detector has none.
         config: Switches and limits.
+
+    Raises:
+        NotPublished: A record breaks a rule of `config.stop_on`.
     """
     candidates = _with_files(conform(images, IMAGES), facts)
-    kept_images, image_ledger = apply_rules(candidates, image_rules(config))
+    stops = config.stop_on or ()
+    kept_images, image_ledger = apply_rules(candidates, image_rules(config), stop_on=stops)
     known = _image_facts(candidates, kept_images, image_ledger)
     judged = _with_images(conform(boxes, BOXES), known, masks=config.keep_segmentations)
-    kept_boxes, box_ledger = apply_rules(_with_names(judged, labels), box_rules(config))
+    kept_boxes, box_ledger = apply_rules(_with_names(judged, labels), box_rules(config), stop_on=stops)
     if config.drop_empty_images:
         counts = kept_boxes.group_by(IMAGE_KEY).len("boxes")
         counted = kept_images.join(counts, on=IMAGE_KEY, how="left", maintain_order="left")
-        kept_images, empty = apply_rules(counted.with_columns(pl.col("boxes").fill_null(0)), (no_boxes(),))
+        kept_images, empty = apply_rules(
+            counted.with_columns(pl.col("boxes").fill_null(0)), (no_boxes(),), stop_on=stops
+        )
         image_ledger = pl.concat([image_ledger, empty])
     return Cleaned(
         images=kept_images.with_columns(width="file_width", height="file_height").select(IMAGES.names()),
@@ -67,15 +77,21 @@ def clean(
     )
 
 
-def apply_rules(frame: pl.DataFrame, rules: Sequence[Rule]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def apply_rules(
+    frame: pl.DataFrame, rules: Sequence[Rule], *, stop_on: Collection[str] = ()
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Apply rules one after the other: a later rule sees what an earlier one repaired, and nothing that one dropped.
 
     Args:
         frame: Images, or boxes (where it has a column `box_id`), with the columns that the rules look at.
         rules: In their order.
+        stop_on: Names of rules that no record may break.
 
     Returns:
         The records that are kept, in their order, and the ledger.
+
+    Raises:
+        NotPublished: A record breaks a rule of `stop_on`.
     """
     ledger = [LEDGER.to_frame()]
     for rule in rules:
@@ -83,6 +99,8 @@ def apply_rules(frame: pl.DataFrame, rules: Sequence[Rule]) -> tuple[pl.DataFram
         if not hit.any():
             continue
         before = frame.filter(hit)
+        if rule.name in stop_on:
+            raise _stopped(rule, before)
         if rule.action == "drop":
             ledger.append(_ledger_rows(rule, before, after=None))
             frame = frame.filter(~hit)
@@ -93,6 +111,19 @@ def apply_rules(frame: pl.DataFrame, rules: Sequence[Rule]) -> tuple[pl.DataFram
                 pl.when(hit).then(repaired[name]).otherwise(pl.col(name)).alias(name) for name in rule.changes
             )
     return frame, pl.concat(ledger)
+
+
+def _stopped(rule: Rule, broken: pl.DataFrame) -> NotPublished:
+    columns = [name for name in ("source", "image_id", "box_id") if name in broken.columns]
+    name = pl.format(
+        " ".join(f"{column} {{}}" for column in columns), *(pl.col(column).fill_null("?") for column in columns)
+    )
+    shown = broken.head(_SHOWN).select(pl.format("{} {}", name, pl.struct(rule.values).struct.json_encode()))
+    return NotPublished(
+        f"{rule.name}: {broken.height:,} records break this rule, and cleaning.stop_on names it: nothing new is "
+        f"published, the last good version stays. {rule.reason} The first: {'; '.join(shown.to_series())}. Have them "
+        "corrected at the source, or take the rule out of cleaning.stop_on to have the ledger account for them"
+    )
 
 
 def _ledger_rows(rule: Rule, before: pl.DataFrame, *, after: pl.DataFrame | None) -> pl.DataFrame:

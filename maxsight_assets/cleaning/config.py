@@ -1,7 +1,8 @@
 """What a person may change about cleaning.
 
-Rules without a switch here guard what no reader of the splits could survive: files that do not decode, boxes without
-area, labels that the detector would silently take for "person".
+A rule that guards what no reader of the splits could survive (files that do not decode, boxes without area, labels that
+the detector would silently take for "person") can be told to stop the run instead of dropping the record, not to let it
+pass.
 """
 
 from typing import Literal
@@ -66,6 +67,11 @@ class CleaningConfig(BaseModel):
         default=None,
         description='Only images under these licences: "commercial" for all that allow commercial use, or a part of a '
         'licence\'s address such as "licenses/by/". Images of unknown licence are then dropped. An empty list: any.',
+    )
+    stop_on: tuple[str, ...] | None = Field(
+        default=None,
+        description="Names of rules that stop the run where a record breaks them, instead of dropping or repairing it: "
+        "nothing is published, and the records are named. An empty list, the default: none.",
     )
     keep_segmentations: bool = Field(
         default=True,

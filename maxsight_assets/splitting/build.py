@@ -12,6 +12,7 @@ import polars as pl
 from maxsight_assets.cleaning.apply import IMAGE_KEY, apply_rules, clean
 from maxsight_assets.cleaning.config import CleaningConfig, Flag
 from maxsight_assets.cleaning.rules import Rule, box_rules, image_dropped, image_rules, no_boxes
+from maxsight_assets.errors import SettingsError
 from maxsight_assets.formats.ids import stable_ids
 from maxsight_assets.splitting import groups, leaks, strategies
 from maxsight_assets.splitting.config import SplitConfig
@@ -99,8 +100,13 @@ def build_splits(
         cleaning: How to clean.
 
     Raises:
-        SettingsError: The strategy does not fit the publishers' splits.
+        SettingsError: The strategy does not fit the publishers' splits, or there is no rule of a name in `stop_on`.
+        NotPublished: A record breaks a rule that is to stop the run.
     """
+    stops = cleaning.stop_on or ()
+    rules = [name for name in reasons() if name not in (image_dropped().name, OVER_THE_COUNT.name)]
+    if unknown := [name for name in stops if name not in rules]:
+        raise SettingsError(f"cleaning.stop_on: no rule is named {', '.join(unknown)}; there are {', '.join(rules)}")
     names = tuple(space)
     known = set(names)
     inside = {source: {k: v for k, v in words.items() if v in known} for source, words in labels.items()}
@@ -112,7 +118,9 @@ def build_splits(
     found = groups.group(pl.concat([nodes, watched]).select(groups.NODES.names()), radius=config.near_radius)
     nodes, watched = (each.join(found.members, on="key", maintain_order="left") for each in (nodes, watched))
     leaked = leaks.find(nodes, watched, radius=config.near_radius)
-    judged, leak_ledger = apply_rules(nodes.join(leaked, on="key", how="left", maintain_order="left"), (leaks.LEAKS,))
+    judged, leak_ledger = apply_rules(
+        nodes.join(leaked, on="key", how="left", maintain_order="left"), (leaks.LEAKS,), stop_on=stops
+    )
     assigned = strategies.assign(judged, cleaned.boxes, config)
     judged, count_ledger = apply_rules(
         judged.join(assigned, on="group", how="left", maintain_order="left"), (OVER_THE_COUNT,)
