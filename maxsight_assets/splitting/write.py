@@ -5,8 +5,9 @@ an order that a hash table chose.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import compute
 
+from maxsight_assets.landing.parallel import in_order
 from maxsight_assets.splitting.audio import Pairing
 from maxsight_assets.splitting.build import Splits
 from maxsight_assets.splitting.config import SPLITS
@@ -112,7 +114,7 @@ def write_splits(
         _write_json(directory / "class_weights.json", class_weights(splits))
 
     works: list[Callable[[], Any]] = [*(partial(coco, split) for split in SPLITS), tables, partial(report_of, splits)]
-    # What takes time leaves the GIL. No more at once than processors, so that train, the longest, is first.
+    # What takes time leaves the GIL. No more at once than processors, so that train, the longest, begins first.
     with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="write") as pool:
         *_, counted = [work.result() for work in [pool.submit(work) for work in works]]
     report = {**counted, "inputs": info["inputs"], **_of_audio(audio)}
@@ -147,12 +149,13 @@ def _write_document(path: Path, head: Mapping[str, object], boxes: pl.DataFrame,
     categories = [{"id": number, "name": name} for number, name in enumerate(labels, start=1)]
     with path.open("wb") as file:
         file.write(encode(head)[:-1] + b',"annotations":[')
-        for number, text in enumerate(_annotations(boxes, labels)):
-            file.write(text[1:] if number == 0 else text)
+        with closing(_annotations(boxes, labels)) as texts:
+            for number, text in enumerate(texts):
+                file.write(text[1:] if number == 0 else text)
         file.write(b'],"categories":' + encode(categories) + b"}\n")
 
 
-def _annotations(boxes: pl.DataFrame, labels: tuple[str, ...]) -> Iterator[memoryview]:
+def _annotations(boxes: pl.DataFrame, labels: tuple[str, ...]) -> Generator[memoryview]:
     """Records of `annotations` as JSON text, a comma before each; masks are copied through as the text they came as."""
     numbers = {name: number for number, name in enumerate(labels, start=1)}
     quoted = pl.struct(_="box_id").struct.json_encode().str.strip_prefix('{"_":').str.strip_suffix("}")
@@ -163,13 +166,16 @@ def _annotations(boxes: pl.DataFrame, labels: tuple[str, ...]) -> Iterator[memor
         "source_id": quoted,
         "segmentation": pl.coalesce("segmentation", pl.lit("[]")),
     }
-    for start in range(0, boxes.height, _CHUNK):
+
+    def text_of(start: int, _: object) -> memoryview:
         chunk = boxes.slice(start, _CHUNK).with_columns(**columns)
         texts = chunk.select(pl.col(name).cast(pl.String) for _, name in _ANNOTATION)
         parts = [part for text, name in _ANNOTATION for part in (_text(text), texts[name].to_arrow())]
         records = compute.binary_join_element_wise(*parts, _text("}"), _text(""))
         _, ends, joined = records.buffers()
-        yield memoryview(joined)[: np.frombuffer(ends, np.int64)[len(records)]]
+        return memoryview(joined)[: np.frombuffer(ends, np.int64)[len(records)]]
+
+    return in_order(text_of, range(0, boxes.height, _CHUNK), workers=2, ahead=2)
 
 
 def _text(value: str) -> pa.Scalar:
