@@ -2,8 +2,8 @@
 
 Both read the same generated `instances_train2017.json` (118,287 images, 860,001 annotations with masks) and write three
 COCO files. The plain one drops boxes without area or of unknown labels and shuffles images; it looks for no copies and
-keeps no ledger. Each runs in a process of its own, so that its time and peak memory are its own; imports are not timed, and the
-quicker of two runs counts.
+keeps no ledger. Each runs in a process of its own, so that its time and peak memory are its own; imports are not timed,
+and the quicker of two runs counts.
 
     python benchmarks/splits.py            # all of it, twice: about five minutes and 3 GB of disk
     python benchmarks/splits.py --scale 0.1
