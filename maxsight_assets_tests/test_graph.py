@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -195,6 +197,52 @@ def test_two_directories_get_the_same_bytes(landed: tuple[Project, RunOutcome], 
     again = project.run()
 
     assert again.materialized == outcome.materialized
+    assert tree(project.places.splits) == tree(first.places.splits)
+    assert tree(project.places.evaluation) == tree(first.places.evaluation)
+
+
+class Backwards:
+    """What `os.scandir` gives, in the opposite order of names."""
+
+    def __init__(self, folder: str | Path = ".") -> None:
+        with SCANDIR(folder) as entries:
+            self._entries = iter(sorted(entries, key=lambda entry: entry.name, reverse=True))
+
+    def __enter__(self) -> "Backwards":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[os.DirEntry[str]]:
+        return self._entries
+
+    def __next__(self) -> os.DirEntry[str]:
+        return next(self._entries)
+
+    def close(self) -> None:
+        pass
+
+
+SCANDIR = os.scandir
+
+
+def test_files_that_lie_in_another_order_on_disk_make_the_same_bytes(
+    landed: tuple[Project, RunOutcome], project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, outcome = landed
+    for path in sorted(first.places.data_dir.rglob("*"), reverse=True):
+        relative = path.relative_to(first.places.data_dir)
+        made_from_others = relative.parts[0].startswith((".", "cleaned_splits", "inference_eval"))
+        if path.is_file() and not made_from_others:
+            (copy := project.places.data_dir / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
+    monkeypatch.setattr(os, "scandir", Backwards)
+
+    made = project.run("inference_eval_set", "cleaned_splits")
+
+    assert made.success, made.failures
+    assert set(made.materialized.items()) <= set(outcome.materialized.items())
     assert tree(project.places.splits) == tree(first.places.splits)
     assert tree(project.places.evaluation) == tree(first.places.evaluation)
 
