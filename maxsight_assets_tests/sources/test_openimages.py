@@ -17,7 +17,7 @@ import simplejpeg
 from PIL import Image
 
 from maxsight_assets.defs.s3 import publishers_upstreams_of, s3_of
-from maxsight_assets.errors import LandingError, NotPublished, Refused, SettingsError
+from maxsight_assets.errors import LandingError, NotPublished, Refused, SettingsError, TransientError
 from maxsight_assets.formats.openimages import read_class_names
 from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.options import Credentials
@@ -284,6 +284,25 @@ def test_fault_26_an_image_that_is_gone_is_an_item_and_too_many_are_not_publishe
             server.publish(f"validation/{image_id}.jpg", b"", *[status("404 Not Found")] * 9)
         with pytest.raises(NotPublished, match="enough_images_landed"):
             land(tmp_path / "other", tmp_path / "tables", base, hosts=(server.host,))
+
+
+def test_images_that_no_try_brought_are_not_missing_and_a_rerun_fetches_only_those(tmp_path: Path) -> None:
+    ids = world(tmp_path, 150)
+    names = [f"validation/{image_id}.jpg" for image_id in ids]
+    fails = [status("500 Internal Server Error")] * 50
+    with LyingServer() as server:
+        for number, name in enumerate(names):
+            server.publish(name, (tmp_path / "images" / name).read_bytes(), *(fails if number in (3, 70) else []))
+        base = server.url("").rstrip("/")
+        with pytest.raises(TransientError, match=r"^2 images could not be fetched, such as validation/.* 500 "):
+            land(tmp_path / "data", tmp_path / "tables", base, hosts=(server.host,))
+        assert read_published(tmp_path / "data" / openimages.DIRECTORY) is None
+
+        for number in (3, 70):
+            server.publish(names[number], (tmp_path / "images" / names[number]).read_bytes())
+        version = land(tmp_path / "data", tmp_path / "tables", base, hosts=(server.host,))
+    assert version.tally.missing == []
+    assert (version.tally.fetched_files, version.tally.reused_files) == (2, 4 + 148)
 
 
 def test_a_bucket_that_refuses_everything_is_one_line_that_says_what_to_set(tmp_path: Path) -> None:
