@@ -77,7 +77,7 @@ class Tally:
         reused_files: Files that the present version or an interrupted run held.
         adopted_files: Files that a person had put into the directory, found to be what upstream has, taken in place.
         missing: Records that upstream names and does not give, with the reason.
-        failed: Records that upstream may have and that no try brought, with the reason.
+        failed: How many of these upstream may have: no try brought them, and the next run tries again.
     """
 
     fetched_files: int = 0
@@ -85,7 +85,7 @@ class Tally:
     reused_files: int = 0
     adopted_files: int = 0
     missing: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
+    failed: int = 0
 
 
 def is_current(present: Manifest | None, root: Path, *, selection: Selection, inputs: Mapping[str, str]) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from maxsight_assets.errors import Cancelled, LandingError, TransientError
+from maxsight_assets.errors import Cancelled, LandingError
 from maxsight_assets.formats import openimages as formats
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.labels.mapping import rows as judged
@@ -96,11 +96,6 @@ def land(
     _look_ahead(stage, upstream, choice)
     for split, ids in choice.images.items():
         missing |= _land_split(stage, upstream, images, (split, ids), tally=tally)
-    if tally.failed:  # what is published must not depend on the weather of the network
-        raise TransientError(
-            f"{len(tally.failed):,} images could not be fetched, such as {tally.failed[0]}. "
-            "The others are kept: a rerun fetches only these"
-        )
     tally.missing += [f"{path}: {reason}" for path, reason in sorted(missing.items())]
     _write_tables(stage, choice, names, missing=missing)
 
@@ -209,11 +204,9 @@ def _land_shard(stage: Stage, upstream: Upstream, files: Sequence[RemoteFile], *
     todo = [(file, stage.root / _path_of(file.key)) for file in files if file.key not in adopted]
     for file, landed in upstream.client.download_many(todo):
         path = _path_of(file.key)
-        if isinstance(landed, Missing) and landed.transient:
-            tally.failed.append(landed.reason)
-            continue
         if isinstance(landed, Missing):
             missing[path] = landed.reason
+            tally.failed += landed.transient
             refused += landed.reason.startswith("403")
             continue
         stage.record(

@@ -34,6 +34,9 @@ from maxsight_assets.verification.views import RawView
 WAIT_S = 60.0
 """Seconds to wait for another process that lands the same directory before the step fails, to be retried."""
 
+UNFETCHED = "unfetched"
+"""Key among a version's inputs: how many images no try brought. No probe of upstream ever equals such inputs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -204,6 +207,8 @@ def refresh(
         source.land(stage, upstream, selection, moved=moved, tally=tally)
         measure_images(stage, stage.rows.values(), cache=cache)
 
+        if tally.failed:
+            inputs[UNFETCHED] = str(tally.failed)  # so that the next run does not take this version for complete
         manifest = stage.publish(selection=selection.model_dump(mode="json"), inputs=inputs, gate=gate, keep=True)
     changed = present is None or present.info.data_version != manifest.info.data_version
     return Version(manifest, changed, tally, time.monotonic() - started, found)

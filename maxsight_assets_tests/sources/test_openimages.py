@@ -17,7 +17,7 @@ import simplejpeg
 from PIL import Image
 
 from maxsight_assets.defs.s3 import publishers_upstreams_of, s3_of
-from maxsight_assets.errors import LandingError, NotPublished, Refused, SettingsError, TransientError
+from maxsight_assets.errors import LandingError, NotPublished, Refused, SettingsError
 from maxsight_assets.formats.openimages import read_class_names
 from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.options import Credentials
@@ -286,23 +286,30 @@ def test_fault_26_an_image_that_is_gone_is_an_item_and_too_many_are_not_publishe
             land(tmp_path / "other", tmp_path / "tables", base, hosts=(server.host,))
 
 
-def test_images_that_no_try_brought_are_not_missing_and_a_rerun_fetches_only_those(tmp_path: Path) -> None:
+def test_fault_26_an_image_that_no_try_brought_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
     ids = world(tmp_path, 150)
     names = [f"validation/{image_id}.jpg" for image_id in ids]
-    fails = [status("500 Internal Server Error")] * 50
+    root = tmp_path / "data" / openimages.DIRECTORY
     with LyingServer() as server:
         for number, name in enumerate(names):
-            server.publish(name, (tmp_path / "images" / name).read_bytes(), *(fails if number in (3, 70) else []))
+            fails = [status("503 Service Unavailable")] * 50 if number == 3 else []
+            server.publish(name, (tmp_path / "images" / name).read_bytes(), *fails)
         base = server.url("").rstrip("/")
-        with pytest.raises(TransientError, match=r"^2 images could not be fetched, such as validation/.* 500 "):
-            land(tmp_path / "data", tmp_path / "tables", base, hosts=(server.host,))
-        assert read_published(tmp_path / "data" / openimages.DIRECTORY) is None
+        first = land(tmp_path / "data", tmp_path / "tables", base, hosts=(server.host,))
+        again = land(tmp_path / "data", tmp_path / "tables", base, hosts=(server.host,))
+        assert [each.split(": ")[0] for each in first.tally.missing] == [openimages.image_path("validation", ids[3])]
+        assert again.tally.missing == first.tally.missing
+        assert (again.changed, again.tally.fetched_files) == (False, 0)
 
-        for number in (3, 70):
-            server.publish(names[number], (tmp_path / "images" / names[number]).read_bytes())
+        server.publish(names[3], (tmp_path / "images" / names[3]).read_bytes())
         version = land(tmp_path / "data", tmp_path / "tables", base, hosts=(server.host,))
+        asked = len(server.requests)
+        settled = land(tmp_path / "data", tmp_path / "tables", base, hosts=(server.host,))
+        assert len(server.requests) == asked
     assert version.tally.missing == []
-    assert (version.tally.fetched_files, version.tally.reused_files) == (2, 4 + 148)
+    assert (version.changed, version.tally.fetched_files) == (True, 1)
+    assert (root / openimages.image_path("validation", ids[3])).is_file()
+    assert (settled.changed, settled.manifest) == (False, version.manifest)
 
 
 def test_a_bucket_that_refuses_everything_is_one_line_that_says_what_to_set(tmp_path: Path) -> None:
