@@ -65,8 +65,8 @@ def land(stage: Stage, upstream: Upstream, selection: CocoSelection, *, moved: f
         land_members(stage, upstream, key, image_files, moved=key in moved, tally=tally)
 
 
-def read_split(root: Path, split: str) -> CocoDocument:
-    """The annotation document of one split of a published or staged directory, without masks in its tables.
+def read_split(root: Path, split: str, *, masks: bool = False) -> CocoDocument:
+    """The annotation document of one split of a published or staged directory, with masks in its tables if asked.
 
     Raises:
         FormatError: The file is missing or is no COCO document; the text names the place in it.
@@ -76,7 +76,7 @@ def read_split(root: Path, split: str) -> CocoDocument:
         split=split,
         image_dir=f"{DIRECTORY}/{split}",
         annotated=split not in IMAGE_LISTS,
-        masks=False,
+        masks=masks,
     )
 
 
@@ -99,18 +99,24 @@ def tables(root: Path, manifest: Manifest) -> Tables:
     because they are defects that cleaning must see.
     """
     selection = CocoSelection.model_validate(manifest.info.selection)
-    parts = [_with_masks(read_split(root, split), selection, split=split) for split in sorted(selection.splits)]
+    parts = [_with_masks(root, selection, split=split) for split in sorted(selection.splits)]
     return Tables(
         images=pl.concat(part.images for part in parts),
         boxes=pl.concat(part.boxes for part in parts),
     )
 
 
-def _with_masks(document: CocoDocument, selection: CocoSelection, *, split: str) -> Tables:
-    """The selection's images and boxes with their masks; those of a whole train2017 take a third of a gigabyte."""
+def _with_masks(root: Path, selection: CocoSelection, *, split: str) -> Tables:
+    """The selection's images and boxes with their masks.
+
+    Those of a whole train2017 take a third of a gigabyte, so that of a part only its own are read.
+    """
+    whole = selection.splits[split] is None and not selection.classes and not selection.licences  # type: ignore[index]
+    document = read_split(root, split, masks=whole)
     chosen = _chosen(document, selection, split=split)
-    boxes = chosen.boxes.with_columns(document.masks(chosen.boxes["row"])).drop("row")
-    return Tables(images=chosen.images, boxes=boxes)
+    rows = chosen.boxes["row"]
+    boxes = chosen.boxes if whole else chosen.boxes.with_columns(document.masks(rows))
+    return Tables(images=chosen.images, boxes=boxes.drop("row"))
 
 
 def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> Tables:

@@ -112,16 +112,19 @@ def test_other_readers_read_what_landed(site: Site, tmp_path: Path) -> None:
             assert image.convert("RGB").size == (info["width"], info["height"])
 
 
-def test_tables_of_a_selection_are_those_of_the_files_with_their_masks(site: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "there"), [(30, 30), (None, 57)])
+def test_tables_of_a_selection_are_those_of_the_files_with_their_masks(
+    number: int | None, there: int, site: Site, tmp_path: Path
+) -> None:
     places = places_in(tmp_path)
     root = places.data_dir / "coco_raw"
     with site.open() as upstream:
-        version = land(upstream, places, val2017=30)
+        version = land(upstream, places, val2017=number)
     whole = read_instances(root / "annotations/instances_val2017.json", split="val2017", image_dir="coco_raw/val2017")
 
     selected = COCO.tables(root, version.manifest)
 
-    assert selected.images.height == 30
+    assert selected.images.height == there
     ids = selected.images["image_id"].implode()
     expected = whole.tables().boxes.filter(pl.col("image_id").is_in(ids))
     assert selected.boxes.equals(expected)
