@@ -57,7 +57,7 @@ class _Form:
     """What the requests for most objects of a place have in common."""
 
     keys: S3Keys | None
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)  # may hold a token
     allowed: bool
 
 
