@@ -30,7 +30,7 @@ _BOXES = {
     "source": (pl.String, "coco, openimages, bdd100k, ade20k"),
     "split": (pl.String, "the publisher's own split: train2017, validation, val"),
     "image_id": (pl.String, "the publisher's own id, kept as text"),
-    "box_id": (pl.String, 'the publisher\'s annotation id, or "<image id>:<row of that image>" where it has none'),
+    "box_id": (pl.String, "the publisher's annotation id, or IMAGE:ROW, the row among the image's, where it has none"),
     "label": (pl.String, 'the publisher\'s class name ("person", "Door handle"), never an id'),
     "x": (pl.Float64, "left edge, absolute pixels, origin at the top left"),
     "y": (pl.Float64, "top edge, absolute pixels"),
