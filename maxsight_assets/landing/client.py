@@ -62,6 +62,7 @@ class Client:
         self._credentials = credentials
         self._cancel = cancel or threading.Event()
         self._progress = progress
+        self._failed_in_a_row = 0
         self._watch = Watch(limits, self._cancel)
         named = (credentials.s3_endpoint, credentials.hf_endpoint)  # a person named them: they may be private
         own = frozenset(host_port(urlsplit(url)) for url in named if url)
@@ -209,7 +210,7 @@ class Client:
             not what its hash says, is `Missing`.
 
         Raises:
-            TransientError: All tries of `DOWN` objects in a row failed.
+            TransientError: All tries of `DOWN` objects in a row failed, those of earlier calls among them.
             Cancelled, UpstreamChanged, LandingError: As in `download`, where they concern more than one object.
         """
         throttle = Throttle(connections)
@@ -227,19 +228,25 @@ class Client:
         came = fetch_many(
             files, lines, throttle, short=self._short, land=land, careful=careful, cancel=self._cancel, abort=abort
         )
-        failed = 0
         try:
             for file, result in came:
                 if isinstance(result, Landed):
                     arrived.add(result.bytes)
-                failed = failed + 1 if isinstance(result, Missing) and result.transient else 0
-                if isinstance(result, Missing) and failed == DOWN:
-                    raise TransientError(f"{failed:,} objects in a row could not be fetched, at last {result.reason}")
+                self._stop_if_down(result)
                 yield file, result
         finally:
             came.close()
             for each in lines:
                 each.close()
+
+    def _stop_if_down(self, result: Landed | Missing) -> None:
+        if not (isinstance(result, Missing) and result.transient):
+            self._failed_in_a_row = 0
+            return
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= DOWN:
+            self._failed_in_a_row = 0
+            raise TransientError(f"{DOWN} objects in a row could not be fetched, at last {result.reason}")
 
     def _short(self, file: RemoteFile) -> Address | None:
         """Where the short way may ask for an object: a vetted address that no proxy and no redirect stands before."""

@@ -117,12 +117,27 @@ def test_a_caller_that_takes_nothing_is_not_run_ahead_of(liar: LyingServer, tmp_
         came.close()  # type: ignore[attr-defined]
 
 
+def failing(liar: LyingServer, tmp_path: Path, count: int) -> list[tuple[RemoteFile, Path]]:
+    fails = [servers.status("500 Internal Server Error")] * 100
+    return [(pinned(liar.publish(f"{n}", DATA, *fails), DATA, f"{n}"), tmp_path / f"{n}") for n in range(count)]
+
+
 def test_an_upstream_that_is_down_is_not_asked_for_every_object(liar: LyingServer, tmp_path: Path) -> None:
-    fails, asked = [servers.status("500 Internal Server Error")] * 100, 500
-    wanted = [(pinned(liar.publish(f"{n}", DATA, *fails), DATA, f"{n}"), tmp_path / f"{n}") for n in range(asked)]
+    wanted = failing(liar, tmp_path, 500)
     with quick_client(liar.host) as client, pytest.raises(TransientError, match=r"32 objects in a row .* 500"):
-        list(client.download_many(wanted))
-    assert len({request.path for request in liar.requests}) < asked / 2
+        list(client.download_many(wanted, connections=4))
+    ahead = 8 * 4
+    assert len({request.path for request in liar.requests}) <= 32 + ahead
+
+
+def test_an_upstream_that_is_down_is_found_out_over_many_short_lists(liar: LyingServer, tmp_path: Path) -> None:
+    wanted = failing(liar, tmp_path, 60)
+    with quick_client(liar.host) as client:
+        for start in (0, 15):
+            assert all(isinstance(came, Missing) for _, came in client.download_many(wanted[start : start + 15]))
+        with pytest.raises(TransientError, match=r"32 objects in a row .* 500"):
+            list(client.download_many(wanted[30:45]))
+    assert len({request.path for request in liar.requests}) <= 45
 
 
 def test_an_upstream_that_is_not_down_is_asked_for_every_object(liar: LyingServer, tmp_path: Path) -> None:
