@@ -8,7 +8,7 @@ import msgspec
 import polars as pl
 
 from maxsight_assets.derived import datasets_of, training_tables
-from maxsight_assets.errors import SettingsError
+from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.landing.publish import read_published
 from maxsight_assets.places import Places
@@ -16,7 +16,7 @@ from maxsight_assets.profiles.model import Profile
 from maxsight_assets.sources.raw import SOURCES
 from maxsight_assets.splitting.build import reasons
 from maxsight_assets.splitting.config import SPLITS
-from maxsight_assets.splitting.write import GROUPS_FILE, split_path
+from maxsight_assets.splitting.write import GROUPS_FILE, LEDGER_FILE, split_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ def explain(image_id: str, profile: Profile, places: Places) -> list[Story]:
 
     Raises:
         SettingsError: No training or evaluation image has such an id, or nothing is published yet.
+        FormatError: A published file is damaged.
     """
     if read_published(places.splits) is None:
         raise SettingsError(f"cleaned_splits: nothing is published in {places.splits}; materialize it first")
@@ -82,21 +83,31 @@ def explain(image_id: str, profile: Profile, places: Places) -> list[Story]:
         if str(image.id) == image_id
     }
     stem = pl.col("path").str.split("/").list.last().str.replace(r"\.[a-z]+$", "")
-    named = tables.images.filter(
-        (pl.col("image_id") == image_id) | (pl.format("{}/{}", "source", "image_id") == image_id) | (stem == image_id)
-    )
-    keys = sorted({*named.select("source", "image_id").iter_rows(), *numbers})
+    by_id = (pl.col("image_id") == image_id) | (pl.format("{}/{}", "source", "image_id") == image_id)
+    ledger = _table(places.splits / LEDGER_FILE)
+    named = [tables.images.filter(by_id | (stem == image_id)), ledger.filter(by_id)]
+    keys = sorted(numbers.union(*(table.select("source", "image_id").iter_rows() for table in named)))
     watched = dict(_evaluated(image_id, places))
     if not keys and not watched:
         raise SettingsError(f"{image_id}: no image of the training data or of an evaluation set has this id")
-    stories = [_story(key, tables, documents, places) for key in keys]
+    stories = [_story(key, tables, ledger, documents, places) for key in keys]
     for key, name in sorted(watched.items()):
         stories.append(Story("/".join(key), {"evaluation": f"in {name}: kept out of training"}, ()))
     return stories
 
 
 def _read(path: Path) -> _Document:
-    return msgspec.json.decode(path.read_bytes(), type=_Document)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Document)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: {error}; materialize it again") from None
+
+
+def _table(path: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path, memory_map=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise FormatError(f"{path}: {error}; materialize cleaned_splits again") from None
 
 
 def _evaluated(image_id: str, places: Places) -> Iterator[tuple[tuple[str, str], str]]:
@@ -107,10 +118,15 @@ def _evaluated(image_id: str, places: Places) -> Iterator[tuple[tuple[str, str],
                 yield (image.source, image.source_id), path.parent.name
 
 
-def _story(key: tuple[str, str], tables: Tables, documents: Mapping[str, _Document], places: Places) -> Story:
+def _story(
+    key: tuple[str, str],
+    tables: Tables,
+    ledger: pl.DataFrame,
+    documents: Mapping[str, _Document],
+    places: Places,
+) -> Story:
     mine = (pl.col("source") == key[0]) & (pl.col("image_id") == key[1])
-    image = tables.images.filter(mine).row(0, named=True)
-    ledger = pl.read_parquet(places.splits / "ledger.parquet").filter(mine)
+    ledger = ledger.filter(mine)
     fate, boxes, audio = "in none", [], None
     for split, document in documents.items():
         names = {category.id: category.name for category in document.categories}
@@ -124,17 +140,26 @@ def _story(key: tuple[str, str], tables: Tables, documents: Mapping[str, _Docume
                 ]
     said = [_said(row) for row in ledger.filter(kind="image").iter_rows(named=True)]
     facts = {
-        "file": f"{image['path']}, {image['width']}x{image['height']} as published",
-        "came from": _origin(key[0], image["path"], places),
-        "licence": image["license"] or "unknown",
-        "page": image["page"],
-        "group": _group("/".join(key), pl.read_parquet(places.splits / GROUPS_FILE)),
+        **_published(key[0], tables.images.filter(mine), places),
+        "group": _group("/".join(key), _table(places.splits / GROUPS_FILE)),
         "what became of it": "; ".join(said) or "sound",
         "split": fate,
         "audio": audio,
     }
     boxes += [f"box {row['box_id']}: {_said(row)}" for row in ledger.filter(kind="box").iter_rows(named=True)]
     return Story("/".join(key), {name: text for name, text in facts.items() if text}, tuple(sorted(boxes)))
+
+
+def _published(source: str, images: pl.DataFrame, places: Places) -> dict[str, str | None]:
+    """What the raw dataset says of the image."""
+    for image in images.head(1).iter_rows(named=True):
+        return {
+            "file": f"{image['path']}, {image['width']}x{image['height']} as published",
+            "came from": _origin(source, image["path"], places),
+            "licence": image["license"] or "unknown",
+            "page": image["page"],
+        }
+    return {"file": "the dataset, as it is published now, does not list it"}
 
 
 def _said(row: Mapping[str, str | None]) -> str:

@@ -77,9 +77,14 @@ def _digests(places: Places) -> dict[str, str]:
     }
 
 
-def _evaluation_view(places: Places, root: Path) -> EvaluationView:
+def _evaluation_view(places: Places, root: Path, manifest: Manifest | None) -> EvaluationView:
     return EvaluationView(
-        root=root, data_dir=places.data_dir, digests=_digests(places), space=load_space(), cache=places.facts
+        root=root,
+        manifest=manifest,
+        data_dir=places.data_dir,
+        digests=_digests(places),
+        space=load_space(),
+        cache=places.facts,
     )
 
 
@@ -92,10 +97,11 @@ def _splits_view(places: Places, root: Path, manifest: Manifest) -> SplitsView:
     names = [source.dataset for source in read]
     return SplitsView(
         root=root,
+        manifest=manifest,
         data_dir=places.data_dir,
         digests=_digests(places),
         space=load_space(SplitsSelection.model_validate(manifest.info.selection).label_space),
-        evaluation=_evaluation_view(places, places.evaluation),
+        evaluation=_evaluation_view(places, places.evaluation, read_published(places.evaluation)),
         inputs=(lambda: training_tables(names, places)) if unmoved else None,
         cache=places.facts,
     )
@@ -105,7 +111,7 @@ EVALUATION = Inspection(
     asset=EVALUATION_ASSET,
     rules=EVALUATION_RULES,
     directory=lambda places: places.evaluation,
-    open=lambda places, root, _: _evaluation_view(places, root),
+    open=_evaluation_view,
 )
 SPLITS = Inspection(asset=SPLITS_ASSET, rules=SPLIT_RULES, directory=lambda places: places.splits, open=_splits_view)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from maxsight_assets.errors import SettingsError
+from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.fates import fates
 from maxsight_assets.inspection import of_profile
 from maxsight_assets.landing.publish import read_published
@@ -79,7 +79,11 @@ def verify(profile: Profile, places: Places, assets: Sequence[str]) -> list[Told
         raise SettingsError(f"no asset {', '.join(unknown)}; there are {', '.join(inspections)}")
     told = []
     for asset in assets or inspections:
-        view = inspections[asset].view(places)
+        try:
+            view = inspections[asset].view(places)
+        except FormatError as error:  # its label space is gone, say: the other assets are judged all the same
+            told.append(Told(asset, "can_be_opened", passed=False, severity="error", offenders=1, examples=str(error)))
+            continue
         if view is None and assets:
             raise SettingsError(
                 f"{asset}: nothing is published in {inspections[asset].directory(places)}; materialize it"

@@ -168,6 +168,16 @@ def test_an_image_that_was_left_out_is_explained_with_the_picture_that_it_repeat
     assert seen.facts == {"evaluation": "in coco_val2017: kept out of training"}
 
 
+def test_an_orphan_is_explained_by_the_image_that_it_names(landed: tuple[Project, RunOutcome]) -> None:
+    project, _ = landed
+    orphan = pl.read_parquet(project.places.splits / "ledger.parquet").filter(rule="orphan").row(0, named=True)
+
+    (story,) = explain(orphan["image_id"], load("sample"), project.places)
+
+    assert story.facts["file"] == "the dataset, as it is published now, does not list it"
+    assert [text.split(":")[0] for text in story.boxes] == [f"box {orphan['box_id']}"]
+
+
 def test_an_id_that_nothing_has_cannot_be_explained(landed: tuple[Project, RunOutcome]) -> None:
     project, _ = landed
 
@@ -347,3 +357,36 @@ def test_a_rule_that_is_to_stop_the_run_leaves_the_last_good_splits(project: Pro
     ledger = pl.read_parquet(project.places.splits / "ledger.parquet")
     assert ledger.filter(rule="occluded").height > 0
     assert ledger.filter(rule="label_outside_space").height > 0
+
+
+@pytest.mark.slow
+def test_every_strategy_makes_splits_and_one_that_is_asked_for_as_nothing_is_empty(project: Project) -> None:
+    assert project.run().success
+
+    for splitting in (
+        {"strategy": "official"},
+        {"strategy": "stratified"},
+        {"strategy": "hash", "sizes": {"val": 0.2, "test": 0}},
+    ):
+        outcome = project.run("cleaned_splits", cleaned_splits={"splitting": splitting})
+        assert outcome.success, outcome.failures
+        counts = {
+            split: len(json.loads((project.places.splits / f"maxsight_{split}.json").read_bytes())["images"])
+            for split in ("train", "val", "test")
+        }
+        assert [split for split, count in counts.items() if not count] == (["test"] if "sizes" in splitting else [])
+
+
+@pytest.mark.slow
+def test_an_evaluation_picture_that_cannot_be_compared_stops_the_splits(project: Project) -> None:
+    assert project.run().success
+    before = tree(project.places.splits)
+    listed = json.loads(next(project.places.evaluation.glob("*/annotations.json")).read_bytes())["images"]
+    path = project.places.data_dir / listed[0]["file_name"]
+    path.write_bytes(path.read_bytes()[:500])
+    project.places.facts.unlink()
+
+    outcome = project.run("cleaned_splits")
+
+    assert [f"{listed[0]['file_name']}: the file's bytes are not those" in text for text in outcome.failures] == [True]
+    assert tree(project.places.splits) == before

@@ -145,11 +145,12 @@ def _ledger_rows(rule: Rule, before: pl.DataFrame, *, after: pl.DataFrame | None
 
 
 def _with_files(images: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
-    """Images in canonical order, with what their files say."""
+    """Images in canonical order, of rows for one image the usable ones first, with what their files say."""
     files = facts.select(
         "path", "sha256", "error", "orientation", file_width=pl.col("width"), file_height=pl.col("height")
     ).unique("path", keep="first", maintain_order=True)
-    return images.sort(*IMAGE_KEY, pl.exclude(IMAGE_KEY)).join(files, on="path", how="left", maintain_order="left")
+    unfit = pl.col("sha256").is_null() | pl.col("error").is_not_null()
+    return images.join(files, on="path", how="left").sort(*IMAGE_KEY, unfit, pl.exclude(IMAGE_KEY))
 
 
 def _with_images(boxes: pl.DataFrame, known: pl.DataFrame, *, masks: bool) -> pl.DataFrame:

@@ -5,7 +5,7 @@ the detector would silently take for "person") can be told to stop the run inste
 pass.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -63,7 +63,7 @@ class CleaningConfig(BaseModel):
         default=True,
         description="Replace a stated picture size that the decoded file contradicts; false drops the image.",
     )
-    licences: tuple[str, ...] | None = Field(
+    licences: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         default=None,
         description='Only images under these licences: "commercial" for all that allow commercial use, or a part of a '
         'licence\'s address such as "licenses/by/". Images of unknown licence are then dropped. An empty list: any.',

@@ -89,6 +89,13 @@ def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
             severity="error",
         ),
         Rule(
+            name="repeated_file",
+            matches=~pl.col("path").is_first_distinct(),
+            values=("path",),
+            reason="Another image has the same file; one of them is kept, with its boxes.",
+            severity="error",
+        ),
+        Rule(
             name="missing_file",
             matches=pl.col("sha256").is_null(),
             values=("path",),
@@ -125,8 +132,9 @@ def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
 
 
 def _licence(wanted: tuple[str, ...]) -> Rule:
-    parts = [part for each in wanted for part in (COMMERCIAL if each == "commercial" else (each,))]
-    allowed = pl.any_horizontal(pl.col("license").str.contains(part, literal=True) for part in parts)
+    parts = [part for each in wanted for part in (COMMERCIAL if each.lower() == "commercial" else (each,))]
+    address = pl.col("license").str.to_lowercase()
+    allowed = pl.any_horizontal(address.str.contains(part.lower(), literal=True) for part in parts)
     return Rule(
         name="licence_not_wanted",
         matches=~allowed.fill_null(value=False),
@@ -167,7 +175,7 @@ def box_rules(config: CleaningConfig) -> tuple[Rule, ...]:
             name="unreadable_geometry",
             matches=~pl.all_horizontal(pl.col(name).is_finite().fill_null(value=False) for name in GEOMETRY),
             values=GEOMETRY,
-            reason="A coordinate is missing, infinite or not a number; pycocotools crashes on such.",
+            reason="The record or a coordinate is missing, unreadable or infinite; pycocotools crashes on such.",
             severity="error",
         ),
         Rule(
@@ -179,7 +187,7 @@ def box_rules(config: CleaningConfig) -> tuple[Rule, ...]:
         ),
         Rule(
             name="mostly_outside",
-            matches=(inside < config.min_kept_fraction * w * h) | (inside <= 0),
+            matches=((overhang > ROUNDING) & (inside < config.min_kept_fraction * w * h)) | (inside <= 0),
             values=(*GEOMETRY, "image_width", "image_height"),
             reason="Too little of the box lies inside the picture for it to be a truncated object: it is a mistake.",
             severity="error",

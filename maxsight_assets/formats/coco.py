@@ -18,6 +18,7 @@ import pyarrow as pa
 from msgspec import UNSET, Meta, Raw, UnsetType
 from numpy.typing import NDArray
 
+from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.sections import Long, Sections, count_keys
 from maxsight_assets.formats.tables import BOXES, IMAGES, Tables, conform
 
@@ -160,7 +161,10 @@ def read_instances(
     }
     sections = Sections(path, longs, absent=() if annotated else ("annotations", "categories"))
     urls = {each.id: each.url for each in sections.small("licenses", _License)}
-    names = {each.id: each.name for each in sections.value("categories", list[_Category])}
+    categories = sections.value("categories", list[_Category])
+    names = {each.id: each.name for each in categories}
+    if len(names) < len(categories):
+        raise FormatError(f"{path.name}: $.categories: two have one id, so nobody can tell what its boxes show")
     sections.check_keys()
     place = {"source": pl.lit(SOURCE), "split": pl.lit(split)}
     images = pl.concat(sections.made["images"]).with_columns(
@@ -329,8 +333,8 @@ def _named(column: str, names: Mapping[int, str | None]) -> pl.Expr:
 
 
 def _pixels(column: str) -> pl.Expr:
-    """Widths or heights; null where a value cannot be one."""
-    return pl.col(column).cast(pl.Int32, strict=False)
+    """Widths or heights; one that no picture has stays one that none has."""
+    return pl.col(column).clip(-(2**31), 2**31 - 1).cast(pl.Int32)
 
 
 def _joined(raws: list[Any]) -> tuple[bytes, NDArray[np.int64]]:

@@ -18,6 +18,7 @@ import polars as pl
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats import strict_json
 from maxsight_assets.formats.openimages_csv import (
+    BLANK,
     FLAGS,
     REJECTED,
     collect_boxes,
@@ -33,7 +34,7 @@ NORMALISED = pl.Schema(
     {
         "split": pl.String,
         "image_id": pl.String,
-        "box_id": pl.String,  # "<image id>:<n>", where n counts lines from the image's first in the file
+        "box_id": pl.String,  # "<image id>:<n>", the n-th row of the image in the file, from 0
         "mid": pl.String,
         "label": pl.String,  # the class name, or the MID where the class list does not have it
         "x_min": pl.Float64,  # left edge as a share of the picture's width
@@ -50,7 +51,7 @@ NORMALISED = pl.Schema(
 """Schema of boxes as published: normalised, so that pixels cannot be mistaken for them."""
 
 _IMAGE_COLUMNS = ("ImageID", "OriginalLandingURL", "License", "Author", "Title", "Rotation")
-_FLICKR_PHOTO = r"flickr\.com/(?:photos/)?[^/]+/(\d+)"  # .../photos/<owner>/<photo id>, at times without "photos"
+_FLICKR_PHOTO = r"flickr\.com/(?:photos/[^/]+|[^/]+@N\d+)/(\d+)(?:[/?#]|$)"  # <owner>/<photo id>
 
 NO_FLAGS: Mapping[str, bool] = MappingProxyType({})
 
@@ -75,7 +76,7 @@ def read_boxes(path: Path, *, split: str, class_names: Mapping[str, str]) -> Row
     """Read a bounding-box CSV of any edition (8, 13 or 21 columns).
 
     A row is set aside where it has more fields than the header, no ImageID or MID, a coordinate that is no number in
-    0..1, or a flag other than 1, 0 and -1.
+    0..1, or a flag other than 1, 0 and -1. Blank rows are no records, but they are told too.
 
     Args:
         path: The CSV.
@@ -89,16 +90,17 @@ def read_boxes(path: Path, *, split: str, class_names: Mapping[str, str]) -> Row
         FormatError: The header lacks columns; the text names them.
     """
     rows = collect_boxes(path, lambda rows: rows).sort("line")
-    firsts = rows.group_by("image_id").agg(first=pl.col("line").min())
-    sound = rows.filter(pl.col("reason").is_null())
-    table = sound.join(firsts, on="image_id", how="left", maintain_order="left").with_columns(
+    numbered = rows.with_columns(
         split=pl.lit(split),
-        box_id=pl.format("{}:{}", "image_id", pl.col("line") - pl.col("first")),
+        image_id=pl.when(id_fault().is_null()).then("image_id"),
+        box_id=pl.when(id_fault().is_null())
+        .then(pl.format("{}:{}", "image_id", pl.int_range(pl.len()).over("image_id")))
+        .otherwise(pl.format("line {}", "line")),
         label=pl.col("mid").replace(dict(class_names)),
         **{name: pl.when(pl.col(name) >= 0).then(pl.col(name) == 1) for name in FLAGS.values()},
     )
-    rejected = rows.filter(pl.col("reason").is_not_null())
-    return Rows(table=conform(table, NORMALISED), rejected=conform(rejected, REJECTED))
+    is_sound = pl.col("reason").is_null()
+    return Rows(conform(numbered.filter(is_sound), NORMALISED), conform(numbered.filter(~is_sound), REJECTED))
 
 
 def class_images(
@@ -245,13 +247,16 @@ def read_split(
         image_dir: Directory of the split's images relative to DATA_DIR, for example "open_images_v6/train".
 
     Returns:
-        Images by id, and boxes in the order of the file (see `to_pixels`).
+        Images by id, and boxes in the order of the file (see `to_pixels`), after them the broken rows as boxes without
+        coordinates, so that cleaning accounts for them.
 
     Raises:
         FormatError: One of the files is of the wrong kind.
     """
-    found = read_boxes(boxes, split=split, class_names=class_names).table
-    ids = found.select(pl.col("image_id").unique().sort())
+    rows = read_boxes(boxes, split=split, class_names=class_names)
+    broken = rows.rejected.filter(pl.col("reason") != BLANK).with_columns(split=pl.lit(split))
+    found = pl.concat([rows.table, conform(broken, NORMALISED)])
+    ids = found.select(pl.col("image_id").drop_nulls().unique().sort())
     facts = read_images(images, split=split, image_dir=image_dir, image_ids=ids["image_id"]).table
     stated = facts.unique("image_id", keep="first").drop("source", "split", "path", "width", "height")
     table = (

@@ -12,8 +12,13 @@ import polars as pl
 
 from maxsight_assets.errors import FormatError
 
-REJECTED = pl.Schema({"line": pl.Int64, "image_id": pl.String, "reason": pl.String})
-"""Schema of rows that were set aside; `line` counts from 1, the header being line 1."""
+REJECTED = pl.Schema(
+    {"line": pl.Int64, "image_id": pl.String, "box_id": pl.String, "label": pl.String, "reason": pl.String}
+)
+"""Schema of rows that were set aside; `line` counts from 1, the header being line 1. Ids and label where there are."""
+
+BLANK = "a blank row"
+"""The reason of rows that hold nothing, and so are no records."""
 
 COORDINATES: Mapping[str, str] = MappingProxyType({"XMin": "x_min", "XMax": "x_max", "YMin": "y_min", "YMax": "y_max"})
 """Columns that hold shares of the picture's width or height, and their names in our tables."""
@@ -134,7 +139,7 @@ def _fault(header: list[str]) -> pl.Expr:
     blank = pl.col("text").str.strip_chars(",").fill_null("") == ""
     faults = [
         pl.when(pl.col(_EXCESS).is_not_null()).then(pl.lit("more fields than the header")),
-        pl.when(blank).then(pl.lit("a blank row")),
+        pl.when(blank).then(pl.lit(BLANK)),
         id_fault(),
     ]
     is_mid = pl.col("mid").str.contains(_MID).fill_null(value=False)

@@ -4,6 +4,7 @@ msgspec does the work; what it does not say (where a syntax error is, whether an
 slow scan that runs only where something is amiss. What the documents mean is for the format modules.
 """
 
+import codecs
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ MAX_BYTES = 2 * 2**30
 """Largest file that is read: over four times COCO's largest (instances_train2017.json, 448 MB)."""
 
 _TOKEN = re.compile(rb'\[[-+.0-9eE,\s]*\]|"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
+_SPACED = re.compile(rb'"[ \t\r\n]+:')
 _MAX_PLACE_PARTS = 8
 _READ = 2**24
 _BLOCK = 2**18  # bytes that stay in a processor's cache
@@ -71,6 +73,8 @@ def decode(data: bytes | memoryview | msgspec.Raw, decoder: msgspec.json.Decoder
         raise FormatError(f"{name}: {at}: nested too deep for an annotation file") from None
     except msgspec.DecodeError as error:
         raw = bytes(data) if isinstance(data, msgspec.Raw) else data
+        if bytes(raw[:3]) == codecs.BOM_UTF8:
+            raise FormatError(f"{name}: {at}: a byte order mark, which is no JSON; save the file without it") from None
         offset = re.search(r"\(byte (\d+)\)", str(error))
         end = int(offset[1]) if offset else len(raw)
         place = at + (_scan(raw, end, until_duplicate=False) or "")
@@ -82,25 +86,32 @@ def check_keys(data: bytes | memoryview, expected: int, *, name: str) -> None:
 
     Args:
         data: The document, syntactically sound.
-        expected: Number of keys that were seen in all objects of it. Where the text has as many `":`, no key
-            can have been lost, and the slow scan is spared.
+        expected: Number of keys that were seen in all objects of it. Where the text has as many `":`, and no blank
+            before a colon, no key can have been lost, and the slow scan is spared.
         name: What the error calls the file.
 
     Raises:
         FormatError: The text names the place of the second occurrence.
     """
-    if _pairs(data, b'":') == expected:
+    if _keys(data) == expected:
         return
     place = _scan(data, len(data), until_duplicate=True)
     if place is not None:
         raise FormatError(f"{name}: ${place}: this key stands twice in the same object; correct the file")
 
 
-def _pairs(data: bytes | memoryview, pair: bytes) -> int:
-    """Number of times that two bytes follow each other; three times as fast as `bytes.count` where many do."""
+def _keys(data: bytes | memoryview) -> int:
+    """Number of colons after a quote, blanks between them or not: of keys, unless text holds such too.
+
+    Three times as fast as `bytes.count` where there are many, as long as no colon has a blank before it.
+    """
     codes = np.frombuffer(data, np.uint8)
-    blocks = (codes[start : start + _BLOCK + 1] for start in range(0, len(data), _BLOCK))
-    return sum(int(np.count_nonzero((block[:-1] == pair[0]) & (block[1:] == pair[1]))) for block in blocks)
+    keys = blanks = 0
+    for start in range(0, len(data), _BLOCK):
+        before, colon = codes[start : start + _BLOCK], codes[start + 1 : start + _BLOCK + 1] == ord(":")
+        keys += int(np.count_nonzero((before[: len(colon)] == ord('"')) & colon))
+        blanks += int(np.count_nonzero((before[: len(colon)] <= ord(" ")) & colon))
+    return keys + (len(_SPACED.findall(data)) if blanks else 0)
 
 
 def count_keys(value: object) -> int:

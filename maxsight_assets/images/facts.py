@@ -45,7 +45,7 @@ FILE_FACTS = pl.Schema([("path", pl.String), *FACTS.items()])
 MAX_PIXELS = 89_478_485
 """Largest picture that is decoded: Pillow's own limit, a quarter of a gigabyte at three bytes a pixel."""
 
-EDITION = 1
+EDITION = 2
 """Raised whenever a fact comes to mean something else; cached rows of another edition are not used."""
 
 _CACHED = pl.Schema([*FACTS.items(), ("edition", pl.Int32)])
@@ -53,7 +53,7 @@ _Gray = NDArray[np.uint8] | None
 _MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
 _BATCH = 4_000  # images between two writes of the cache: about five seconds of work that an interruption can lose
 _ORIENTATION = 0x0112
-_EXIF, _SCAN = b"Exif\0\0", b"\xff\xda"  # a JPEG has its EXIF before its first scan
+_EXIF = b"Exif\0\0"
 _JPEG_MODES = {"Gray": "L", "CMYK": "CMYK", "YCCK": "CMYK"}
 _CLOCK_STEP_S = 2.0  # the coarsest clock of a file system, FAT's
 _AT_ONCE = 32  # images that one task of a thread decodes: a task costs as much as a twentieth of an image
@@ -198,11 +198,27 @@ def _header(data: bytes, kind: str) -> tuple[int, int, str, Image.Image | None]:
 
     Pillow takes ten times as long as simplejpeg to open a JPEG.
     """
-    if kind == "JPEG" and data.find(_EXIF, 0, data.find(_SCAN)) < 0:
+    if kind == "JPEG" and not _may_have_exif(data):
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
         return width, height, _JPEG_MODES.get(colours, "RGB"), None
     image = Image.open(io.BytesIO(data), formats=[kind])
     return *image.size, image.mode, image
+
+
+def _may_have_exif(data: bytes) -> bool:
+    """Whether one of the segments before a JPEG's first scan holds EXIF, or they are not as they should be."""
+    at = 2
+    while data[at : at + 1] == b"\xff":
+        marker = data[at + 1 : at + 2]
+        if marker == b"\xda":
+            return False
+        if marker == b"\xff":  # a fill byte
+            at += 1
+            continue
+        if marker == b"\xe1" and data.startswith(_EXIF, at + 4):
+            return True
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return True
 
 
 def _decode_jpeg(data: bytes, mode: str) -> NDArray[np.uint8]:
@@ -218,7 +234,10 @@ def _decode_jpeg(data: bytes, mode: str) -> NDArray[np.uint8]:
 
 def _decode_png(image: Image.Image) -> NDArray[np.uint8]:
     image.load()
-    gray = image.convert("L")
+    if image.mode.startswith("I"):  # sixteen bits, which `convert` would cut off at 255
+        gray = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
+    else:
+        gray = image.convert("L")
     factor = next(factor for factor in (8, 4, 2, 1) if factor == 1 or min(gray.size) >= SIDE * factor)
     return np.asarray(gray.reduce(factor))
 

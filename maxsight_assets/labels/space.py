@@ -41,13 +41,19 @@ def load_space(name_or_path: str | Path = "maxsight") -> LabelSpace:
             file with one name a line.
 
     Raises:
-        FormatError: There is no such file, a line of it is empty or padded, or a name stands twice.
+        FormatError: There is no such file, it is empty or no UTF-8 text, a line of it is empty or padded, or a name
+            stands twice.
     """
     own = files("maxsight_assets.labels").joinpath(f"{name_or_path}.txt")
     source = own if own.is_file() else Path(name_or_path)
     if not source.is_file():
         raise FormatError(f"label space {name_or_path}: neither maxsight nor coco80 nor a text file with a name a line")
-    names = source.read_text(encoding="utf-8").splitlines()
+    try:
+        names = source.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise FormatError(f"{source.name}: not UTF-8; save the label space as UTF-8 text, a name a line") from None
+    if not names:
+        raise FormatError(f"{source.name}: empty; a label space has a name a line")
     seen: set[str] = set()
     for number, name in enumerate(names, start=1):
         if not name or name != name.strip() or name in seen:

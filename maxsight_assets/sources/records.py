@@ -21,6 +21,9 @@ TRAINING: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 """Publishers' splits that training may draw from, by dataset."""
 
+_SHOWN = 5
+"""Files that an error names; the rest is counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Records:
@@ -75,7 +78,8 @@ def read_evaluation(root: Path, *, data_dir: Path, cache: Path) -> tuple[Evaluat
         The images with what is known of their files, and the data version of the sets.
 
     Raises:
-        LandingError: The evaluation sets are not published yet.
+        LandingError: The evaluation sets are not published yet, or a picture of theirs cannot be read or is another by
+            now, so that nobody can tell whether training holds a near copy of it.
     """
     manifest = read_published(root)
     if manifest is None:
@@ -95,5 +99,13 @@ def read_evaluation(root: Path, *, data_dir: Path, cache: Path) -> tuple[Evaluat
     ]
     digests = {row["path"]: row["sha256"] for row in rows}
     found = examine([(digest, data_dir / path) for path, digest in digests.items()], cache=cache)
+    facts = of_files(found, digests)
+    if (unread := facts.filter(pl.col("error").is_not_null())).height:
+        named = "; ".join(unread.head(_SHOWN).select(pl.format("{}: {}", "path", "error")).to_series())
+        raise LandingError(
+            f"inference_eval_set: {unread.height:,} of its pictures cannot be compared with training, so copies could "
+            f"be trained on ({named}). Repair the raw asset that they belong to, or materialize it and then "
+            "inference_eval_set"
+        )
     images = conform(pl.DataFrame(rows, infer_schema_length=None), IMAGES)
-    return Evaluation(images, of_files(found, digests)), manifest.info.data_version
+    return Evaluation(images, facts), manifest.info.data_version

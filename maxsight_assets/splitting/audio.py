@@ -4,6 +4,7 @@ Optional: reading headers takes the `audio` extra (soundfile). Nothing here copi
 """
 
 import csv
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -52,8 +53,10 @@ def pair(images: pl.DataFrame, root: Path) -> Pairing:
     """
     if not root.is_dir():
         raise SettingsError(f"AUDIO_DIR={root}: no such directory; correct it, or unset it to go without audio")
-    files = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if path.is_file()}
-    files = {name: path for name, path in files.items() if PurePosixPath(name).suffix.lower() in ENDINGS}
+    audio = (path for path in sorted(root.rglob("*")) if path.suffix.lower() in ENDINGS and path.is_file())
+    files = {path.relative_to(root).as_posix(): path for path in audio}
+    odd = {name for name in files if not _is_text(name)}
+    files = {name: path for name, path in files.items() if name not in odd}
     by_image = _by_manifest(root / MANIFEST) if (root / MANIFEST).is_file() else _by_name(files)
     wanted: dict[tuple[str, str], str] = {}
     for source, image_id, path in images.select("source", "image_id", "path").sort(pl.all()).iter_rows():
@@ -61,6 +64,9 @@ def pair(images: pl.DataFrame, root: Path) -> Pairing:
         if name is not None:
             wanted[source, image_id] = name
     unreadable = {name: fault for name in sorted(set(wanted.values())) if (fault := _fault(files.get(name)))}
+    unreadable |= {
+        os.fsencode(name).decode("utf-8", "backslashreplace"): "its name is no UTF-8" for name in sorted(odd)
+    }
     paths = {key: name for key, name in wanted.items() if name not in unreadable}
     keys = images.select("source", "image_id").sort(pl.all()).iter_rows()
     return Pairing(
@@ -72,8 +78,15 @@ def pair(images: pl.DataFrame, root: Path) -> Pairing:
 
 
 def _by_manifest(path: Path) -> dict[str, str]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return dict(_rows(csv.DictReader(file)))
+    names: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for image_id, name in _rows(csv.DictReader(file)):
+                if names.setdefault(image_id, name) != name:
+                    raise FormatError(f"{MANIFEST}: image {image_id} stands there twice, with different files")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{MANIFEST}: not a table in UTF-8: {error}") from None
+    return names
 
 
 def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[str, str]]:
@@ -83,7 +96,16 @@ def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[str, str]]:
         image_id, name = row["image_id"] or "", row["audio_path"] or ""
         if not image_id or not name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise FormatError(f"{MANIFEST}: line {reader.line_num}: an image id and a path inside AUDIO_DIR are wanted")
-        yield image_id, name
+        yield image_id, PurePosixPath(name).as_posix()
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file's name can be written down; of one in another encoding, the system's bytes cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _by_name(files: Mapping[str, Path]) -> dict[str, str]:

@@ -21,7 +21,8 @@ def _whole(value: float) -> float:
     return int(value) if value == int(value) else value
 
 
-ShareOrNumber = Annotated[int | float, AfterValidator(_whole)]
+_MOST = 10**9  # images: more than any dataset has
+ShareOrNumber = Annotated[int | float, Field(ge=0, le=_MOST), AfterValidator(_whole)]
 
 
 class Sizes(BaseModel):
@@ -33,9 +34,11 @@ class Sizes(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    train: int | None = Field(default=None, ge=0, description="Images in train; 0 where val and test are shares.")
-    val: ShareOrNumber = Field(default=0.1, ge=0, description="Share of images in val (0.1), or their number (2000).")
-    test: ShareOrNumber = Field(default=0.1, ge=0, description="Share of images in test (0.1), or their number (1000).")
+    train: int | None = Field(
+        default=None, ge=0, le=_MOST, description="Images in train; 0 where val and test are shares."
+    )
+    val: ShareOrNumber = Field(default=0.1, description="Share of images in val (0.1), or their number (2000).")
+    test: ShareOrNumber = Field(default=0.1, description="Share of images in test (0.1), or their number (1000).")
 
     @property
     def are_counts(self) -> bool:
@@ -60,14 +63,13 @@ class SplitConfig(BaseModel):
         default="hash",
         description="`hash`: a seeded hash of each group of equal pictures decides, so new images move no others. "
         "`stratified`: every class is divided as the images are; new images may move others. "
-        "`official`: the publisher's own split decides.",
+        "`official`: what publishers held out stays so; splits that they give nothing for are drawn from their train.",
     )
-    sizes: Sizes = Field(default=Sizes(), description="Sizes of the splits; with `official` only numbers limit them.")
+    sizes: Sizes = Field(
+        default=Sizes(),
+        description="Sizes of the splits; with `official` shares are those of the splits that are drawn.",
+    )
     seed: int = Field(default=42, description="Seed of the hash. 42 is what MaxSight's training scripts use.")
-    official_val: Split = Field(
-        default="val",
-        description="Where the publisher's validation images go with `official`.",
-    )
     near_radius: int = Field(
         default=NEAR_RADIUS,
         ge=-1,

@@ -106,8 +106,13 @@ def iter_samples(
 def _read(name: Split, splits_dir: Path) -> _Document:
     path = split_path(splits_dir, name)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Document)
+        document = msgspec.json.decode(path.read_bytes(), type=_Document)
     except FileNotFoundError:
         raise FormatError(f"{path}: there is no such split; materialize cleaned_splits first") from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: not a split that MaxSight Assets wrote ({error}); materialize it again") from None
+    images, categories = ({each.id for each in some} for some in (document.images, document.categories))
+    for box in document.annotations:
+        if box.image_id not in images or box.category_id not in categories:
+            raise FormatError(f"{path}: annotation {box.id} has no image or category there; materialize it again")
+    return document

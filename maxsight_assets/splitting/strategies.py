@@ -27,7 +27,9 @@ def assign(images: pl.DataFrame, boxes: pl.DataFrame, config: SplitConfig) -> pl
     """Decide the split of each group.
 
     With shares, the draw of a group alone decides: other images change nothing. With numbers, groups are taken whole in
-    the order of their draws; one that does not fit into what is left of a split goes to the next.
+    the order of their draws; one that does not fit into what is left of a split goes to the next. With `official`, what
+    a publisher held out goes where it says, and the others are drawn as ever between train and those splits that no
+    publisher gives an image for.
 
     Args:
         images: One row an image: `source`, `image_id`, `group`, and the publisher's `split`.
@@ -44,19 +46,16 @@ def assign(images: pl.DataFrame, boxes: pl.DataFrame, config: SplitConfig) -> pl
     draws = _draws(groups["group"], config.seed)
     if config.strategy == "stratified":
         return stratify(groups.select("group", "size", draw=pl.Series(draws)), _labels(images, boxes), config.sizes)
+    published: list[Split] = ["train"] * groups.height
     if config.strategy == "official":
-        published = images.group_by("group").agg(pl.col("split").unique().sort()).sort("group")["split"]
-        choices: list[tuple[Split, ...]] = [
-            (_most_held_out(names, config.official_val),) for names in published.to_list()
-        ]
-    elif config.sizes.are_counts:
-        choices = [HELD_OUT] * groups.height
-    else:
-        choices = [(_by_share(draw, config.sizes),) for draw in draws]
+        names = images.group_by("group").agg(pl.col("split").unique().sort()).sort("group")["split"]
+        published = [_most_held_out(each) for each in names.to_list()]
+    drawn = tuple(split for split in HELD_OUT if split == "train" or split not in published)
+    choices = [drawn if each == "train" else (each,) for each in published]
     if config.sizes.are_counts:
         subset = _by_count(draws, groups["size"].to_list(), choices, sizes=config.sizes)
     else:
-        subset = [each[0] for each in choices]
+        subset = [_by_share(draw, each, config.sizes) for draw, each in zip(draws, choices, strict=True)]
     return groups.select("group", subset=pl.Series(subset, dtype=pl.String))
 
 
@@ -73,10 +72,14 @@ def _draws(groups: pl.Series, seed: int) -> list[float]:
     return list((drawn / 2**53).tolist())
 
 
-def _by_share(draw: float, sizes: Sizes) -> Split:
-    if draw < sizes.test:
-        return "test"
-    return "val" if draw < sizes.test + sizes.val else "train"
+def _by_share(draw: float, choices: tuple[Split, ...], sizes: Sizes) -> Split:
+    *drawn, rest = choices
+    end = 0.0
+    for split in drawn:
+        end += sizes.test if split == "test" else sizes.val
+        if draw < end:
+            return split
+    return rest
 
 
 def _by_count(
@@ -93,18 +96,18 @@ def _by_count(
     return subset
 
 
-def _most_held_out(published: list[str], official_val: Split) -> Split:
+def _most_held_out(published: list[str]) -> Split:
     """The split of a group by the publisher's word; copies that stand in two go to the more held out one."""
-    return min(_of_publisher(published, official_val), key=HELD_OUT.index)
+    return min(_of_publisher(published), key=HELD_OUT.index)
 
 
-def _of_publisher(published: list[str], official_val: Split) -> Iterator[Split]:
+def _of_publisher(published: list[str]) -> Iterator[Split]:
     """Translate "train2017", "validation", "val", "test" and the like."""
     for name in published:
         if name.startswith("train"):
             yield "train"
         elif name.startswith("val"):
-            yield official_val
+            yield "val"
         elif name.startswith("test"):
             yield "test"
         else:

@@ -25,6 +25,9 @@ from maxsight_assets.splitting.build import Splits
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets.splitting.report import class_weights, licence_name, report_of
 
+LEDGER_FILE = "ledger.parquet"
+"""What became of records that are not in the splits as they came: the table `formats.tables.LEDGER`."""
+
 GROUPS_FILE = "groups.parquet"
 """Which images were found to show the same picture, and how: the table `splitting.groups.EDGES`."""
 
@@ -108,7 +111,7 @@ def write_splits(
 
     def tables() -> None:
         splits.edges.write_parquet(directory / GROUPS_FILE)
-        splits.ledger.write_parquet(directory / "ledger.parquet")
+        splits.ledger.write_parquet(directory / LEDGER_FILE)
         columns = {"path": "path", "licence": "license", "author": "author", "title": "title", "page": "page"}
         splits.images.sort("path").select(**columns).write_csv(directory / "ATTRIBUTION.csv")
         _write_json(directory / "class_weights.json", class_weights(splits))

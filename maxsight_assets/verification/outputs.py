@@ -4,17 +4,18 @@ The files are read here on their own terms, not with the code that wrote them, s
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import polars as pl
 
 from maxsight_assets.images.facts import examine
 from maxsight_assets.labels.space import LabelSpace
+from maxsight_assets.landing.manifest import Manifest, problems
 from maxsight_assets.verdict import Found, Rule, rule
 
 ROUNDING_PX = 0.001
@@ -24,11 +25,14 @@ REPAIR_INPUT = "Materialize or repair the raw asset that the image belongs to, t
 REBUILD = "Materialize the asset again; if that does not help, this is a mistake in MaxSight Assets."
 
 
+_Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 class _Image(msgspec.Struct, gc=False):
-    id: int
+    id: _Int
     file_name: str
-    width: int
-    height: int
+    width: _Int
+    height: _Int
     source: str
     source_id: str
     flickr_id: str | None = None
@@ -36,12 +40,12 @@ class _Image(msgspec.Struct, gc=False):
 
 
 class _Annotation(msgspec.Struct, gc=False):
-    id: int
-    image_id: int
-    category_id: int
+    id: _Int
+    image_id: _Int
+    category_id: _Int
     bbox: tuple[float, float, float, float]
     area: float
-    iscrowd: int
+    iscrowd: _Int
     source_id: str
 
 
@@ -63,6 +67,7 @@ class OutputView(ABC):
 
     Attributes:
         root: The directory, published or staged.
+        manifest: What it should hold; None where nothing is published.
         data_dir: What `file_name` is relative to.
         digests: sha256 of every landed image by its path relative to DATA_DIR, as the raw manifests state it.
         space: The detector's label space.
@@ -70,6 +75,7 @@ class OutputView(ABC):
     """
 
     root: Path
+    manifest: Manifest | None
     data_dir: Path
     digests: Mapping[str, str]
     space: LabelSpace
@@ -80,13 +86,18 @@ class OutputView(ABC):
     def paths(self) -> Mapping[str, Path]:
         """The COCO files by the name of their set or split."""
 
+    @property
+    def may_be_empty(self) -> Collection[str]:
+        """Sets or splits that were asked to hold nothing."""
+        return ()
+
     @cached_property
     def _reading(self) -> tuple[Mapping[str, _Document], tuple[str, ...]]:
         documents, problems = {}, []
         for name, path in sorted(self.paths.items()):
             try:
                 documents[name] = msgspec.json.decode(path.read_bytes(), type=_Document)
-            except (OSError, msgspec.MsgspecError, RecursionError) as error:
+            except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 problems.append(f"{path.relative_to(self.root)}: {error}")
         return documents, tuple(problems)
 
@@ -175,18 +186,27 @@ def files_parse(view: OutputView) -> Found:
     return Found(view.problems, len(view.paths))
 
 
+@rule(REBUILD, severity="error")
+def files_are_as_published(view: OutputView) -> Found:
+    """Every file has the sha256 that it was published with, so nothing was edited, lost or decayed since."""
+    if view.manifest is None:
+        return Found(["nothing is published"], 1)
+    changed = problems(view.root, view.manifest.rows.values())
+    return Found([f"{path}: {problem}" for path, problem in changed.items()], len(view.manifest.rows))
+
+
 @rule("The selections of the raw assets leave nothing for it: widen them.", severity="error", blocking=True)
 def none_is_empty(view: OutputView) -> Found:
-    """Every set or split has at least one image and one box."""
+    """Every set or split that was asked for has at least one image and one box."""
     offenders = [
         f"{part}: no {what}"
         for part, document in view.documents.items()
         for what, records in (("images", document.images), ("boxes", document.annotations))
-        if not records
+        if not records and part not in view.may_be_empty
     ]
     facts = {f"{part} images": len(document.images) for part, document in view.documents.items()}
     facts |= {f"{part} boxes": len(document.annotations) for part, document in view.documents.items()}
-    return Found(offenders, len(view.documents), facts)
+    return Found(offenders, 2 * len(view.documents), facts)
 
 
 @rule(REPAIR_INPUT, severity="error", blocking=True)
@@ -251,7 +271,7 @@ def _known(*columns: str) -> list[pl.Expr]:
 
 @rule(REBUILD, severity="error", blocking=True)
 def ids_name_one_record(view: OutputView) -> Found:
-    """Within a file no id, path or source id stands for two images, no id for two boxes, and none is 0.
+    """Within a file no id, path or source id stands for two images; no id stands for two boxes of any, and none is 0.
 
     pycocotools takes 0 for no match, and keeps the last of two records with one id.
     """
@@ -259,7 +279,7 @@ def ids_name_one_record(view: OutputView) -> Found:
     twice = pl.any_horizontal(
         pl.struct("part", name).is_duplicated() for name in ("id", "path", pl.struct("source", "source_id"))
     )
-    wrong_boxes = pl.struct("part", "id").is_duplicated() | (pl.col("id") <= 0)
+    wrong_boxes = pl.col("id").is_duplicated() | (pl.col("id") <= 0)
     offenders = [
         *images.filter(twice).select(IMAGE_NAME).to_series(),
         *boxes.filter(wrong_boxes).select(BOX_NAME).to_series(),
@@ -268,6 +288,7 @@ def ids_name_one_record(view: OutputView) -> Found:
 
 
 OUTPUT_RULES: tuple[Rule[OutputView], ...] = (
+    files_are_as_published,
     files_parse,
     none_is_empty,
     image_files_are_there,

@@ -3,25 +3,24 @@
 Groups of equal pictures are found anew from the files, not taken from what the build says.
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import polars as pl
+from pydantic import ValidationError
 
 from maxsight_assets.formats.tables import LEDGER, Tables
 from maxsight_assets.splitting.config import SPLITS, SplitConfig
 from maxsight_assets.splitting.groups import NODES, group
-from maxsight_assets.splitting.write import split_path
+from maxsight_assets.splitting.write import LEDGER_FILE, split_path
 from maxsight_assets.verdict import Found, Rule, rule
 from maxsight_assets.verification import schema
 from maxsight_assets.verification.evaluation import EvaluationView
 from maxsight_assets.verification.outputs import IMAGE_NAME, OUTPUT_RULES, REBUILD, OutputView
 
-LEDGER_FILE = "ledger.parquet"
 REPORT_FILE = "report.json"
 
 BALANCED_FROM = 100
@@ -32,6 +31,17 @@ MAX_DEVIATION = 0.5
 
 CHANCE = 5
 """Standard deviations that a split may miss its share by: the hash draws, so a share is not met exactly."""
+
+
+class _Audio(msgspec.Struct):
+    paired: int
+    unreadable: dict[str, str]
+    unpaired_files: list[str]
+    unpaired_images: list[str]
+
+
+class _Report(msgspec.Struct):
+    audio: _Audio | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,19 +71,39 @@ class SplitsView(OutputView):
         return ledger if ledger.schema == LEDGER else None
 
     @cached_property
-    def report(self) -> Mapping[str, Any] | None:
+    def report(self) -> _Report | None:
         """The report of the build; None where it cannot be read."""
         try:
-            report = json.loads((self.root / REPORT_FILE).read_bytes())
-        except (OSError, ValueError):
+            return msgspec.json.decode((self.root / REPORT_FILE).read_bytes(), type=_Report)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return None
-        return report if isinstance(report, dict) else None
 
     @cached_property
-    def config(self) -> SplitConfig:
-        """How the splits were asked to be made, by what the first file that can be read says."""
+    def _config(self) -> SplitConfig | ValidationError:
         stated = (document.info.get("config") for document in self.documents.values())
-        return SplitConfig.model_validate(next((config for config in stated if config), {}))
+        try:
+            return SplitConfig.model_validate(next((config for config in stated if config), {}))
+        except ValidationError as error:
+            return error
+
+    @property
+    def config(self) -> SplitConfig:
+        """How the splits were asked to be made, by what the first file that can be read says; else the defaults."""
+        return self._config if isinstance(self._config, SplitConfig) else SplitConfig()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why files cannot be used, one sentence each."""
+        stated = self._config
+        return super().problems + (
+            ("info.config is not one of this release",) if isinstance(stated, ValidationError) else ()
+        )
+
+    @property
+    def may_be_empty(self) -> Collection[str]:
+        """Splits of which no image was asked for."""
+        sizes = self.config.sizes
+        return tuple(split for split, size in (("val", sizes.val), ("test", sizes.test)) if not size)
 
     @cached_property
     def groups(self) -> pl.DataFrame:
@@ -112,7 +142,10 @@ def evaluation_is_unseen(view: SplitsView) -> Found:
     leaked = view.groups.filter(~pl.col("evaluates") & pl.col("evaluates").any().over("group"))
     facts = {"evaluation images": view.evaluation.images.height}
     unread = view.evaluation.problems if view.evaluation.paths else ("no evaluation set is published",)
-    return Found([*unread, *leaked.select(IMAGE_NAME).to_series()], view.groups.height, facts)
+    looked_at = view.evaluation.facts.filter(pl.col("error").is_null()).select("sha256")
+    unknown = view.evaluation.images.join(looked_at, on="sha256", how="anti")
+    unknown_names = unknown.select(pl.format("{}, cannot be compared with", IMAGE_NAME)).to_series()
+    return Found([*unread, *unknown_names, *leaked.select(IMAGE_NAME).to_series()], view.groups.height, facts)
 
 
 @rule(REBUILD, severity="error", blocking=True)
@@ -124,18 +157,45 @@ def ledger_balances(view: SplitsView) -> Found:
         return Found((), 0, {"skipped": "the inputs have been replaced since the splits were made"})
     inputs = view.inputs()
     dropped = view.ledger.filter(pl.col("action") == "drop")
-    offenders, checked = [], 0
-    for kind, came, stayed in (("image", inputs.images, view.images), ("box", inputs.boxes, view.boxes)):
-        counts = [frame.group_by("source").len(name) for frame, name in ((came, "came"), (stayed, "stayed"))]
-        counts.append(dropped.filter(pl.col("kind") == kind).group_by("source").len("dropped"))
-        table = counts[0].join(counts[1], on="source", how="full", coalesce=True)
-        table = table.join(counts[2], on="source", how="full", coalesce=True).fill_null(0)
-        checked += came.height
-        for source, came_in, kept, gone in table.select("source", "came", "stayed", "dropped").iter_rows():
-            if came_in != kept + gone:
-                offenders.append(f"{source}, {kind}: {came_in:,} came in, {kept:,} stayed, {gone:,} were dropped")
+    offenders = [
+        f"{source}, {kind} {record}: came in {came}, accounted for {told} times"
+        for kind, came_in, accounted in _accounts(view, inputs, _original_ids(dropped, view.ledger), view.ledger)
+        for source, record, came, told in _differences(came_in, accounted)
+    ]
     rules = dropped.group_by(pl.format("dropped: {} {}", "kind", "rule")).len().sort(pl.all())
-    return Found(offenders, checked, dict(rules.iter_rows()))
+    return Found(offenders, inputs.images.height + inputs.boxes.height, dict(rules.iter_rows()))
+
+
+def _accounts(
+    view: SplitsView, inputs: Tables, dropped: pl.DataFrame, ledger: pl.DataFrame
+) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
+    """Keys of the records that came in, and of those that stayed or were dropped, by kind."""
+    images = view.images.select("source", image_id="source_id")
+    gone = dropped.filter(pl.col("kind") == "image").select("source", "image_id")
+    yield "image", inputs.images.select("source", "image_id"), pl.concat([images, gone])
+    key = ("source", "image_id", "box_id")
+    of_image = view.images.select("part", image="id", image_id="source_id").unique(["part", "image"])
+    boxes = view.boxes.join(of_image, on=["part", "image"], how="left").with_columns(box_id="source_id")
+    stayed = _original_ids(boxes.select(key), ledger)
+    yield "box", inputs.boxes.select(key), pl.concat([stayed, dropped.filter(pl.col("kind") == "box").select(key)])
+
+
+def _original_ids(boxes: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
+    """Boxes under the ids that they came in with, where cleaning gave them others."""
+    renamed = ledger.filter(rule="duplicate_box_id").select(
+        "source", "image_id", came_as="box_id", box_id=pl.col("after").str.json_path_match("$.box_id")
+    )
+    joined = boxes.join(renamed, on=["source", "image_id", "box_id"], how="left")
+    return joined.with_columns(box_id=pl.coalesce("came_as", "box_id")).drop("came_as")
+
+
+def _differences(came_in: pl.DataFrame, accounted: pl.DataFrame) -> Iterator[tuple[str, str, int, int]]:
+    """Source and id of each record that is accounted for more or less often than it came in, with the two numbers."""
+    key = came_in.columns
+    both = pl.concat([came_in.with_columns(came=1, told=0), accounted.with_columns(came=0, told=1)])
+    counts = both.group_by(key).agg(pl.col("came", "told").sum()).filter(pl.col("came") != pl.col("told")).sort(key)
+    record = pl.concat_str([pl.col(name).fill_null("?") for name in key[1:]], separator=", ")
+    yield from counts.select("source", record, "came", "told").iter_rows()
 
 
 @rule("Extend the mapping or the label space if the detector should know these classes.", severity="warn")
@@ -221,7 +281,7 @@ def classes_have_instances(view: SplitsView) -> Found:
         f"{row['name']}: {row[split]} in {split}"
         for row in table.iter_rows(named=True)
         for split in ("val", "test")
-        if row[split] < least
+        if row[split] < least and split not in view.may_be_empty
     ]
     return Found(short, 2 * table.height, {"asked for": least})
 
@@ -242,15 +302,15 @@ def audio_is_paired(view: SplitsView) -> Found:
     """Where AUDIO_DIR is set: every image has an audio file, every file an image, and every one can be read."""
     if view.report is None:
         return Found([f"{REPORT_FILE}: missing or unreadable"], 1)
-    audio = view.report.get("audio")
+    audio = view.report.audio
     if audio is None:
         return Found((), 0, {"skipped": "no AUDIO_DIR"})
     offenders = [
-        *(f"{name}: {fault}" for name, fault in audio["unreadable"].items()),
-        *(f"{name}: goes with no image" for name in audio["unpaired_files"]),
-        *(f"{name}: no audio file" for name in audio["unpaired_images"]),
+        *(f"{name}: {fault}" for name, fault in audio.unreadable.items()),
+        *(f"{name}: goes with no image" for name in audio.unpaired_files),
+        *(f"{name}: no audio file" for name in audio.unpaired_images),
     ]
-    return Found(offenders, audio["paired"] + len(offenders), {"paired": audio["paired"]})
+    return Found(offenders, audio.paired + len(offenders), {"paired": audio.paired})
 
 
 SPLIT_RULES: tuple[Rule[SplitsView], ...] = (

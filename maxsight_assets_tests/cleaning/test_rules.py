@@ -86,6 +86,12 @@ def test_a_box_that_reaches_out_can_be_dropped_instead() -> None:
     assert (row["rule"], row["action"], row["after"]) == ("out_of_bounds", "drop", None)
 
 
+def test_a_box_inside_is_kept_whatever_share_must_lie_inside() -> None:
+    rounds = {"x": 12.3, "y": 45.6, "w": 30.3, "h": 20.2}  # (x + w) - x is less than w
+
+    assert cleaned(images_of(image("1")), boxes_of(box("a", **rounds)), min_kept_fraction=1.0).ledger.is_empty()
+
+
 def test_rounding_at_the_edge_is_no_defect() -> None:
     assert one_box(x=600.0, w=40.0 + 1e-9).ledger.is_empty()
 
@@ -299,6 +305,28 @@ def test_an_image_that_is_listed_twice_is_kept_once_with_its_boxes() -> None:
 
     assert (result.images.height, result.boxes.height) == (1, 1)
     assert result.ledger["rule"].to_list() == ["repeated_image"] * 2
+
+
+def test_of_two_rows_for_an_image_the_one_with_a_sound_file_is_kept() -> None:
+    images = images_of(image("1", path="coco_raw/a.jpg"), image("1", path="coco_raw/b.jpg"), image("2"))
+    facts = facts_of(images).filter(pl.col("path") != "coco_raw/a.jpg")
+
+    result = cleaned(images, boxes_of(box("x"), box("y", "2")), facts)
+
+    assert result.images["path"].to_list() == ["coco_raw/b.jpg", images["path"][2]]
+    assert result.ledger["rule"].to_list() == ["repeated_image"]
+
+
+def test_two_images_with_one_file_are_one_and_the_boxes_of_the_other_are_told() -> None:
+    images = images_of(image("1"), image("7", path=image("1")["path"]))
+
+    result = cleaned(images, boxes_of(box("a"), box("b", "7")), facts_of(images))
+
+    assert result.images["image_id"].to_list() == ["1"]
+    assert result.ledger.sort("kind", "rule").select("kind", "image_id", "rule").rows() == [
+        ("box", "7", "image_dropped"),
+        ("image", "7", "repeated_file"),
+    ]
 
 
 def test_images_without_objects_are_dropped_unless_wanted() -> None:

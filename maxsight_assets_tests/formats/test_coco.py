@@ -133,7 +133,7 @@ def test_an_image_without_the_optional_fields_is_read(tmp_path: Path) -> None:
 
     assert table.select("image_id", "width", "license", "page", "flickr_id").rows() == [
         ("1", None, None, None, None),
-        ("2", None, None, None, None),
+        ("2", 2**31 - 1, None, None, None),  # no picture is as wide, so cleaning sees that it is wrong
     ]
 
 

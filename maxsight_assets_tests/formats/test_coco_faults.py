@@ -51,7 +51,7 @@ def test_fault_62_wrong_types_name_the_place(tmp_path: Path, annotations: str, p
         (HEAD + f'[{GOOD}, {{"id": 2, "file_na', "$.annotations[1]"),
         (HEAD + f"[{GOOD}]}} x", "$"),
         ("", "$: "),
-        ("\ufeff{}", "$: "),
+        ("\ufeff{}", "$: a byte order mark"),
         ("<html>", "$: "),
         ('{"a\\"b,{": [1, "]", NaN]}', '$.a"b,{[2]: '),
     ],
@@ -67,6 +67,7 @@ def test_fault_62_broken_syntax_names_the_place(tmp_path: Path, text: str, place
         (HEAD + f'[{GOOD}, {{"id": 5, "image_id": 1, "category_id": 1, "id": 6}}]}}', "$.annotations[1].id: "),
         (HEAD + f'[{GOOD[:-1]}, "x": {{"a": 1, "\\u0061": 2}}}}]}}', "$.annotations[0].x.a: "),
         (HEAD + '[], "info": {"year" : 1, "year" : 2}}', "$.info.year: "),
+        (HEAD + f'[{GOOD[:-1]}, "bbox" :[5, 5, 5, 5]}}]}}', "$.annotations[0].bbox: "),
         (
             HEAD + f'[{GOOD[:-1]}, "segmentation": {{"counts":[1],"size":[1,1],"size":[1,1]}}}}]}}',
             "$.annotations[0].segmentation.size: ",
@@ -85,6 +86,11 @@ def test_fault_62_text_that_looks_like_a_repeated_key_is_no_fault(tmp_path: Path
     path.write_text(text, encoding="utf-8")
     document = coco.read_instances(path, split="v", image_dir="d")
     assert document.tables().images["path"].to_list() == ['d/"id": 1, "id": 2']
+
+
+def test_fault_62_two_categories_with_one_id_are_refused(tmp_path: Path) -> None:
+    text = HEAD.replace('{"id": 1, "name": "cat"}', '{"id": 1, "name": "cat"}, {"id": 1, "name": "dog"}') + "[]}"
+    assert fault(tmp_path / "bad.json", text).startswith("bad.json: $.categories: two have one id")
 
 
 @pytest.mark.parametrize("section", ["images", "annotations", "categories"])

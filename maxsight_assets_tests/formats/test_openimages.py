@@ -137,7 +137,7 @@ def test_box_ids_count_an_images_rows_and_stay_when_a_class_is_picked(tmp_path: 
     lines = [row("a"), row("a", "/m/0k4j"), row("b", "/m/0k4j"), row("c"), row("b"), row("c", "/m/0k4j")]
     path = write(tmp_path / "boxes.csv", V5, lines)
 
-    assert read(path).table["box_id"].to_list() == ["a:0", "a:1", "b:0", "c:0", "b:2", "c:2"]
+    assert read(path).table["box_id"].to_list() == ["a:0", "a:1", "b:0", "c:0", "b:1", "c:1"]
     pairs = openimages.class_images(path, ["/m/01g317", "/m/9"])
     assert pairs.rows() == [("a", "/m/01g317"), ("b", "/m/01g317"), ("c", "/m/01g317")]
 
@@ -266,7 +266,7 @@ def test_image_metadata_becomes_plain_text(tmp_path: Path) -> None:
     assert rows.table["image_id"].to_list() == ["000e100000000000", "NA", "1e5", "d"]
     assert rows.table["rotation"].to_list() == [0, 270, None, None]
     assert rows.table["flickr_id"].to_list() == ["6336006140", "6336006140", None, "6336006140"]
-    assert rows.rejected.rows() == [(6, None, "no ImageID")]
+    assert rows.rejected.rows() == [(6, None, None, None, "no ImageID")]
 
 
 def test_fault_64_image_metadata_of_another_kind_is_refused(tmp_path: Path) -> None:
@@ -294,9 +294,41 @@ def test_a_split_is_the_images_that_have_rows(tmp_path: Path) -> None:
     assert tables.boxes.select("box_id", "x", "h").rows() == [
         ("b:0", 2.5, None),
         ("a:0", 25.0, 175.0),
-        ("b:2", 2.5, None),
+        ("b:1", 2.5, None),
         ("bare:0", None, None),
     ]
+
+
+def test_broken_rows_of_a_split_are_boxes_without_coordinates(tmp_path: Path) -> None:
+    lines = [row("a"), row("a").replace("0.25", "inf"), "", row(""), row("b").replace("0.25", "0,25")]
+    boxes = write(tmp_path / "boxes.csv", V5, lines)
+    images = write(tmp_path / "images.csv", METADATA, [metadata("a"), metadata("b")])
+
+    tables = openimages.read_split(
+        boxes, images, split="train", class_names=NAMES, sizes={"a": (100, 200)}, image_dir="d/train"
+    )
+
+    assert tables.images["image_id"].to_list() == ["a", "b"]
+    assert tables.boxes.select("image_id", "box_id", "label", "x").rows() == [
+        ("a", "a:0", "Person", 25.0),
+        ("a", "a:1", "Person", None),
+        (None, "line 5", "Person", None),
+        ("b", "b:0", "Person", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "photo"),
+    [
+        ("https://www.flickr.com/photos/12345/6336006140/in/set", "6336006140"),
+        ("https://www.flickr.com/photos/63723@N00/", None),
+        ("https://www.flickr.com/photos/12345/sets/99", None),
+        ("https://www.flickr.com/people/99", None),
+    ],
+)
+def test_an_owner_is_not_taken_for_a_photo(tmp_path: Path, page: str, photo: str | None) -> None:
+    path = write(tmp_path / "images.csv", METADATA, [metadata("a", page=page)])
+    assert openimages.read_images(path, split="train", image_dir="d").table["flickr_id"].to_list() == [photo]
 
 
 def test_real_rows_equal_a_plain_reading() -> None:

@@ -51,6 +51,25 @@ def test_png_modes_decode(tmp_path: Path, mode: str) -> None:
     assert (row["error"], row["mode"], row["width"], row["height"]) == (None, mode, 640, 480)
 
 
+def test_pictures_of_sixteen_bits_are_told_apart(tmp_path: Path) -> None:
+    gray = [np.asarray(picture(seed).convert("L")) for seed in (0, 1)]
+    rows = [facts_of(tmp_path, encoded(Image.fromarray(each.astype(np.uint16) << 8), "PNG")) for each in gray]
+    dark = facts_of(tmp_path, encoded(Image.fromarray(gray[0]), "PNG"))
+
+    assert rows[0]["pixels"] != rows[1]["pixels"]
+    assert rows[0]["pixels"] == dark["pixels"]
+    assert rows[0]["phash"] == dark["phash"] is not None
+
+
+def test_exif_behind_a_comment_that_looks_like_a_scan_is_found(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(picture(), exif=exif)
+    comment = b"\xff\xfe\x00\x06\xff\xda\xff\xda"
+
+    assert facts_of(tmp_path, content[:2] + comment + content[2:])["orientation"] == 6
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
 def test_exif_orientation_is_stated_and_the_size_is_the_stored_one(tmp_path: Path, form: str, orientation: int) -> None:

@@ -37,6 +37,20 @@ def test_a_file_of_ones_own_is_a_space(tmp_path: Path) -> None:
     assert load_space(path).names == ("person", "door")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("person\ndoor\n", encoding="utf-8-sig")
+    assert load_space(path).names == ("person", "door")
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"", "empty"), (b"caf\xe9\n", "not UTF-8")])
+def test_a_file_that_is_no_list_of_names_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=f"mine.txt: {said}"):
+        load_space(path)
+
+
 @pytest.mark.parametrize(("text", "line"), [("a\n\nb\n", 2), ("a\nb\na\n", 3), ("a\n b\n", 2)])
 def test_an_unsound_list_is_refused_by_line(tmp_path: Path, text: str, line: int) -> None:
     path = tmp_path / "mine.txt"

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,29 @@ def test_a_manifest_without_its_columns_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(FormatError, match="image_id and audio_path"):
         pair(images("1"), tmp_path)
+
+
+def test_a_manifest_from_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    sound(tmp_path / "1.wav")
+    (tmp_path / "audio.csv").write_text("image_id,audio_path\r\n1,./1.wav\r\n", encoding="utf-8-sig")
+
+    assert pair(images("1"), tmp_path).paths == {("coco", "1"): "1.wav"}
+
+
+@pytest.mark.parametrize(
+    "rows", [b"1,caf\xe9.wav\n", b"1," + b"x" * 200_000 + b"\n", b"1,a.wav\n1,b.wav\n"], ids=["latin", "long", "twice"]
+)
+def test_a_manifest_that_cannot_be_relied_on_is_refused(rows: bytes, tmp_path: Path) -> None:
+    (tmp_path / "audio.csv").write_bytes(b"image_id,audio_path\n" + rows)
+
+    with pytest.raises(FormatError, match=r"audio\.csv: "):
+        pair(images("1"), tmp_path)
+
+
+def test_a_file_whose_name_is_no_text_is_named_with_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.wav")).write_bytes(b"")
+
+    assert pair(images("1"), tmp_path).unreadable == {"caf\\xe9.wav": "its name is no UTF-8"}
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:

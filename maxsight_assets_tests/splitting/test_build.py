@@ -251,6 +251,7 @@ def test_only_images_under_the_wanted_licences_are_kept() -> None:
 
     assert sorted(result.images["image_id"]) == ["1", "3"]
     assert result.ledger.filter(rule="licence_not_wanted")["image_id"].sort().to_list() == ["2", "4"]
+    assert split((images, boxes, facts_of(images)), licences=("COMMERCIAL",)).images.equals(result.images)
     own = split((images, boxes, facts_of(images)), licences=("/by-nc-sa/",))
     assert own.images["image_id"].to_list() == ["2"]
 

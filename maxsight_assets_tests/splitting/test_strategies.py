@@ -1,3 +1,4 @@
+import math
 from collections import Counter
 from random import Random
 
@@ -114,10 +115,29 @@ def test_the_publishers_split_decides_and_copies_go_to_the_most_held_out(publish
     assert assign(table, NO_BOXES, SplitConfig(strategy="official")).rows() == [("g", expected)]
 
 
-def test_the_publishers_validation_can_become_test() -> None:
-    config = SplitConfig(strategy="official", official_val="test")
+@pytest.mark.parametrize("held_out", ["val2017", "test"])
+def test_a_split_that_no_publisher_gives_is_drawn_from_their_train(held_out: str) -> None:
+    train, held = images(dict.fromkeys(range(1_000), 1)), images(dict.fromkeys(range(1_000, 1_050), 1), held_out)
+    config = SplitConfig(strategy="official", sizes=Sizes(val=0.2, test=0.1))
 
-    assert assign(images({1: 2}, "val2017"), NO_BOXES, config)["subset"].to_list() == ["test"]
+    found = assign(pl.concat([train, held]), NO_BOXES, config)
+    counts = Counter(found["subset"].to_list())
+
+    assert counts.keys() == {"train", "val", "test"}
+    given, drawn, share = ("val", "test", 0.1) if held_out == "val2017" else ("test", "val", 0.2)
+    assert counts[given] == 50
+    assert abs(counts[drawn] - share * 1_000) < 60
+    assert set(held["group"]) == set(found.filter(subset=given)["group"])
+
+
+def test_what_a_publisher_holds_out_stays_so_when_images_are_added() -> None:
+    config = SplitConfig(strategy="official")
+    few = pl.concat([images(dict.fromkeys(range(100), 1)), images(dict.fromkeys(range(200, 220), 1), "test")])
+    more = pl.concat([few, images(dict.fromkeys(range(100, 200), 1))])
+
+    before, after = (dict(assign(table, NO_BOXES, config).iter_rows()) for table in (few, more))
+
+    assert before.items() <= after.items()
 
 
 def test_counts_limit_the_publishers_splits() -> None:
@@ -126,7 +146,7 @@ def test_counts_limit_the_publishers_splits() -> None:
 
     counts = Counter(assign(table, NO_BOXES, config)["subset"].to_list())
 
-    assert counts == {"train": 7, "val": 4, None: 19}
+    assert counts == {"train": 7, "val": 4, "test": 3, None: 16}
 
 
 def test_a_publishers_split_of_another_name_is_refused() -> None:
@@ -140,7 +160,13 @@ def test_no_images_have_no_splits() -> None:
 
 @pytest.mark.parametrize(
     "sizes",
-    [{"val": 0.5, "test": 0.5}, {"val": 2000, "test": 1000}, {"train": 10, "val": 0.1, "test": 1}, {"val": -0.1}],
+    [
+        {"val": 0.5, "test": 0.5},
+        {"val": 2000, "test": 1000},
+        {"train": 10, "val": 0.1, "test": 1},
+        {"val": -0.1},
+        {"val": math.inf},
+    ],
 )
 def test_sizes_that_contradict_themselves_are_refused(sizes: dict[str, float]) -> None:
     with pytest.raises(ValidationError):

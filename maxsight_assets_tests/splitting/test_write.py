@@ -221,6 +221,22 @@ def test_a_split_that_is_not_there_or_not_ours_is_named(tmp_path: Path) -> None:
         next(iter_samples("val", splits_dir=tmp_path, data_dir=tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"category_id":', b'"category_id":9'),
+        (b'"image_id":', b'"image_id":9'),
+        (b'"source_id":"', b'"source_id":"\xff'),
+    ],
+)
+def test_a_split_that_does_not_hold_together_is_refused(tmp_path: Path, old: bytes, new: bytes) -> None:
+    written(split(mixed(), sizes=SIZES), tmp_path / "out")
+    path = tmp_path / "out/maxsight_train.json"
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+    with pytest.raises(FormatError, match=r"maxsight_train\.json"):
+        load_split("train", tmp_path / "out")
+
+
 def test_an_empty_split_is_read_as_empty_tables(tmp_path: Path) -> None:
     written(split(world(3), sizes={"val": 0, "test": 0}), tmp_path / "out")
 

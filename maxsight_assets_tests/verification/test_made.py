@@ -20,6 +20,7 @@ from maxsight_assets.splitting.write import write_splits
 from maxsight_assets.verdict import run
 from maxsight_assets.verification.evaluation import EVALUATION_RULES, EvaluationView
 from maxsight_assets.verification.splits import SPLIT_RULES, SplitsView, evaluation_is_unseen
+from maxsight_assets_tests.verification.written import manifest_of
 
 REAL = Path(__file__).resolve().parents[2] / "../shared/data/coco_mini"
 SPACE = load_space()
@@ -66,8 +67,15 @@ def made(root: Path, *, watched: bool = True) -> SplitsView:
     )
     write_splits(splits, root / "splits", inputs={"coco_raw": "0" * 64})
     common = {"data_dir": root / "data", "digests": digests, "space": SPACE, "cache": root / "facts.parquet"}
-    evaluation = EvaluationView(root=root / "inference_eval", **common)  # type: ignore[arg-type]
-    return SplitsView(root=root / "splits", evaluation=evaluation, inputs=lambda: came_in, **common)  # type: ignore[arg-type]
+    evaluated, splitted = root / "inference_eval", root / "splits"
+    evaluation = EvaluationView(root=evaluated, manifest=manifest_of(evaluated), **common)  # type: ignore[arg-type]
+    return SplitsView(
+        root=splitted,
+        manifest=manifest_of(splitted),
+        evaluation=evaluation,
+        inputs=lambda: came_in,
+        **common,  # type: ignore[arg-type]
+    )
 
 
 def test_what_is_made_of_real_images_keeps_the_rules(tmp_path: Path) -> None:

@@ -98,6 +98,64 @@ def test_a_spoilt_record_is_counted_and_named_and_blocks(
     assert verdict.remedy
 
 
+def test_a_file_that_was_edited_or_lost_since_it_was_published_is_named(tmp_path: Path) -> None:
+    view = Written(tmp_path).splits_view()
+    (view.root / "report.json").unlink()
+    train = view.root / "maxsight_train.json"
+    train.write_bytes(train.read_bytes().replace(b'"category_id": 2', b'"category_id": 1', 1))
+
+    verdict = outputs.files_are_as_published.judge(view)
+
+    assert [text.partition(":")[0] for text in verdict.examples] == ["maxsight_train.json", "report.json"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b'"source_id": "1"', b'"source_id": "\xff"'), (b'"id": 101', b'"id": 1' + b"0" * 30)]
+)
+def test_a_file_that_no_reader_takes_is_named_by_every_rule_that_needs_it(
+    tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    view = Written(tmp_path).splits_view()
+    train = view.root / "maxsight_train.json"
+    assert old in train.read_bytes()
+    train.write_bytes(train.read_bytes().replace(old, new))
+
+    failed = {rule.name for rule in SPLIT_RULES if not rule.judge(view).passed}
+
+    assert {"files_are_as_published", "files_parse", "files_keep_the_schema", "ledger_balances"} <= failed
+
+
+def test_settings_in_a_split_that_this_release_does_not_know_are_named(tmp_path: Path) -> None:
+    written = Written(tmp_path)
+    for part in ("train", "val", "test"):
+        written.documents[part]["info"]["config"] = {"strategy": "alphabetical"}
+
+    verdict = outputs.files_parse.judge(written.splits_view())
+
+    assert verdict.examples == ("info.config is not one of this release",)
+
+
+def test_a_split_that_was_asked_for_as_nothing_may_be_empty(tmp_path: Path) -> None:
+    written = Written(tmp_path)
+    for name in ("images", "annotations"):
+        written.documents["val"][name].clear()
+    assert not outputs.none_is_empty.judge(written.splits_view()).passed
+
+    written.documents["test"]["info"]["config"]["sizes"] = {"val": 0, "test": 0.2}
+    written.documents["train"]["info"]["config"]["sizes"] = {"val": 0, "test": 0.2}
+    assert outputs.none_is_empty.judge(written.splits_view()).passed
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(jpeg(7)[:-60])], ids=["gone", "cut"])
+def test_an_evaluation_picture_that_cannot_be_compared_blocks(damage: Callable[[Path], object], tmp_path: Path) -> None:
+    view = Written(tmp_path).splits_view()
+    damage(tmp_path / "data/coco_raw/7.jpg")
+
+    verdict = splits.evaluation_is_unseen.judge(view)
+
+    assert verdict.examples == (f"{SET}: coco_raw/7.jpg, cannot be compared with",)
+
+
 def test_a_split_that_is_not_there_is_named(tmp_path: Path) -> None:
     view = Written(tmp_path).splits_view()
     (view.root / "maxsight_val.json").unlink()
@@ -200,18 +258,28 @@ def test_a_record_that_vanished_or_is_there_twice_unbalances_the_ledger(tmp_path
     gone, extra = Written(tmp_path / "gone"), Written(tmp_path / "extra")
     gone.documents["train"]["annotations"].pop()
     extra.ledger.append(dropped("image", "undecodable"))
+    swapped = Written(tmp_path / "swapped")
+    swapped.documents["train"]["annotations"][0]["source_id"] = "invented"
 
     missing = splits.ledger_balances.judge(gone.splits_view())
-    assert missing.examples == ("coco, box: 6 came in, 5 stayed, 0 were dropped",)
+    assert missing.examples == ("coco, box 4, 104: came in 1, accounted for 0 times",)
     double = splits.ledger_balances.judge(extra.splits_view())
-    assert double.examples == ("coco, image: 6 came in, 6 stayed, 1 were dropped",)
+    assert double.examples == ("coco, image 1: came in 1, accounted for 2 times",)
+    other = splits.ledger_balances.judge(swapped.splits_view())
+    assert other.examples == (
+        "coco, box 1, 101: came in 1, accounted for 0 times",
+        "coco, box 1, invented: came in 0, accounted for 1 times",
+    )
 
 
 def test_a_record_that_the_ledger_names_balances(tmp_path: Path) -> None:
     written = Written(tmp_path)
     written.documents["train"]["annotations"].pop()
-    written.ledger.append(dropped("box", "zero_area", box_id="104"))
+    written.ledger.append(dropped("box", "zero_area", box_id="104", image_id="4"))
     written.ledger.append(dropped("box", "out_of_bounds", box_id="103") | {"action": "repair"})
+    written.documents["val"]["annotations"][0]["source_id"] = "105~2"
+    renamed = dropped("box", "duplicate_box_id", box_id="105", image_id="5", after='{"box_id":"105~2"}')
+    written.ledger.append(renamed | {"action": "repair"})
 
     verdict = splits.ledger_balances.judge(written.splits_view())
 

@@ -11,6 +11,7 @@ import polars as pl
 from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, Tables, conform
 from maxsight_assets.labels.space import LabelSpace
 from maxsight_assets.landing.disk import sha256_of
+from maxsight_assets.landing.manifest import FileRow, Manifest
 from maxsight_assets.verification.evaluation import EvaluationView
 from maxsight_assets.verification.splits import SplitsView
 from maxsight_assets_tests.verification.directories import HEIGHT, WIDTH, jpeg
@@ -67,7 +68,9 @@ class Written:
         }
         promise(contract)
         (root / "contract.json").write_text(json.dumps({"sets": {SET: contract}}), encoding="utf-8")
-        return EvaluationView(root=root, data_dir=self.root / "data", digests=self.digests(), space=SPACE)
+        return EvaluationView(
+            root=root, manifest=manifest_of(root), data_dir=self.root / "data", digests=self.digests(), space=SPACE
+        )
 
     def splits_view(self) -> SplitsView:
         """Write the splits; what came in is what is in them, as long as the documents are changed alike."""
@@ -79,15 +82,26 @@ class Written:
         (root / "report.json").write_text(json.dumps(self.report), encoding="utf-8")
         return SplitsView(
             root=root,
+            manifest=manifest_of(root),
             data_dir=self.root / "data",
             digests=self.digests(),
             space=SPACE,
             evaluation=self.evaluation_view(),
             inputs=lambda: Tables(
                 conform(pl.DataFrame([{"source": "coco", "image_id": str(n)} for n in range(1, 7)]), IMAGES),
-                conform(pl.DataFrame([{"source": "coco", "box_id": str(100 + n)} for n in range(1, 7)]), BOXES),
+                conform(
+                    pl.DataFrame([{"source": "coco", "image_id": str(n), "box_id": str(100 + n)} for n in range(1, 7)]),
+                    BOXES,
+                ),
             ),
         )
+
+
+def manifest_of(root: Path) -> Manifest:
+    """What the directory holds now."""
+    files = {path.relative_to(root).as_posix(): sha256_of(path) for path in sorted(root.rglob("*")) if path.is_file()}
+    rows = [FileRow(path=path, bytes=size, sha256=sha256, level="made") for path, (size, sha256) in files.items()]
+    return Manifest.of(rows, asset="", source="embedded", selection={}, inputs={})
 
 
 def document(*numbers: int) -> dict[str, Any]:
