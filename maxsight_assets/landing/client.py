@@ -213,8 +213,8 @@ class Client:
             TransientError: All tries of `DOWN` objects in a row failed, those of earlier calls among them.
             Cancelled, UpstreamChanged, LandingError: As in `download`, where they concern more than one object.
         """
-        throttle = Throttle(connections)
         abort = threading.Event()
+        throttle = Throttle(connections, abort)
         arrived = self.meter(*_named(files))
 
         def land(pair: Pair, answer: Answer) -> Landed | Missing | None:

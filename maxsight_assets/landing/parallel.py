@@ -7,7 +7,9 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from maxsight_assets.errors import Cancelled
 from maxsight_assets.landing.options import Progress
+from maxsight_assets.landing.watch import TICK_S
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -41,12 +43,14 @@ def in_order(
 class Throttle:
     """How many connections upstream bears: halved when it is busy, one more after a full round of successes.
 
-    Attributes:
+    Args:
         most: Connections at the most.
+        abort: Ends the waiting for one when set.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, abort: threading.Event | None = None) -> None:
         self.most = most
+        self._abort = abort or threading.Event()
         self._limit = float(most)
         self._used = 0
         self._cond = threading.Condition()
@@ -64,12 +68,18 @@ class Throttle:
         self.give()
 
     def take(self, *, wait: bool) -> bool:
-        """Take a free connection; where there is none, wait for one or return False."""
+        """Take a free connection; where there is none, wait for one or return False.
+
+        Raises:
+            Cancelled: `abort` was set while waiting; those who hold the connections may never give them back then.
+        """
         with self._cond:
             while self._used >= self.limit:
                 if not wait:
                     return False
-                self._cond.wait()
+                if self._abort.is_set():
+                    raise Cancelled("cancelled; what arrived is kept, rerun to resume")
+                self._cond.wait(TICK_S)
             self._used += 1
             return True
 
