@@ -74,8 +74,8 @@ class _Work:
         if not lines:
             return False
         arrived = list(lines.arrived())
-        for _ in arrived:
-            self._throttle.give()
+        for _, answer in arrived:
+            self._throttle.give(success=answer is not None and answer.status < 400)
         self._ask(lines, wait=False)  # before the processor is used: upstream works meanwhile
         for pair, answer in arrived:
             self._judge(pair, answer)
@@ -115,7 +115,7 @@ class _Work:
             if pair is not None and address is not None:
                 lines.get(pair, address)
                 continue
-            self._throttle.give()
+            self._throttle.give(success=False)  # nothing was asked for
             if pair is None:
                 return
             self._hand(pair, None)

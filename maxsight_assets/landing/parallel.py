@@ -64,8 +64,8 @@ class Throttle:
     def __enter__(self) -> None:
         self.take(wait=True)
 
-    def __exit__(self, *_: object) -> None:
-        self.give()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.give(success=kind is None)
 
     def take(self, *, wait: bool) -> bool:
         """Take a free connection; where there is none, wait for one or return False.
@@ -83,11 +83,12 @@ class Throttle:
             self._used += 1
             return True
 
-    def give(self) -> None:
-        """Give it back."""
+    def give(self, *, success: bool) -> None:
+        """Give it back; `success` where it brought an object."""
         with self._cond:
             self._used -= 1
-            self._limit = min(self.most, self._limit + 1 / self._limit)
+            if success:
+                self._limit = min(self.most, self._limit + 1 / self._limit)
             self._cond.notify_all()
 
     def busy(self) -> None:

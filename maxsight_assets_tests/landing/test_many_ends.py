@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from maxsight_assets.errors import Cancelled
+from maxsight_assets.landing.guard import Guard
+from maxsight_assets.landing.http import Address
+from maxsight_assets.landing.lines import Answer, Lines
+from maxsight_assets.landing.many import Pair, Why, fetch_many
 from maxsight_assets.landing.model import Landed, Missing, RemoteFile
+from maxsight_assets.landing.parallel import Throttle
+from maxsight_assets.landing.reply import Again
 from maxsight_assets_tests import servers
 from maxsight_assets_tests.landing.net_tools import QUICK, pinned, quick_client, some_bytes
 from maxsight_assets_tests.servers import LyingServer
@@ -79,3 +85,33 @@ def test_a_run_ends_while_objects_wait_for_a_connection(liar: LyingServer, tmp_p
             end(client.download_many(wanted, connections=4), cancel)  # type: ignore[arg-type]
 
     in_time(run)
+
+
+def test_while_upstream_is_busy_no_connection_is_added(liar: LyingServer, tmp_path: Path) -> None:
+    wanted = [
+        (RemoteFile(f"{n}", liar.publish(f"{n}", DATA, servers.status("503 Slow Down"))), tmp_path) for n in range(60)
+    ]
+    throttle, limits = Throttle(8), []
+
+    def land(_: Pair, answer: Answer) -> None:
+        throttle.busy()
+        raise Again(answer.said, busy=True)
+
+    def careful(pair: Pair, why: Why) -> Missing:
+        limits.append(throttle.limit)
+        return Missing(pair[0], str(why))
+
+    lines = Lines[Pair](Guard(frozenset({liar.host})), QUICK, most=8, most_bytes=1 << 20)
+    came = fetch_many(
+        wanted,
+        [lines],
+        throttle,
+        short=lambda file: Address(file.url, ""),
+        land=land,
+        careful=careful,
+        cancel=threading.Event(),
+        abort=threading.Event(),
+    )
+    assert len(list(came)) == 60
+    lines.close()
+    assert max(limits) <= 4
