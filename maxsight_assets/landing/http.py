@@ -35,7 +35,12 @@ from maxsight_assets.landing.watch import Exchange, Watch
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 GONE = frozenset({404, 410})
-REFUSED = frozenset({401, 403}) | GONE
+REFUSED = frozenset(range(400, 500)) - BUSY - {407, 412, 416}
+"""Of this object; a proxy's 407 concerns all of them, 412 and 416 the part or version that was asked for."""
+
+BAD_KEYS = ("ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed")
+"""Codes in the body of S3's 400 that concern every object (Amazon S3 API reference, "Error responses")."""
+
 PLAIN_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "maxsight-assets", "Accept": "*/*"}
 
 Signer = Callable[[str, str, Mapping[str, str]], Mapping[str, str]]
@@ -272,6 +277,9 @@ class Http:
             body = b"" if status in GONE else _error_body(answer)
             if b"RequestTimeTooSkewed" in body:
                 raise LandingError(f"{scrub_url(address.url)}: {said}: this machine's clock is wrong; set it and rerun")
+            for code in BAD_KEYS:
+                if status == 400 and code.encode() in body:
+                    raise LandingError(f"{scrub_url(address.url)}: {said}, {code}: {address.remedy}")
             raise Absent(status, said, address.remedy)
         if status == 412:
             raise VersionChanged(said)

@@ -55,7 +55,7 @@ class PastEnd(Exception):
 
 
 class Absent(Exception):
-    """Upstream refuses the object: 401, 403, 404, 410.
+    """Upstream refuses the object: 401, 403, 404 and what else of 4xx does not pass, see `http.REFUSED`.
 
     Attributes:
         status: The HTTP status.

@@ -34,7 +34,7 @@ Open = Callable[[RemoteFile, Ask], Reply]
 
 
 class NotGiven(LandingError):
-    """Upstream refuses one object (401, 403, 404, 410).
+    """Upstream refuses one object (401, 403, 404 and the like).
 
     Attributes:
         status: The HTTP status.

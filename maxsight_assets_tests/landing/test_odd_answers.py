@@ -1,0 +1,74 @@
+"""Refusals of a single object, headers that make no sense and addresses with letters that HTTP does not know."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from maxsight_assets.errors import LandingError, TransientError
+from maxsight_assets.landing.model import Landed, Missing, RemoteFile
+from maxsight_assets_tests import servers
+from maxsight_assets_tests.landing.net_tools import pinned, quick_client, some_bytes
+from maxsight_assets_tests.landing.test_net_places import signed
+from maxsight_assets_tests.servers import LyingServer
+
+DATA = some_bytes(10_000)
+
+REFUSALS = (
+    *("400 Bad Request", "402 Payment Required", "403 Forbidden", "404 Not Found", "405 Method Not Allowed"),
+    *("406 Not Acceptable", "409 Conflict", "410 Gone", "418 I'm a teapot", "422 Unprocessable Content"),
+    "451 Unavailable For Legal Reasons",
+)
+
+
+@pytest.mark.parametrize("line", REFUSALS)
+def test_an_object_that_is_refused_counts_as_missing(liar: LyingServer, tmp_path: Path, line: str) -> None:
+    faults = {"refused": [servers.status(line)] * 9, "good": []}
+    wanted = [
+        (pinned(liar.publish(key, DATA, *each), DATA, f"{key}.bin"), tmp_path / key) for key, each in faults.items()
+    ]
+    with quick_client(liar.host) as client:
+        came = {file.key: item for file, item in client.download_many(wanted)}
+    assert came["refused.bin"] == Missing(wanted[0][0], line)
+    assert isinstance(came["good.bin"], Landed)
+
+
+@pytest.mark.parametrize("line", ["401 Unauthorized", "407 Proxy Authentication Required"])
+def test_a_refusal_that_concerns_every_object_ends_the_run(liar: LyingServer, tmp_path: Path, line: str) -> None:
+    file = pinned(liar.publish("a", DATA, *[servers.status(line)] * 9), DATA)
+    with quick_client(liar.host) as client, pytest.raises(LandingError, match=line):
+        list(client.download_many([(file, tmp_path / "got")]))
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed"])
+def test_keys_that_s3_does_not_take_end_the_run(liar: LyingServer, tmp_path: Path, code: str) -> None:
+    fault = servers.status("400 Bad Request", body=f"<Error><Code>{code}</Code></Error>".encode())
+    liar.publish("open-images/a", DATA, *[fault] * 9)
+    wanted = [(RemoteFile("a", "s3://open-images/a"), tmp_path / "got")]
+    told = pytest.raises(LandingError, match=f"{code}.*AWS_ACCESS_KEY_ID")
+    with quick_client(credentials=signed(f"http://{liar.host}")) as client, told:
+        list(client.download_many(wanted))
+
+
+@pytest.mark.parametrize("line", REFUSALS)
+def test_a_single_object_that_is_refused_is_an_error_that_says_what_to_do(
+    liar: LyingServer, tmp_path: Path, line: str
+) -> None:
+    url = liar.publish("a", DATA, *[servers.status(line)] * 9)
+    file = replace(pinned(url, DATA), mirror_env="COCO_MIRROR")
+    with (
+        quick_client(liar.host) as client,
+        pytest.raises(LandingError, match=f"data.bin: {line}; .*COCO_MIRROR") as caught,
+    ):
+        client.download(file, tmp_path / "got")
+    assert not isinstance(caught.value, TransientError)
+    assert len(liar.requests) == 1
+
+
+def test_a_presigned_address_that_expires_with_400_is_asked_for_anew(liar: LyingServer) -> None:
+    liar.publish("signed?key=1", DATA, servers.honest, *[servers.status("400 Bad Request")] * 9)
+    liar.publish("signed?key=2", DATA)
+    url = liar.publish("a", b"", servers.redirect("/signed?key=1"), servers.redirect("/signed?key=2"))
+    with quick_client(liar.host) as client:
+        probe = client.probe(RemoteFile("a", url))
+        assert client.read_range(RemoteFile("a", url), 10, 20, probe=probe) == DATA[10:30]
