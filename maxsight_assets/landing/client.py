@@ -297,7 +297,7 @@ class Client:
         except NotGiven as error:
             if error.status == 401:
                 raise
-            return Missing(file, error.said)
+            return Missing(file, scrub(error.said, self._credentials.secrets()))
 
     def _is_plain(self, file: RemoteFile) -> bool:
         return file.url.startswith("http://") and not self._guard.is_allowed(file.url)

@@ -9,7 +9,7 @@ from maxsight_assets.errors import LandingError, TransientError
 from maxsight_assets.landing.model import Landed, Missing, RemoteFile
 from maxsight_assets_tests import servers
 from maxsight_assets_tests.landing.net_tools import pinned, quick_client, some_bytes
-from maxsight_assets_tests.landing.test_net_places import signed
+from maxsight_assets_tests.landing.test_net_places import KEYS, signed
 from maxsight_assets_tests.servers import LyingServer
 
 DATA = some_bytes(10_000)
@@ -72,3 +72,15 @@ def test_a_presigned_address_that_expires_with_400_is_asked_for_anew(liar: Lying
     with quick_client(liar.host) as client:
         probe = client.probe(RemoteFile("a", url))
         assert client.read_range(RemoteFile("a", url), 10, 20, probe=probe) == DATA[10:30]
+
+
+@pytest.mark.parametrize("way", ["short", "careful"])
+@pytest.mark.parametrize("line", ["403", "404", "451"])
+def test_a_reason_that_echoes_a_key_is_told_without_it(liar: LyingServer, tmp_path: Path, line: str, way: str) -> None:
+    key = "a" if way == "short" else "b/../a"  # dots are for the careful way
+    fault = servers.status(f"{line} No {KEYS[0]} {KEYS[1]}")
+    liar.publish(f"open-images/{key}", DATA, *[fault] * 9)
+    file = RemoteFile("a", f"s3://open-images/{key}")
+    with quick_client(credentials=signed(f"http://{liar.host}")) as client:
+        [(_, item)] = client.download_many([(file, tmp_path / "got")])
+    assert item == Missing(file, f"{line} No [hidden] [hidden]")
