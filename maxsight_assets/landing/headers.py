@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-_DIGITS = re.compile(r"[0-9]+")
+_DIGITS = re.compile(r"[0-9]{1,18}")  # of ASCII, and fewer than `int` refuses
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -18,7 +18,7 @@ def length_of(headers: Mapping[str, str]) -> int | None:
 
 def total_of_416(text: str | None) -> int | None:
     """Bytes of the object that a Content-Range of `bytes */N` states (14.4)."""
-    found = re.match(r"bytes \*/(\d+)$", text or "")
+    found = re.match(r"bytes \*/(\d{1,18})$", text or "")
     return int(found[1]) if found else None
 
 
@@ -29,14 +29,14 @@ def linked_sha256(headers: Mapping[str, str]) -> str | None:
 
 
 def retry_after(text: str | None) -> float | None:
-    """Seconds that a Retry-After (seconds or a date) asks for."""
+    """Seconds that a Retry-After (seconds or a date) asks for; None where it is neither."""
     if not text:
         return None
-    if text.strip().isdigit():
+    if _DIGITS.fullmatch(text.strip()):
         return float(text)
     try:
         then = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if then.tzinfo is None:
         then = then.replace(tzinfo=UTC)

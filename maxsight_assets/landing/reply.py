@@ -17,7 +17,7 @@ from maxsight_assets.landing.options import Limits
 
 CHUNK_BYTES = 128 << 10
 """Read at a time: larger blocks cost more in memory management than they save in calls (measured on 4 MiB ranges)."""
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)$")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)$")
 
 
 class Again(Exception):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from maxsight_assets.errors import LandingError, TransientError
+from maxsight_assets.landing.headers import length_of, retry_after, total_of_416
 from maxsight_assets.landing.model import Landed, Missing, RemoteFile
 from maxsight_assets_tests import servers
 from maxsight_assets_tests.landing.net_tools import pinned, quick_client, some_bytes
@@ -84,3 +85,19 @@ def test_a_reason_that_echoes_a_key_is_told_without_it(liar: LyingServer, tmp_pa
     with quick_client(credentials=signed(f"http://{liar.host}")) as client:
         [(_, item)] = client.download_many([(file, tmp_path / "got")])
     assert item == Missing(file, f"{line} No [hidden] [hidden]")
+
+
+ODD = ("\u00b2", "9" * 5000, "-1", "1.5", "soon", "Mon, 01 Jan 2024 99999999999999999999:00:00 GMT")
+
+
+@pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
+def test_a_header_that_states_no_number_states_nothing(text: str) -> None:
+    assert (retry_after(text), length_of({"content-length": text}), total_of_416(f"bytes */{text}")) == (None,) * 3
+
+
+def test_a_busy_answer_that_does_not_say_how_long_is_tried_again(liar: LyingServer, tmp_path: Path) -> None:
+    busy = servers.status("503 Slow Down", {"Retry-After": "\u00b2"})
+    wanted = [(pinned(liar.publish("a", DATA, busy, busy), DATA), tmp_path / "got")]
+    with quick_client(liar.host) as client:
+        [(_, item)] = client.download_many(wanted)
+    assert isinstance(item, Landed)
