@@ -15,6 +15,7 @@ from maxsight_assets.landing.model import RemoteFile
 from maxsight_assets.landing.options import Credentials
 
 _HUB = re.compile(r"hf://(?P<kind>datasets/|spaces/)?(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?/(?P<path>.+)$")
+_UNSENDABLE = re.compile(r"[^!-~]+")  # what a request line cannot hold
 
 
 def address_of(file: RemoteFile, credentials: Credentials) -> Address:
@@ -23,6 +24,13 @@ def address_of(file: RemoteFile, credentials: Credentials) -> Address:
     Raises:
         LandingError: Where the address cannot be understood.
     """
+    address = _address_of(file, credentials)
+    if not address.url.isascii():
+        raise LandingError(f"{file.key}: write host and bucket of its address in ASCII (xn--mnchen-3ya for münchen)")
+    return address
+
+
+def _address_of(file: RemoteFile, credentials: Credentials) -> Address:
     scheme = file.url.partition("://")[0].lower()
     if scheme in ("http", "https"):
         return _web(file)
@@ -49,10 +57,15 @@ def _mirror(file: RemoteFile) -> str:
     return f"check the address in the catalog, or set {variable} to a place that has the file"
 
 
+def _sendable(text: str) -> str:
+    """The text with blanks and other letters than ASCII's encoded; what is encoded already stays as it is."""
+    return _UNSENDABLE.sub(lambda found: quote(found.group()), text)
+
+
 def _web(file: RemoteFile) -> Address:
     parts = urlsplit(file.url)
     user, at, host = parts.netloc.rpartition("@")
-    url = urlunsplit((parts.scheme, host, parts.path or "/", parts.query, ""))
+    url = urlunsplit((parts.scheme, host, _sendable(parts.path) or "/", _sendable(parts.query), ""))
     if not at:
         return Address(url, _mirror(file))
     name, _, password = user.partition(":")

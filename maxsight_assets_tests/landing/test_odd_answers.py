@@ -101,3 +101,28 @@ def test_a_busy_answer_that_does_not_say_how_long_is_tried_again(liar: LyingServ
     with quick_client(liar.host) as client:
         [(_, item)] = client.download_many(wanted)
     assert isinstance(item, Landed)
+
+
+PATHS = {
+    "a mirror/\u00e9.bin?q=\u00fc 1": "a%20mirror/%C3%A9.bin?q=%C3%BC%201",
+    "a%20mirror/%C3%A9.bin?q=%2F+1": "a%20mirror/%C3%A9.bin?q=%2F+1",
+    "~a-b_c;d=e,(f)'!$&*@:+": "~a-b_c;d=e,(f)'!$&*@:+",
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path_is_asked_for_in_the_letters_of_http(liar: LyingServer, tmp_path: Path, path: str) -> None:
+    liar.publish(PATHS[path], DATA)
+    file = pinned(liar.url(path), DATA)
+    with quick_client(liar.host) as client:
+        [(_, item)] = client.download_many([(file, tmp_path / "many")])
+        client.download(file, tmp_path / "one")
+    assert isinstance(item, Landed)
+    assert [request.path for request in liar.requests] == [f"/{PATHS[path]}"] * 2
+
+
+@pytest.mark.parametrize("url", ["https://m\u00fcnchen.example/a", "s3://m\u00fcnchen/a"])
+def test_a_host_or_bucket_in_other_letters_is_refused(tmp_path: Path, url: str) -> None:
+    told = pytest.raises(LandingError, match=r"a: .*ASCII")
+    with quick_client() as client, told:
+        list(client.download_many([(RemoteFile("a", url), tmp_path / "got")]))
