@@ -7,6 +7,7 @@ import ctypes
 import errno
 import hashlib
 import os
+import re
 import shutil
 import socket
 import stat
@@ -38,6 +39,9 @@ _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EN
 _NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+
+_NUMBER = re.compile(r"\(os error (\d+)\)")
+"""How Rust's standard library writes an errno: an error of Polars, `OSError` or not, has it nowhere but in its text."""
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -234,16 +238,19 @@ def explaining(target: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
+    except Exception as error:
         said = _explained(error, target)
         if said is None:
             raise
         raise said from error
 
 
-def _explained(error: OSError, target: Path) -> LandingError | None:
-    where = error.filename or target
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+def _explained(error: Exception, target: Path) -> LandingError | None:
+    where = getattr(error, "filename", None) or target
+    number = getattr(error, "errno", None)
+    if number is None and (found := _NUMBER.search(str(error))):
+        number = int(found[1])
+    if number in {errno.ENOSPC, errno.EDQUOT}:
         facts = os.statvfs(existing(target))
         # unwinding has freed some of either already: the scarcer one was the reason
         if facts.f_files and facts.f_favail / facts.f_files < facts.f_bavail / facts.f_blocks:
@@ -256,14 +263,14 @@ def _explained(error: OSError, target: Path) -> LandingError | None:
             f"{target}: no space left on its disk (at {where}; {free:,} bytes free); free some, then rerun to resume. "
             "The last good version stays"
         )
-    if error.errno == errno.EIO:
+    if number == errno.EIO:
         return LandingError(
             f"{target}: the disk reported an input/output error (at {where}); that file is not trusted. "
             "Check the disk, then rerun. The last good version stays"
         )
-    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+    if number in {errno.EROFS, errno.EACCES, errno.EPERM}:
         return PreflightFailed(
-            f"{target}: cannot be written ({error.strerror}, at {where}); check mount and permissions"
+            f"{target}: cannot be written ({os.strerror(number)}, at {where}); check mount and permissions"
         )
     return None
 

@@ -5,9 +5,10 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from maxsight_assets.errors import LandingError
@@ -85,6 +86,18 @@ def test_fault_30_files_of_a_failed_sync_are_never_trusted(tmp_path: Path, monke
     land(target, NEW, fetched=fetched)
     assert fetched == list(NEW)
     assert_invariants(target)
+
+
+@pytest.mark.parametrize("write", [pl.DataFrame.write_csv, pl.DataFrame.write_parquet])
+def test_table_that_a_full_disk_does_not_take_is_a_clear_failure(
+    tmp_path: Path, write: Callable[[pl.DataFrame, str], None]
+) -> None:
+    table = pl.DataFrame({"image": range(100_000)})
+    with (
+        pytest.raises(LandingError, match="no space left"),
+        staging(tmp_path / "world", asset="world", source="upstream"),
+    ):
+        write(table, "/dev/full")
 
 
 def test_fault_31_nothing_is_renamed_across_devices(
