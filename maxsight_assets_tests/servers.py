@@ -38,11 +38,12 @@ class Object:
 
 @dataclass
 class Request:
-    """One request as it came; header names are lower case."""
+    """One request as it came, and when (`time.monotonic`); header names are lower case."""
 
     method: str
     path: str
     headers: Mapping[str, str]
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def range(self) -> str | None:
@@ -254,6 +255,16 @@ def silent() -> Fault:
     return fault
 
 
+def beyond(start: int, then: Fault) -> Fault:
+    """`then` for a range that begins there or later; the rest, and the whole object, is answered honestly."""
+
+    async def fault(call: Call) -> None:
+        part = call.part()
+        await (honest if part is None or part[0] < start else then)(call)
+
+    return fault
+
+
 def becomes(data: bytes, etag: str, then: Fault = honest) -> Fault:
     """Upstream publishes another version, and answers with it."""
 
@@ -283,7 +294,7 @@ class LyingServer:
 
     def __enter__(self) -> "LyingServer":
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -349,7 +360,7 @@ def free_port(address: str = "127.0.0.1") -> int:
         return int(sock.getsockname()[1])
 
 
-def wait_until(ready: Callable[[], bool], what: str, deadline_s: float = 60.0) -> None:
+def wait_until(ready: Callable[[], bool], what: str, deadline_s: float = 180.0) -> None:
     """Poll until something holds."""
     end = time.monotonic() + deadline_s
     while not ready():
