@@ -265,6 +265,27 @@ def beyond(start: int, then: Fault) -> Fault:
     return fault
 
 
+def after(ready: Callable[[], bool], then: Fault = honest) -> Fault:
+    """`then`, as soon as something holds."""
+
+    async def fault(call: Call) -> None:
+        while not ready():
+            await asyncio.sleep(0.02)
+        await then(call)
+
+    return fault
+
+
+def cancelling(cancel: threading.Event, hindrance: Fault) -> Fault:
+    """The hindrance, and half a second after its begin, when the client is held up by it, the event."""
+
+    async def fault(call: Call) -> None:
+        asyncio.get_running_loop().call_later(0.5, cancel.set)
+        await hindrance(call)
+
+    return fault
+
+
 def becomes(data: bytes, etag: str, then: Fault = honest) -> Fault:
     """Upstream publishes another version, and answers with it."""
 

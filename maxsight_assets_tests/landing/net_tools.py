@@ -1,4 +1,4 @@
-"""What the tests of the network side share: bytes to serve, an impatient client, a certificate."""
+"""What the tests of the network side share: bytes to serve, clients that try again at once, a certificate."""
 
 import datetime as dt
 import hashlib
@@ -17,11 +17,18 @@ QUICK = Limits(
     attempts=4,
     backoff_s=0.01,
     backoff_cap_s=0.05,
-    connect_timeout_s=2,
-    header_timeout_s=5,
-    rate_window_s=1,
+    connect_timeout_s=60,
+    header_timeout_s=60,
+    rate_window_s=60,
     min_rate=100,
 )
+"""Tries again at once, and takes no pause of a loaded machine for upstream's."""
+
+IMPATIENT = replace(QUICK, attempts=100, header_timeout_s=1, rate_window_s=1)
+"""Gives a silent or slow answer up soon; an honest one too where the machine pauses, so it has many tries."""
+
+PATIENT = replace(QUICK, header_timeout_s=3600, rate_window_s=3600, retry_after_cap_s=3600)
+"""Gives no answer up while a test lasts: what ends one was the cancel."""
 
 
 def some_bytes(count: int, seed: int = 1) -> bytes:
@@ -43,7 +50,7 @@ def quick_client(
     cancel: threading.Event | None = None,
     progress: Progress | None = None,
 ) -> Client:
-    """A client that may talk to these servers and gives up soon."""
+    """A client that may talk to these servers and tries again at once."""
     allowed = replace(limits, loopback_allowed=frozenset(hosts))
     return Client(limits=allowed, credentials=credentials or Credentials(), cancel=cancel, progress=progress)
 

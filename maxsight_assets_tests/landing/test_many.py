@@ -17,7 +17,16 @@ from maxsight_assets.landing.lines import Answer, Lines
 from maxsight_assets.landing.model import Landed, Missing, RemoteFile
 from maxsight_assets.landing.options import Credentials, Limits
 from maxsight_assets_tests import servers
-from maxsight_assets_tests.landing.net_tools import QUICK, certificate, left_over, pinned, quick_client, some_bytes
+from maxsight_assets_tests.landing.net_tools import (
+    IMPATIENT,
+    PATIENT,
+    QUICK,
+    certificate,
+    left_over,
+    pinned,
+    quick_client,
+    some_bytes,
+)
 from maxsight_assets_tests.landing.test_net_places import KEYS, s3_client, signed
 from maxsight_assets_tests.servers import LyingServer, cut
 
@@ -109,11 +118,10 @@ def test_a_caller_that_takes_nothing_is_not_run_ahead_of(liar: LyingServer, tmp_
     with quick_client(liar.host) as client:
         came = client.download_many(endless(), connections=2)
         next(iter(came))
-        servers.wait_until(lambda: len(read) >= 8, "nothing was asked for ahead")
+        ahead = 8 * 2
+        servers.wait_until(lambda: len(read) == 1 + ahead, "not as much as may be was asked for ahead")
         time.sleep(0.5)
-        held = len(read)
-        time.sleep(0.5)
-        assert held == len(read) <= 20
+        assert len(read) == 1 + ahead
         came.close()  # type: ignore[attr-defined]
 
 
@@ -161,17 +169,15 @@ def test_a_header_that_holds_a_line_end_of_unicode_is_one_header(liar: LyingServ
 @pytest.mark.parametrize("busy_answers", [1, 2], ids=["short way", "careful way"])
 def test_leaving_early_does_not_wait_for_retry_after(liar: LyingServer, tmp_path: Path, busy_answers: int) -> None:
     busy = [servers.status("503 Slow Down", {"Retry-After": "0"})] * (busy_answers - 1)
-    busy.append(servers.status("503 Slow Down", {"Retry-After": "60"}))
+    busy.append(servers.status("503 Slow Down", {"Retry-After": "3600"}))
     slow = pinned(liar.publish("slow", DATA, *busy), DATA)
-    good = pinned(liar.publish("good", DATA), DATA)
-    limits = replace(QUICK, retry_after_cap_s=60.0)
-    with quick_client(liar.host, limits=limits) as client:
-        came = client.download_many([(slow, tmp_path / "slow"), (good, tmp_path / "good")], connections=2)
-        next(iter(came))
-        servers.wait_until(lambda: len(liar.requests) == busy_answers + 1, "the busy object was not asked for")
-        began = time.monotonic()
+    last = servers.after(lambda: len(liar.requests) == busy_answers + 1)
+    good = pinned(liar.publish("good", DATA, last), DATA)
+    with quick_client(liar.host, limits=PATIENT) as client:
+        # Of four connections two are left when upstream is busy: one for each.
+        came = client.download_many([(slow, tmp_path / "slow"), (good, tmp_path / "good")], connections=4)
+        assert next(iter(came))[0] == good
         came.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - began < 10
 
 
 def test_object_that_is_too_long_for_memory_goes_the_careful_way(liar: LyingServer, tmp_path: Path) -> None:
@@ -191,16 +197,19 @@ def test_fault_14_retry_after_is_obeyed_and_then_the_object_lands(liar: LyingSer
         came = dict(client.download_many(wanted, connections=4))
     assert all(isinstance(item, Landed) for item in came.values())
     assert len(liar.requests) == 12
+    for n in range(6):
+        first, second = (request.at for request in liar.requests if request.path == f"/{n}")
+        assert second - first >= 1.0
 
 
 def test_fault_17_one_byte_a_second_is_given_up(liar: LyingServer) -> None:
     url = liar.publish("a", DATA, servers.dripping())
-    assert answers(liar.host, Address(url, ""), limits=replace(QUICK, rate_window_s=1.0)) == [None]
+    assert answers(liar.host, Address(url, ""), limits=IMPATIENT) == [None]
 
 
 def test_fault_18_no_answer_before_headers_is_given_up(liar: LyingServer) -> None:
     url = liar.publish("a", DATA, servers.silent())
-    assert answers(liar.host, Address(url, ""), limits=replace(QUICK, rate_window_s=1.0)) == [None]
+    assert answers(liar.host, Address(url, ""), limits=IMPATIENT) == [None]
 
 
 def test_fault_20_credentials_of_one_of_many_stay_with_their_host(tmp_path: Path) -> None:
@@ -295,13 +304,11 @@ def test_key_with_dots_is_asked_for_as_it_is(liar: LyingServer, tmp_path: Path, 
 
 def test_refusal_that_concerns_all_ends_what_is_under_way(liar: LyingServer, tmp_path: Path) -> None:
     denied = servers.status("401 Unauthorized")
-    urls = [liar.publish("slow", DATA, cut(10), servers.silent()), liar.publish("a", DATA, denied, denied)]
+    last = servers.after(lambda: len(liar.requests) == 3, denied)
+    urls = [liar.publish("slow", DATA, cut(10), servers.silent()), liar.publish("a", DATA, last, denied)]
     wanted = [(pinned(url, DATA), tmp_path / f"{number}") for number, url in enumerate(urls)]
-    began = time.monotonic()
-    limits = replace(QUICK, header_timeout_s=60)
-    with quick_client(liar.host, limits=limits) as client, pytest.raises(LandingError, match="401"):
+    with quick_client(liar.host, limits=PATIENT) as client, pytest.raises(LandingError, match="401"):
         list(client.download_many(wanted, connections=2))
-    assert time.monotonic() - began < 10
 
 
 def test_404_of_one_of_many_costs_one_request(liar: LyingServer, tmp_path: Path) -> None:

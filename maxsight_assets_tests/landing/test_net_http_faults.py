@@ -21,6 +21,8 @@ from maxsight_assets_tests import servers
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.landing.ground import LAST_GOOD, Ground, land_from
 from maxsight_assets_tests.landing.net_tools import (
+    IMPATIENT,
+    PATIENT,
     QUICK,
     certificate,
     pinned,
@@ -302,20 +304,18 @@ def test_fault_16_ranges_refresh_an_expired_address_too(liar: LyingServer) -> No
 
 def test_fault_17_one_byte_a_second_is_given_up(liar: LyingServer, ground: Ground) -> None:
     url = liar.publish("a", DATA, servers.dripping())
-    began = time.monotonic()
-    with quick_client(liar.host) as client:
+    with quick_client(liar.host, limits=IMPATIENT) as client:
         ground.fetch(client, pinned(url, DATA))
     assert ground.holds(DATA)
-    assert len(liar.requests) == 2
-    assert time.monotonic() - began < 10
+    assert len(liar.requests) >= 2
 
 
 def test_fault_18_no_answer_times_out_and_is_tried_again(liar: LyingServer, ground: Ground) -> None:
     url = liar.publish("a", DATA, servers.silent())
-    with quick_client(liar.host, limits=replace(QUICK, header_timeout_s=0.5)) as client:
+    with quick_client(liar.host, limits=IMPATIENT) as client:
         ground.fetch(client, pinned(url, DATA))
     assert ground.holds(DATA)
-    assert len(liar.requests) == 2
+    assert len(liar.requests) >= 2
 
 
 def test_fault_19_redirect_loop_ends_after_five_hops(liar: LyingServer, ground: Ground) -> None:
@@ -527,25 +527,19 @@ def test_fault_17_one_byte_a_second_by_way_of_a_proxy_is_given_up(
 ) -> None:
     behind(liar, monkeypatch)
     liar.publish("a", DATA, servers.dripping())
-    began = time.monotonic()
-    with quick_client() as client:
+    with quick_client(limits=IMPATIENT) as client:
         ground.fetch(client, pinned("http://files.invalid/a", DATA))
     assert ground.holds(DATA)
-    assert time.monotonic() - began < 10
 
 
 def test_cancel_ends_a_download_by_way_of_a_proxy_soon(
     liar: LyingServer, ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     behind(liar, monkeypatch)
-    liar.publish("a", DATA, servers.silent())
     cancel = threading.Event()
-    threading.Timer(0.5, cancel.set).start()
-    began = time.monotonic()
-    limits = replace(QUICK, header_timeout_s=60)
-    with quick_client(limits=limits, cancel=cancel) as client, pytest.raises(Cancelled):
+    liar.publish("a", DATA, servers.cancelling(cancel, servers.silent()))
+    with quick_client(limits=PATIENT, cancel=cancel) as client, pytest.raises(Cancelled):
         ground.fetch(client, pinned("http://files.invalid/a", DATA))
-    assert time.monotonic() - began < 5
     ground.check(liar)
 
 
@@ -625,22 +619,18 @@ def partial_of(ground: Ground) -> Path:
     return path
 
 
-BUSY = servers.status("503 Slow Down", {"Retry-After": "60"})
+BUSY = servers.status("503 Slow Down", {"Retry-After": "3600"})
 
 
 @pytest.mark.parametrize("hindrance", [servers.silent(), servers.dripping(), BUSY])
 def test_cancel_ends_a_blocked_download_soon(liar: LyingServer, ground: Ground, hindrance: servers.Fault) -> None:
-    url = liar.publish("a", DATA, hindrance)
     cancel = threading.Event()
-    limits = replace(QUICK, rate_window_s=60, header_timeout_s=60)
-    threading.Timer(0.5, cancel.set).start()
-    began = time.monotonic()
+    url = liar.publish("a", DATA, servers.cancelling(cancel, hindrance))
     with (
-        quick_client(liar.host, limits=limits, cancel=cancel) as client,
+        quick_client(liar.host, limits=PATIENT, cancel=cancel) as client,
         pytest.raises(Cancelled, match="rerun to resume"),
     ):
         ground.fetch(client, pinned(url, DATA))
-    assert time.monotonic() - began < 5
 
 
 def test_plain_http_without_a_hash_warns_unless_the_server_is_allow_listed(
@@ -699,24 +689,20 @@ def sidecars(target: Path) -> list[Path]:
 
 
 def test_cancel_ends_many_downloads_soon(liar: LyingServer, tmp_path: Path) -> None:
-    wanted = [(RemoteFile(f"{n}", liar.publish(f"{n}", DATA, servers.silent())), tmp_path / f"{n}") for n in range(40)]
     cancel = threading.Event()
-    threading.Timer(0.5, cancel.set).start()
-    began = time.monotonic()
-    limits = replace(QUICK, header_timeout_s=60)
-    with quick_client(liar.host, limits=limits, cancel=cancel) as client, pytest.raises(Cancelled):
+    silent = servers.cancelling(cancel, servers.silent())
+    wanted = [(RemoteFile(f"{n}", liar.publish(f"{n}", DATA, silent)), tmp_path / f"{n}") for n in range(40)]
+    with quick_client(liar.host, limits=PATIENT, cancel=cancel) as client, pytest.raises(Cancelled):
         list(client.download_many(wanted, connections=8))
-    assert time.monotonic() - began < 5
 
 
 def test_leaving_many_downloads_early_ends_what_is_under_way(liar: LyingServer, tmp_path: Path) -> None:
-    wanted = [(pinned(liar.publish("0", DATA), DATA), tmp_path / "0")]
+    last = servers.after(lambda: len(liar.requests) == 3)
+    wanted = [(pinned(liar.publish("0", DATA, last), DATA), tmp_path / "0")]
     wanted += [(RemoteFile(f"{n}", liar.publish(f"{n}", DATA, servers.dripping())), tmp_path / f"{n}") for n in (1, 2)]
-    began = time.monotonic()
-    with quick_client(liar.host, limits=replace(QUICK, rate_window_s=60)) as client:
+    with quick_client(liar.host, limits=PATIENT) as client:
         for _ in client.download_many(wanted, connections=4):
             break
-    assert time.monotonic() - began < 5
     assert (tmp_path / "0").exists()
 
 
