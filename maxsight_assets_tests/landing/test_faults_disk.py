@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -247,13 +248,12 @@ def test_fault_42_kill_around_publish_leaves_the_old_or_the_new(
 def test_reader_never_sees_a_directory_without_a_version(tmp_path: Path, victims: Victims) -> None:
     target = tmp_path / "data/world"
     land(target, OLD)
-    pid = victims.start(target, NEW, report=tmp_path / "report")
-    looks = 0
+    pid = victims.start(target, NEW, report=tmp_path / "report", wait=True)
+    assert (target / PAGE).exists()
+    os.kill(pid, signal.SIGUSR1)
     while disk.is_alive(pid) and not (tmp_path / "report").exists():
         assert (target / PAGE).exists()
-        looks += 1
     assert victims.wait(tmp_path / "report").error == ""
-    assert looks > 0
 
 
 def test_fault_36_directory_landed_locally_and_copied_to_a_drive_is_whole_there(

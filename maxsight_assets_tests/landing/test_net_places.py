@@ -2,10 +2,12 @@
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import boto3
@@ -14,6 +16,7 @@ from botocore.config import Config
 from pydantic import SecretStr
 
 from maxsight_assets.errors import LandingError, TransientError, VerificationFailed
+from maxsight_assets.landing import parallel
 from maxsight_assets.landing.archive import open_archive
 from maxsight_assets.landing.model import Landed, Missing, RemoteFile
 from maxsight_assets.landing.options import Credentials
@@ -232,7 +235,8 @@ def test_fault_25_slow_down_is_tried_again_by_many_and_by_one(liar: LyingServer,
     assert len(liar.requests) >= 2 * len(MANY) + 3
 
 
-def test_fault_25_connections_are_halved_once_a_burst_and_grow_again_slowly() -> None:
+def test_fault_25_connections_are_halved_once_a_burst_and_grow_again_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "time", SimpleNamespace(monotonic=lambda: 1_000.0))  # all in one moment
     throttle = Throttle(16)
     for _ in range(5):
         throttle.busy()
@@ -309,6 +313,7 @@ def test_file_of_this_machine_lands_and_is_read_by_ranges(tmp_path: Path) -> Non
         assert client.read_range(file, 10, 20, probe=probe) == DATA[10:30]
         assert client.download(file, tmp_path / "got").level == "sha256"
         source.write_bytes(DATA[::-1])
+        os.utime(source, (1, 1))  # a file system's clock may stand still between two writes
         with pytest.raises(TransientError, match="changed"):
             client.read_range(file, 10, 20, probe=probe)
         with pytest.raises(LandingError, match="no such file"):
