@@ -159,7 +159,7 @@ def land_from(url: str, target: Path) -> None:
     limits = Limits(loopback_allowed=frozenset({urlsplit(url).netloc}))
     with (
         Client(limits=limits) as client,
-        staging(target, asset="world", source="upstream", wait_s=60) as stage,
+        staging(target, asset="world", source="upstream", wait_s=600) as stage,
     ):
         if stage.carry("a.bin") is None:
             landed = client.download(RemoteFile("a.bin", url), stage.root / "a.bin")

@@ -103,8 +103,12 @@ def test_fault_45_no_byte_is_fetched_twice_by_two_processes(tmp_path: Path) -> N
         both = [spawn.Process(target=land_from, args=(url, target)) for _ in range(2)]
         for process in both:
             process.start()
-        for process in both:
-            process.join(60)
+        try:
+            for process in both:
+                process.join()
+        finally:
+            for process in both:
+                process.kill()
         assert [process.exitcode for process in both] == [0, 0]
         assert [request.range for request in server.requests] == [None]
     assert_invariants(target)
