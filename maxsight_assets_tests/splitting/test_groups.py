@@ -1,5 +1,4 @@
 import itertools
-import time
 
 import numpy as np
 import polars as pl
@@ -116,12 +115,11 @@ def test_no_images_are_no_groups() -> None:
 
 def test_many_equal_fingerprints_are_not_compared_pair_by_pair() -> None:
     table = pl.DataFrame({"key": [f"{n:06}" for n in range(100_000)], "phash": np.full(100_000, 7, dtype=np.uint64)})
-    started = time.perf_counter()
 
     found = group(table.with_columns(sha256=None, pixels=None, flickr_id=None).cast(dict(NODES)))
 
     assert found.members["group"].n_unique() == 1
-    assert time.perf_counter() - started < 20
+    assert found.edges.height == 99_999
 
 
 @pytest.mark.slow
