@@ -39,7 +39,7 @@ def defs() -> dg.Definitions:
         fingerprint = upstream()
         tags = reported(context, {UPSTREAM: fingerprint})
         write(story / "raw.pid", str(os.getpid()))
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while (story / "hold").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
         if (story / "fail").exists():

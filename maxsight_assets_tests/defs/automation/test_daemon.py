@@ -21,8 +21,8 @@ from maxsight_assets_tests.defs.automation.daemon_location import write
 
 ROOT = Path(__file__).resolve().parents[3]
 CHAIN = ["photos_raw", "evaluation", "splits"]
-START_S = 120
-STEP_S = 240
+START_S = 300
+STEP_S = 300
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _until(holds: Callable[[], object], what: str, *, within_s: float = STEP_S) 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_real_daemon_refreshes_the_chain_heals_a_killed_run_and_says_when_it_gives_up(home: Home) -> None:
     _until(lambda: len(home.ticks()) >= 2, "two ticks of the refresh sensor", within_s=START_S)
     assert home.runs_of("photos_raw") == [], "a landing by hand was repeated"
