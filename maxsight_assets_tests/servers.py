@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+STARTS = 3
 LAST_MODIFIED = "Wed, 21 Oct 2015 07:28:00 GMT"
 
 
@@ -374,11 +375,13 @@ class LyingServer:
         return call.hang_up
 
 
-def free_port(address: str = "127.0.0.1") -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as sock:
-        sock.bind((address, 0))
-        return int(sock.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody uses now, no two the same."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
 
 
 def wait_until(ready: Callable[[], bool], what: str, deadline_s: float = 180.0) -> None:
@@ -402,21 +405,43 @@ def answers(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def running(command: list[str], url: str, log: Path) -> Iterator[None]:
-    """A program that serves `url` until the end of the block."""
+def running(command: Callable[[list[int]], list[str]], log: Path, *, ports: int = 1, path: str = "/") -> Iterator[str]:
+    """A program that serves until the end of the block.
+
+    Args:
+        command: How it is called, given free ports; where it ends early it is called with others, as another program
+            may take one of them before it does.
+        log: Where its output goes.
+        ports: How many it needs; it serves on the first.
+        path: What it answers when it is ready.
+
+    Yields:
+        "host:port".
+    """
+    for _ in range(STARTS):
+        chosen = free_ports(ports)
+        host = f"127.0.0.1:{chosen[0]}"
+        with started(command(chosen), f"http://{host}{path}", log) as ready:
+            if ready:
+                yield host
+                return
+    raise RuntimeError(f"it ended: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
+
+
+@contextlib.contextmanager
+def started(command: list[str], url: str, log: Path) -> Iterator[bool]:
+    """A program that serves `url` until the end of the block; False where it has ended by itself instead."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
         wait_until(lambda: answers(url) or process.poll() is not None, f"{command[0]} does not answer; see {log}")
-        if process.poll() is not None:
-            raise RuntimeError(f"{command[0]} ended: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
-        yield
+        yield process.poll() is None
     finally:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):  # SeaweedFS waits for its clients to leave
             process.wait(3)
         process.kill()
-        process.wait(20)
+        process.wait(60)
 
 
 def program(name: str) -> str | None:
@@ -442,18 +467,21 @@ def nginx(root: Path, work: Path, *, limit_rate: str = "0") -> Iterator[str]:
         raise FileNotFoundError("nginx")
     work.mkdir(parents=True, exist_ok=True)
     (work / "access.log").unlink(missing_ok=True)
-    host = f"127.0.0.1:{free_port()}"
     config = work / "nginx.conf"
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "".join(f"{kind}_temp_path {work}/{kind};" for kind in kinds)
-    config.write_text(
-        f"daemon off; master_process off; worker_processes 1; pid {work}/pid; error_log {work}/error.log;"
-        "events { worker_connections 512; }"
-        f"http {{ access_log {work}/access.log; {temporary} sendfile on; tcp_nopush on; keepalive_requests 1000000;"
-        f"server {{ listen {host}; root {root}; limit_rate {limit_rate}; }} }}",
-        encoding="utf-8",
-    )
-    with running([executable, "-c", str(config), "-p", str(work)], f"http://{host}/", work / "out.log"):
+
+    def command(ports: list[int]) -> list[str]:
+        config.write_text(
+            f"daemon off; master_process off; worker_processes 1; pid {work}/pid; error_log {work}/error.log;"
+            "events { worker_connections 512; }"
+            f"http {{ access_log {work}/access.log; {temporary} sendfile on; tcp_nopush on; keepalive_requests 1000000;"
+            f"server {{ listen 127.0.0.1:{ports[0]}; root {root}; limit_rate {limit_rate}; }} }}",
+            encoding="utf-8",
+        )
+        return [executable, "-c", str(config), "-p", str(work)]
+
+    with running(command, work / "out.log") as host:
         yield host
 
 
@@ -472,20 +500,39 @@ def seaweed(work: Path, *, keys: tuple[str, str] | None = None) -> Iterator[str]
     if executable is None:
         raise FileNotFoundError("weed")
     work.mkdir(parents=True, exist_ok=True)
-    s3 = free_port()
-    ports = {"master.port": 0, "volume.port": 0, "filer.port": 0, "s3.port": s3}
     flags = ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # else fixed ports, so that two servers collide
-    for name, port in ports.items():
-        flags += [f"-{name}={port or free_port()}", f"-{name}.grpc={free_port()}"]
     if keys:
         known = [{"accessKey": keys[0], "secretKey": keys[1]}]
         identity = {"name": "tests", "credentials": known, "actions": ["Admin"]}
         config = work / "s3.json"
         config.write_text(json.dumps({"identities": [identity]}), encoding="utf-8")
         flags.append(f"-s3.config={config}")
-    command = [executable, "server", f"-dir={work}", "-ip=127.0.0.1", "-s3", "-volume.max=20", *flags]
-    with running([*command, "-master.volumeSizeLimitMB=1024"], f"http://127.0.0.1:{s3}/", work / "out.log"):
-        yield f"http://127.0.0.1:{s3}"
+    flags += [f"-dir={work}", "-ip=127.0.0.1", "-s3", "-volume.max=20", "-master.volumeSizeLimitMB=1024"]
+    names = [f"{part}.port{kind}" for part in ("s3", "filer", "master", "volume") for kind in ("", ".grpc")]
+    filers: list[int] = []
+
+    def command(ports: list[int]) -> list[str]:
+        filers.append(ports[names.index("filer.port")])
+        return [executable, "server", *flags, *(f"-{name}={port}" for name, port in zip(names, ports, strict=True))]
+
+    with running(command, work / "out.log", ports=len(names)) as host:
+        probe = f"http://127.0.0.1:{filers[-1]}/probe"
+        wait_until(lambda: stores(probe), "SeaweedFS takes no files")
+        yield f"http://{host}"
+
+
+def stores(url: str) -> bool:
+    """Whether a server takes a file, and takes it away again."""
+    try:
+        for request in (
+            urllib.request.Request(url, b"probe", method="PUT"),
+            urllib.request.Request(url, method="DELETE"),
+        ):
+            with urllib.request.urlopen(request, timeout=60):
+                pass
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -495,10 +542,12 @@ def moto(work: Path) -> Iterator[str]:
     if executable is None:
         raise FileNotFoundError("moto_server")
     work.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    with running([executable, "-H", "127.0.0.1", "-p", str(port)], f"{url}/moto-api/", work / "out.log"):
-        yield url
+
+    def command(ports: list[int]) -> list[str]:
+        return [executable, "-H", "127.0.0.1", "-p", str(ports[0])]
+
+    with running(command, work / "out.log", path="/moto-api/") as host:
+        yield f"http://{host}"
 
 
 class SlowLine:
