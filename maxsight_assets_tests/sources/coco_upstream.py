@@ -3,11 +3,14 @@
 import contextlib
 import json
 import threading
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from typing import Literal
 
 import pytest
@@ -20,7 +23,7 @@ from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import CocoSelection
 from maxsight_assets.sources.landing import Gate, Upstream
 from maxsight_assets.sources.raw import SOURCES, Version, refresh
-from maxsight_assets_tests.servers import nginx, program
+from maxsight_assets_tests.servers import nginx, program, wait_until
 
 REAL = Path(__file__).resolve().parents[2] / "../shared/data/coco_mini"
 ANNOTATIONS = "annotations/annotations_trainval2017.zip"
@@ -61,7 +64,15 @@ class Site:
     log: Path
 
     def sent(self) -> int:
-        """Bytes of all bodies that were sent so far."""
+        """Bytes of all bodies that were sent so far.
+
+        nginx logs an answer after its last byte, so that the line of another one is waited for.
+        """
+        mark = f"/{token_hex(8)}"
+        another = urllib.request.Request(f"http://{self.host}{mark}", method="HEAD")
+        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(another, timeout=60):
+            pass
+        wait_until(lambda: mark in self.log.read_text(encoding="utf-8"), "nginx logs nothing")
         return sum(int(line.split()[9]) for line in self.log.read_text(encoding="utf-8").splitlines())
 
     @contextlib.contextmanager

@@ -1,12 +1,17 @@
 """A small upstream of Open Images on disk and in a bucket, and its landing from any address: what tests share.
 
-`python -m maxsight_assets_tests.sources.openimages_world DATA_DIR TABLES ENDPOINT` lands from S3, to be killed.
+`python -m maxsight_assets_tests.sources.openimages_world DATA_DIR TABLES ENDPOINT FILES` lands from S3 and is killed
+when it has recorded so many files.
 """
 
 import csv
+import itertools
 import json
+import os
+import signal
 import sys
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +23,9 @@ from obstore.store import S3Store
 
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.inspection import RAW
+from maxsight_assets.landing.manifest import FileRow
 from maxsight_assets.landing.options import Credentials
+from maxsight_assets.landing.publish import Stage
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import OpenImagesSelection
 from maxsight_assets.sources import openimages
@@ -77,6 +84,16 @@ def store_of(endpoint: str) -> S3Store:
     return S3Store("open-images", endpoint=endpoint, skip_signature=True, client_options={"allow_http": True})
 
 
+def make_bucket(endpoint: str) -> None:
+    """Make the public bucket of a test's S3 server, where it is not there."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(f"{endpoint}/open-images", method="PUT"), timeout=60):
+            pass
+    except urllib.error.HTTPError as error:
+        if error.code != 409:
+            raise
+
+
 def upload(endpoint: str, images: Path) -> bool:
     """Make the bucket and put every image into it; whether the server is ready for it."""
     store = store_of(endpoint)
@@ -85,8 +102,7 @@ def upload(endpoint: str, images: Path) -> bool:
         store.put(path.relative_to(images).as_posix(), path.read_bytes())
 
     try:
-        with urllib.request.urlopen(urllib.request.Request(f"{endpoint}/open-images", method="PUT"), timeout=10):
-            pass
+        make_bucket(endpoint)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(put, sorted(images.rglob("*.jpg"))))
     except Exception:  # noqa: BLE001 - whatever a server that starts answers
@@ -119,5 +135,18 @@ def land(
         )
 
 
+def die_at(files: int) -> None:
+    """Let this process be killed as soon as it has recorded so many files."""
+    record, recorded = Stage.record, itertools.count(1)
+
+    def recording(self: Stage, row: FileRow) -> None:
+        record(self, row)
+        if next(recorded) == files:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Stage.record = recording  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
+    die_at(int(sys.argv[4]))
     land(Path(sys.argv[1]), Path(sys.argv[2]), "s3://open-images", credentials=Credentials(s3_endpoint=sys.argv[3]))
