@@ -2,21 +2,22 @@
 
 import json
 import os
+import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from maxsight_assets_tests.project import copy_world
+from maxsight_assets_tests.servers import free_ports
 
 REPOSITORY = Path(__file__).parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -29,6 +30,10 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+START_S = 300
+RUNS_S = 900
+GROUPS = 4
+ASSETS = ("coco_upstream", "coco_raw", "openimages_subset", "inference_eval_set", "cleaned_splits")
 
 pytestmark = [
     pytest.mark.slow,
@@ -37,16 +42,10 @@ pytestmark = [
 ]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def dagster_dev(home: Path, data: Path) -> Iterator[str]:
     """`dagster dev` in a process group of its own, ended with everything it started."""
-    port = free_port()
+    (port,) = free_ports(1)
     home.mkdir(parents=True, exist_ok=True)
     shutil.copy(REPOSITORY / "dagster.yaml", home)
     environment = {**os.environ, "DAGSTER_HOME": str(home), "DATA_DIR": str(data), "MAXSIGHT_PROFILE": "sample"}
@@ -66,7 +65,7 @@ def dagster_dev(home: Path, data: Path) -> Iterator[str]:
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(url), 90, home / "dev.log")
+        wait_for(lambda: answers(url), START_S, home / "dev.log")
         yield url
     finally:
         end(server)
@@ -90,19 +89,22 @@ def answers(url: str) -> bool:
         return False
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, log: Path) -> None:
+def wait_for(condition: Callable[[], object], seconds: float, log: Path) -> None:
+    """Poll until something holds; while a server or a file cannot be read, it does not."""
     deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds} s:\n{log.read_text(errors='replace')[-3000:]}")
+    while time.monotonic() < deadline:
+        with suppress(OSError):
+            if condition():
+                return
         time.sleep(0.5)
+    pytest.fail(f"not within {seconds} s:\n{log.read_text(errors='replace')[-3000:]}")
 
 
 def graphql(url: str, query: str) -> dict[str, object]:
     request = urllib.request.Request(
         f"{url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=30) as reply:
+    with urllib.request.urlopen(request, timeout=START_S) as reply:
         return dict(json.loads(reply.read())["data"])
 
 
@@ -121,6 +123,8 @@ def browser_page() -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 2000, "height": 1100})
+        page.set_default_timeout(START_S * 1000)
+        expect.set_options(timeout=START_S * 1000)
         try:
             yield page
         finally:
@@ -129,16 +133,16 @@ def browser_page() -> Iterator[Page]:
 
 def show_lineage(page: Page, url: str) -> None:
     """Open the global lineage with every group unfolded; the page remembers that and fits it when it loads again."""
-    page.goto(f"{url}/asset-groups")
-    expect(page.get_by_text("Materialize all").first).to_be_visible(timeout=90_000)
-    page.wait_for_timeout(3_000)
+    groups = page.get_by_role("img", name=re.compile("unfold_(more|less)"))
     folded = page.get_by_role("img", name="unfold_more")
-    for _ in range(folded.count()):
+    page.goto(f"{url}/asset-groups")
+    expect(groups).to_have_count(GROUPS)
+    while folded.count():
         folded.first.click()
-        page.wait_for_timeout(1_000)
-    page.reload()
-    expect(page.get_by_text("Materialize all").first).to_be_visible(timeout=90_000)
-    page.wait_for_timeout(5_000)
+        page.reload()
+        expect(groups).to_have_count(GROUPS)
+    for asset in ASSETS:
+        expect(page.get_by_text(asset, exact=True).first).to_be_visible()
 
 
 def test_a_person_materializes_from_the_page_and_a_change_upstream_follows_by_itself(
@@ -151,21 +155,18 @@ def test_a_person_materializes_from_the_page_and_a_change_upstream_follows_by_it
     shots.mkdir(parents=True, exist_ok=True)
     with dagster_dev(home, data) as url, browser_page() as page:
         show_lineage(page, url)
-        for asset in ("coco_upstream", "coco_raw", "openimages_subset", "inference_eval_set", "cleaned_splits"):
-            expect(page.get_by_text(asset, exact=True).first).to_be_visible(timeout=60_000)
-
         page.get_by_role("button", name="Materialize all").first.click()
-        wait_for(lambda: {"SUCCESS", "FAILURE"} & set(run_states(url)) != set(), 300, home / "dev.log")
+        wait_for(lambda: {"SUCCESS", "FAILURE"} & set(run_states(url)) != set(), RUNS_S, home / "dev.log")
         assert run_states(url) == ["SUCCESS"]
         show_lineage(page, url)
         page.screenshot(path=shots / "lineage.png")
 
         page.goto(f"{url}/assets/cleaned_splits?view=overview")
-        expect(page.get_by_text("boxes per class").first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("boxes per class").first).to_be_visible()
         page.screenshot(path=shots / "cleaned_splits.png", full_page=True)
 
         page.goto(f"{url}/assets/coco_raw?view=checks")
-        expect(page.get_by_text("enough_images_decode").first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("enough_images_decode").first).to_be_visible()
         page.screenshot(path=shots / "coco_raw_checks.png")
 
         page.goto(f"{url}/assets/coco_raw?view=automation")
@@ -179,13 +180,13 @@ def test_a_person_materializes_from_the_page_and_a_change_upstream_follows_by_it
             check=False,
         )
         assert touched.returncode == 0
-        wait_for(lambda: splits_version(data) != before, 300, home / "dev.log")
-        wait_for(lambda: set(run_states(url)) == {"SUCCESS"}, 60, home / "dev.log")
+        wait_for(lambda: splits_version(data) != before, RUNS_S, home / "dev.log")
+        wait_for(lambda: run_states(url)[3:] and set(run_states(url)) == {"SUCCESS"}, START_S, home / "dev.log")
         assert len(run_states(url)) == 4, (
             "one run by hand, then coco_raw, inference_eval_set and cleaned_splits, once each"
         )
 
         page.goto(f"{url}/automation")
-        expect(page.get_by_text("scheduled_refresh").first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("scheduled_refresh").first).to_be_visible()
         page.screenshot(path=shots / "automation.png")
     assert (data / "cleaned_splits/maxsight_train.json").is_file()
