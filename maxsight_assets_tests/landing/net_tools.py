@@ -1,11 +1,14 @@
 """What the tests of the network side share: bytes to serve, clients that try again at once, a certificate."""
 
+import contextlib
 import datetime as dt
 import hashlib
 import ipaddress
 import random
 import ssl
 import threading
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,8 +30,16 @@ QUICK = Limits(
 IMPATIENT = replace(QUICK, attempts=100, header_timeout_s=1, rate_window_s=1)
 """Gives a silent or slow answer up soon; an honest one too where the machine pauses, so it has many tries."""
 
-PATIENT = replace(QUICK, header_timeout_s=3600, rate_window_s=3600, retry_after_cap_s=3600)
-"""Gives no answer up while a test lasts: what ends one was the cancel."""
+PATIENT = replace(QUICK, header_timeout_s=300, rate_window_s=300, retry_after_cap_s=300)
+"""Gives no answer up for minutes: what ends one before (`soon`) was the cancel."""
+
+
+@contextlib.contextmanager
+def soon() -> Iterator[None]:
+    """Not even half of the time passes after which `PATIENT` gives an answer up."""
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < PATIENT.header_timeout_s / 2
 
 
 def some_bytes(count: int, seed: int = 1) -> bytes:

@@ -26,6 +26,7 @@ from maxsight_assets_tests.landing.net_tools import (
     pinned,
     quick_client,
     some_bytes,
+    soon,
 )
 from maxsight_assets_tests.landing.test_net_places import KEYS, s3_client, signed
 from maxsight_assets_tests.servers import LyingServer, cut
@@ -169,11 +170,11 @@ def test_a_header_that_holds_a_line_end_of_unicode_is_one_header(liar: LyingServ
 @pytest.mark.parametrize("busy_answers", [1, 2], ids=["short way", "careful way"])
 def test_leaving_early_does_not_wait_for_retry_after(liar: LyingServer, tmp_path: Path, busy_answers: int) -> None:
     busy = [servers.status("503 Slow Down", {"Retry-After": "0"})] * (busy_answers - 1)
-    busy.append(servers.status("503 Slow Down", {"Retry-After": "3600"}))
+    busy.append(servers.status("503 Slow Down", {"Retry-After": "300"}))
     slow = pinned(liar.publish("slow", DATA, *busy), DATA)
     last = servers.after(lambda: len(liar.requests) == busy_answers + 1)
     good = pinned(liar.publish("good", DATA, last), DATA)
-    with quick_client(liar.host, limits=PATIENT) as client:
+    with soon(), quick_client(liar.host, limits=PATIENT) as client:
         # Of four connections two are left when upstream is busy: one for each.
         came = client.download_many([(slow, tmp_path / "slow"), (good, tmp_path / "good")], connections=4)
         assert next(iter(came))[0] == good
@@ -307,7 +308,7 @@ def test_refusal_that_concerns_all_ends_what_is_under_way(liar: LyingServer, tmp
     last = servers.after(lambda: len(liar.requests) == 3, denied)
     urls = [liar.publish("slow", DATA, cut(10), servers.silent()), liar.publish("a", DATA, last, denied)]
     wanted = [(pinned(url, DATA), tmp_path / f"{number}") for number, url in enumerate(urls)]
-    with quick_client(liar.host, limits=PATIENT) as client, pytest.raises(LandingError, match="401"):
+    with soon(), quick_client(liar.host, limits=PATIENT) as client, pytest.raises(LandingError, match="401"):
         list(client.download_many(wanted, connections=2))
 
 

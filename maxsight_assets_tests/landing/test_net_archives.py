@@ -36,7 +36,7 @@ from maxsight_assets.landing.options import Limits
 from maxsight_assets.landing.publish import Stage, staging
 from maxsight_assets_tests import servers
 from maxsight_assets_tests.invariants import assert_invariants, writes_only_below
-from maxsight_assets_tests.landing.net_tools import PATIENT, QUICK, left_over, pinned, quick_client, some_bytes
+from maxsight_assets_tests.landing.net_tools import PATIENT, QUICK, left_over, pinned, quick_client, some_bytes, soon
 from maxsight_assets_tests.landing.staged import land
 from maxsight_assets_tests.servers import LyingServer
 
@@ -309,7 +309,7 @@ def test_fault_46_cancel_ends_a_remote_zip_whose_threads_download(
     url = liar.publish("a.zip", data, servers.honest, servers.honest, servers.honest, *stalls)
     file = pinned(url, data, "a.zip") if pinned_whole else RemoteFile("a.zip", url)
     limits = replace(PATIENT, part_bytes=50_000)
-    with quick_client(liar.host, limits=limits, cancel=cancel) as client:
+    with soon(), quick_client(liar.host, limits=limits, cancel=cancel) as client:
         far = functools.partial(open_archive, client, file, downloads=tmp_path)
         refuse_opened(target, far, Cancelled, "cancelled", left=True)
     left = set(threading.enumerate()) - before

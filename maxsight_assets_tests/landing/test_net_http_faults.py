@@ -29,6 +29,7 @@ from maxsight_assets_tests.landing.net_tools import (
     quick_client,
     sha256,
     some_bytes,
+    soon,
 )
 from maxsight_assets_tests.landing.staged import land
 from maxsight_assets_tests.servers import LyingServer, cut
@@ -538,7 +539,7 @@ def test_cancel_ends_a_download_by_way_of_a_proxy_soon(
     behind(liar, monkeypatch)
     cancel = threading.Event()
     liar.publish("a", DATA, servers.cancelling(cancel, servers.silent()))
-    with quick_client(limits=PATIENT, cancel=cancel) as client, pytest.raises(Cancelled):
+    with soon(), quick_client(limits=PATIENT, cancel=cancel) as client, pytest.raises(Cancelled):
         ground.fetch(client, pinned("http://files.invalid/a", DATA))
     ground.check(liar)
 
@@ -619,7 +620,7 @@ def partial_of(ground: Ground) -> Path:
     return path
 
 
-BUSY = servers.status("503 Slow Down", {"Retry-After": "3600"})
+BUSY = servers.status("503 Slow Down", {"Retry-After": "300"})
 
 
 @pytest.mark.parametrize("hindrance", [servers.silent(), servers.dripping(), BUSY])
@@ -627,6 +628,7 @@ def test_cancel_ends_a_blocked_download_soon(liar: LyingServer, ground: Ground, 
     cancel = threading.Event()
     url = liar.publish("a", DATA, servers.cancelling(cancel, hindrance))
     with (
+        soon(),
         quick_client(liar.host, limits=PATIENT, cancel=cancel) as client,
         pytest.raises(Cancelled, match="rerun to resume"),
     ):
@@ -692,7 +694,7 @@ def test_cancel_ends_many_downloads_soon(liar: LyingServer, tmp_path: Path) -> N
     cancel = threading.Event()
     silent = servers.cancelling(cancel, servers.silent())
     wanted = [(RemoteFile(f"{n}", liar.publish(f"{n}", DATA, silent)), tmp_path / f"{n}") for n in range(40)]
-    with quick_client(liar.host, limits=PATIENT, cancel=cancel) as client, pytest.raises(Cancelled):
+    with soon(), quick_client(liar.host, limits=PATIENT, cancel=cancel) as client, pytest.raises(Cancelled):
         list(client.download_many(wanted, connections=8))
 
 
@@ -700,7 +702,7 @@ def test_leaving_many_downloads_early_ends_what_is_under_way(liar: LyingServer, 
     last = servers.after(lambda: len(liar.requests) == 3)
     wanted = [(pinned(liar.publish("0", DATA, last), DATA), tmp_path / "0")]
     wanted += [(RemoteFile(f"{n}", liar.publish(f"{n}", DATA, servers.dripping())), tmp_path / f"{n}") for n in (1, 2)]
-    with quick_client(liar.host, limits=PATIENT) as client:
+    with soon(), quick_client(liar.host, limits=PATIENT) as client:
         for _ in client.download_many(wanted, connections=4):
             break
     assert (tmp_path / "0").exists()
