@@ -7,7 +7,7 @@ them. The publisher's own files land in `metadata/`; the CSV beside the images h
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path, PurePosixPath
 
 import polars as pl
@@ -18,6 +18,7 @@ from maxsight_assets.formats.tables import Tables
 from maxsight_assets.labels.mapping import rows as judged
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
+from maxsight_assets.landing.client import DOWN
 from maxsight_assets.landing.disk import in_threads
 from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.expected import Expected
@@ -94,8 +95,11 @@ def land(
         for image_id in ids
     }
     _look_ahead(stage, upstream, choice)
+    absent: dict[str, str] = {}
     for split, ids in choice.images.items():
-        missing |= _land_split(stage, upstream, images, (split, ids), tally=tally)
+        absent |= _land_split(stage, upstream, images, (split, ids), tally=tally)
+    _insist_given(stage, absent)
+    missing |= absent
     tally.missing += [f"{path}: {reason}" for path, reason in sorted(missing.items())]
     _write_tables(stage, choice, names, missing=missing)
 
@@ -188,17 +192,35 @@ def _land_split(
     todo = [each for each in sorted(ids) if not (stage.have(path := image_path(split, each)) or stage.carry(path))]
     tally.reused_files += len(ids) - len(todo)
     missing = {image_path(split, image_id): "not in the directory of images" for image_id in todo}
+    absent: dict[str, str] = {}
     for shard in shards(images.files(split, todo)):
         for file in shard:
             del missing[_path_of(file.key)]
-        missing |= _land_shard(stage, upstream, shard, tally=tally)
-    return missing
+        absent |= _land_shard(stage, upstream, shard, tally=tally)
+        if len(absent) >= DOWN:
+            _insist_given(stage, absent)
+    return missing | absent
+
+
+def _insist_given(stage: Stage, missing: Mapping[str, str]) -> None:
+    """Stop where upstream gives no image at all and refuses each; single ones that it refuses are gone.
+
+    S3 answers 403 instead of 404 for what is not there, where it does not let everybody list the bucket.
+    """
+    if not missing or not all(reason.startswith("403") for reason in missing.values()):
+        return
+    there = chain(stage.rows, stage.present.rows if stage.present else ())
+    if not any(path.endswith(".jpg") for path in there):
+        raise LandingError(
+            f"{next(iter(missing)).split('/')[0]}: upstream refuses every image (403 Forbidden); "
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for a private bucket, AWS_REGION for one elsewhere, "
+            f"or {MIRROR} for another place"
+        )
 
 
 def _land_shard(stage: Stage, upstream: Upstream, files: Sequence[RemoteFile], *, tally: Tally) -> dict[str, str]:
     """Adopt or fetch each image; returns the paths that upstream does not serve, with the reason."""
     missing: dict[str, str] = {}
-    refused = 0
     adopted = _adopt(stage, upstream, files)
     tally.adopted_files += len(adopted)
     todo = [(file, stage.root / _path_of(file.key)) for file in files if file.key not in adopted]
@@ -207,7 +229,6 @@ def _land_shard(stage: Stage, upstream: Upstream, files: Sequence[RemoteFile], *
         if isinstance(landed, Missing):
             missing[path] = landed.reason
             tally.failed += landed.transient
-            refused += landed.reason.startswith("403")
             continue
         stage.record(
             FileRow(
@@ -222,12 +243,6 @@ def _land_shard(stage: Stage, upstream: Upstream, files: Sequence[RemoteFile], *
         )
         tally.fetched_files += 1
         tally.fetched_bytes += landed.bytes
-    if refused and refused == len(todo):
-        raise LandingError(
-            f"{PurePosixPath(todo[0][0].key).parent}: upstream refuses every image (403 Forbidden); "
-            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for a private bucket, AWS_REGION for one elsewhere, "
-            f"or {MIRROR} for another place"
-        )
     return missing
 
 

@@ -1,0 +1,60 @@
+"""Landing Open Images from an upstream whose images or tables are not what they should be: told, and never for good."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from maxsight_assets.errors import LandingError
+from maxsight_assets.sources import openimages
+from maxsight_assets.sources.openimages import image_path
+from maxsight_assets.sources.raw import Version
+from maxsight_assets_tests.servers import LyingServer, status
+from maxsight_assets_tests.sources.openimages_world import land, world
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture
+def liar() -> Iterator[LyingServer]:
+    with LyingServer() as server:
+        yield server
+
+
+def offer(liar: LyingServer, root: Path, ids: list[str], *, split: str = "validation") -> str:
+    """Serve the images of a world; returns their address."""
+    for image_id in ids:
+        name = f"{split}/{image_id}.jpg"
+        liar.publish(name, (root / "images" / name).read_bytes())
+    return liar.url("").rstrip("/")
+
+
+def test_a_refused_image_is_gone_and_does_not_stop_later_landings(tmp_path: Path, liar: LyingServer) -> None:
+    ids = world(tmp_path, 150)
+    base = offer(liar, tmp_path, ids)
+    liar.publish(f"validation/{ids[0]}.jpg", b"", *[status("403 Forbidden")] * 99)
+
+    def run_once(**stated: object) -> Version:
+        return land(tmp_path / "data", tmp_path / "tables", base, hosts=(liar.host,), **stated)
+
+    first, more, other = run_once(splits={"validation": 149}), run_once(splits={"validation": 150}), run_once(seed=7)
+
+    path = image_path("validation", ids[0])
+    assert {row for version in (more, other) for row in version.tally.missing} == {f"{path}: 403 Forbidden"}
+    assert len({row.path for row in more.manifest.selected() if row.width}) == 149
+    assert first.tally.fetched_files + more.tally.fetched_files == 149 + 4
+
+
+def test_a_place_that_refuses_all_is_told_before_all_of_it_is_asked(tmp_path: Path, liar: LyingServer) -> None:
+    ids = world(tmp_path, 1200)
+    for image_id in ids:
+        liar.publish(f"validation/{image_id}.jpg", b"", *[status("403 Forbidden")] * 9)
+
+    with pytest.raises(LandingError, match=r"validation: upstream refuses every image \(403 Forbidden\); set AWS_"):
+        land(tmp_path / "data", tmp_path / "tables", liar.url("").rstrip("/"), hosts=(liar.host,))
+
+    assert len({request.path for request in liar.requests}) < 300
