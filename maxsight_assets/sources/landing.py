@@ -77,7 +77,8 @@ class Tally:
         reused_files: Files that the present version or an interrupted run held.
         adopted_files: Files that a person had put into the directory, found to be what upstream has, taken in place.
         missing: Records that upstream names and does not give, with the reason.
-        failed: How many of these upstream may have: no try brought them, and the next run tries again.
+        failed: How many of these upstream may have: no try brought them, or what came was something else, and the next
+            run tries again.
     """
 
     fetched_files: int = 0

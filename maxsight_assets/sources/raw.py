@@ -4,9 +4,11 @@ Look at upstream; if the present version was made from what is there now, stop. 
 judge by the blocking rules, publish.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,7 +31,7 @@ from maxsight_assets.verdict import Rule
 from maxsight_assets.verification.boxes import ANNOTATED_RULES
 from maxsight_assets.verification.coco import COCO_RULES, CocoView
 from maxsight_assets.verification.openimages import OPENIMAGES_RULES
-from maxsight_assets.verification.views import RawView
+from maxsight_assets.verification.views import MISSING, RawView
 
 WAIT_S = 60.0
 """Seconds to wait for another process that lands the same directory before the step fails, to be retried."""
@@ -199,7 +201,8 @@ def refresh(
         before_reading(found)
         tally = Tally()
         present = stage.present
-        if present is not None and is_current(present, target, selection=selection, inputs=inputs):
+        asked_again = stated and _lacks_images(target)
+        if not asked_again and present and is_current(present, target, selection=selection, inputs=inputs):
             tally.reused_files = present.info.files
             return Version(present, False, tally, time.monotonic() - started, found)
         known = present.info.inputs if present is not None else {}
@@ -212,6 +215,13 @@ def refresh(
         manifest = stage.publish(selection=selection.model_dump(mode="json"), inputs=inputs, gate=gate, keep=True)
     changed = present is None or present.info.data_version != manifest.info.data_version
     return Version(manifest, changed, tally, time.monotonic() - started, found)
+
+
+def _lacks_images(root: Path) -> bool:
+    """Whether a landing noted images that upstream does not give; a run that states a selection asks for them again."""
+    with contextlib.suppress(OSError), (root / MISSING).open(encoding="utf-8") as stream:
+        return sum(1 for _ in islice(stream, 2)) > 1
+    return False
 
 
 def view(source: Source, root: Path, manifest: Manifest, *, cache: Path | None = None) -> RawView:

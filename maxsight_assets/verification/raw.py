@@ -146,7 +146,8 @@ def counts_match(view: RawView) -> Found:
 
 
 @rule(
-    "Upstream answered that these images are gone (404); they are left out. Materialize again to ask once more.",
+    "They are left out. Open Images: missing.csv has the reason of each; one that upstream said is gone (404, 410, 403) is "
+    "asked for again by a run that states a field of the selection, for instance splits, any other by the next run.",
     severity="warn",
 )
 def every_image_landed(view: RawView) -> Found:

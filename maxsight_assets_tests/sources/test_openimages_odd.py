@@ -10,7 +10,7 @@ from maxsight_assets.errors import LandingError
 from maxsight_assets.sources import openimages
 from maxsight_assets.sources.openimages import image_path
 from maxsight_assets.sources.raw import Version
-from maxsight_assets_tests.servers import LyingServer, status
+from maxsight_assets_tests.servers import LyingServer, edited, status
 from maxsight_assets_tests.sources.openimages_world import land, world
 
 
@@ -58,3 +58,42 @@ def test_a_place_that_refuses_all_is_told_before_all_of_it_is_asked(tmp_path: Pa
         land(tmp_path / "data", tmp_path / "tables", liar.url("").rstrip("/"), hosts=(liar.host,))
 
     assert len({request.path for request in liar.requests}) < 300
+
+
+def test_a_web_page_instead_of_an_image_is_tried_again_by_the_next_run(tmp_path: Path, liar: LyingServer) -> None:
+    ids = world(tmp_path, 150)
+    base = offer(liar, tmp_path, ids)
+    name, page = f"validation/{ids[0]}.jpg", b"<!DOCTYPE html><html>Accept our terms</html>"
+
+    def portal(_: str, headers: dict[str, str], __: bytes) -> tuple[str, dict[str, str], bytes]:
+        return "200 OK", headers | {"Content-Type": "text/html", "Content-Length": str(len(page))}, page
+
+    liar.publish(name, (tmp_path / "images" / name).read_bytes(), edited(portal))
+
+    first = land(tmp_path / "data", tmp_path / "tables", base, hosts=(liar.host,))
+    second = land(tmp_path / "data", tmp_path / "tables", base, hosts=(liar.host,))
+
+    assert len(first.tally.missing) == 1
+    assert (second.changed, second.tally.fetched_files, second.tally.missing) == (True, 1, [])
+
+
+def test_an_image_that_was_gone_is_asked_for_again_by_a_run_that_states_a_selection(
+    tmp_path: Path, liar: LyingServer
+) -> None:
+    ids = world(tmp_path, 150)
+    base = offer(liar, tmp_path, ids)
+    name = f"validation/{ids[0]}.jpg"
+    liar.publish(name, (tmp_path / "images" / name).read_bytes(), status("404 Not Found"))
+
+    def run_once(**stated: object) -> Version:
+        return land(tmp_path / "data", tmp_path / "tables", base, hosts=(liar.host,), **stated)
+
+    first = run_once()
+    asked = len(liar.requests)
+    quiet = run_once()
+    assert (len(first.tally.missing), quiet.changed, len(liar.requests)) == (1, False, asked)
+
+    healed = run_once(splits={"validation": None})
+    assert (healed.changed, healed.tally.fetched_files, healed.tally.missing) == (True, 1, [])
+    settled = run_once(splits={"validation": None})
+    assert (settled.changed, len(liar.requests)) == (False, asked + 1)
