@@ -46,7 +46,7 @@ def ours(path: Path, mids: frozenset[str]) -> int:
     """Which image has which class."""
     from maxsight_assets.formats.openimages import class_images
 
-    return class_images(path, mids).height
+    return class_images(path, mids)[0].height
 
 
 def choose(path: Path, mids: frozenset[str]) -> str:

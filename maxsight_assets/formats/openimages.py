@@ -21,6 +21,7 @@ from maxsight_assets.formats.openimages_csv import (
     BLANK,
     FLAGS,
     REJECTED,
+    SetAside,
     collect_boxes,
     header_of,
     id_fault,
@@ -105,7 +106,7 @@ def read_boxes(path: Path, *, split: str, class_names: Mapping[str, str]) -> Row
 
 def class_images(
     path: Path, wanted: Collection[str], *, flags: Mapping[str, bool] = NO_FLAGS, annotators: Collection[str] = ()
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, SetAside]:
     """Which images of a bounding-box CSV have a sound box of which wanted class.
 
     Args:
@@ -116,22 +117,29 @@ def class_images(
         annotators: Values of the column `Source` that a box must have one of to count; any where empty.
 
     Returns:
-        Columns `image_id` (text) and `mid` (an enumeration of what is wanted), each pair once, in order.
+        Columns `image_id` (text) and `mid` (an enumeration of what is wanted), each pair once, in order; and what is
+        wrong with rows that mention a wanted class. Others are not looked at.
 
     Raises:
         FormatError: The header lacks columns; the text names them.
     """
 
     def query(rows: pl.LazyFrame) -> pl.LazyFrame:
-        chosen = rows.filter(pl.col("mid").is_in(mids), pl.col("reason").is_null())
+        counts = pl.col("reason").is_null() & pl.col("mid").is_in(mids)
         for flag, value in flags.items():
-            chosen = chosen.filter(pl.col(flag) == int(value))
+            counts &= pl.col(flag) == int(value)
         if annotators:
-            chosen = chosen.filter(pl.col("annotator").is_in(list(annotators)))
-        return chosen.select("image_id", pl.col("mid").cast(pl.Enum(mids))).unique()
+            counts &= pl.col("annotator").is_in(list(annotators))
+        mid = pl.col("mid").cast(pl.Enum(mids), strict=False)
+        pairs = rows.select("line", "reason", image_id=pl.when(counts).then("image_id"), mid=pl.when(counts).then(mid))
+        return pairs.group_by("image_id", "mid", "reason").agg(pl.col("line").min(), rows=pl.len())
 
     mids = sorted(wanted)
-    return collect_boxes(path, query, mids=mids).sort("image_id", "mid")
+    found = collect_boxes(path, query, mids=mids)
+    broken = found.filter(pl.col("reason").is_not_null()).sort("line").select("line", "rows", "reason")
+    reasons = tuple((f"line {line}", rows, reason) for line, rows, reason in broken.iter_rows())
+    pairs = found.filter(pl.col("mid").is_not_null()).select("image_id", "mid").sort("image_id", "mid")
+    return pairs, SetAside(int(found["rows"].sum()), reasons)
 
 
 def write_rows_of(path: Path, dest: Path, ids: Collection[str]) -> int:

@@ -5,6 +5,7 @@ Lines are never held all at once; a field is text unless its column is a number.
 
 import csv
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,6 +17,25 @@ REJECTED = pl.Schema(
     {"line": pl.Int64, "image_id": pl.String, "box_id": pl.String, "label": pl.String, "reason": pl.String}
 )
 """Schema of rows that were set aside; `line` counts from 1, the header being line 1. Ids and label where there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """How many rows of a file were set aside, and why.
+
+    Attributes:
+        rows: Rows that were looked at, sound ones among them.
+        reasons: Where the first row of a reason is ("line 7"), how many there are, and the reason, in the file's order.
+    """
+
+    rows: int
+    reasons: tuple[tuple[str, int, str], ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Rows that were set aside."""
+        return sum(count for _, count, _ in self.reasons)
+
 
 BLANK = "a blank row"
 """The reason of rows that hold nothing, and so are no records."""

@@ -31,7 +31,7 @@ from maxsight_assets.sources.landing import STRONG, Tally, Upstream, adopt_file,
 from maxsight_assets.sources.openimages_choice import Choice, choose, wanted_mids
 from maxsight_assets.sources.openimages_choice import Tables as PublishersTables
 from maxsight_assets.sources.openimages_images import MIRROR, Images, images_of
-from maxsight_assets.verification.openimages import COVERAGE, COVERAGE_COLUMNS
+from maxsight_assets.verification.openimages import COVERAGE, COVERAGE_COLUMNS, REJECTED, REJECTED_COLUMNS
 from maxsight_assets.verification.views import MISSING
 
 DIRECTORY = "open_images_v6"
@@ -274,6 +274,7 @@ def _adopt(stage: Stage, upstream: Upstream, files: Iterable[RemoteFile]) -> set
 def _write_tables(stage: Stage, choice: Choice, names: Mapping[str, str], *, missing: Mapping[str, str]) -> None:
     """Write what was landed of each split, who made it, how each class fared, and what is not there."""
     found, authors = [], []
+    aside = dict(choice.aside)
     parts: list[tuple[str]] = []
     for split, ids in choice.images.items():
         landed = [image_id for image_id in ids if image_path(split, image_id) not in missing]
@@ -288,6 +289,7 @@ def _write_tables(stage: Stage, choice: Choice, names: Mapping[str, str], *, mis
     pl.concat(authors).sort("path").write_csv(stage.root / ATTRIBUTION, quote_style="always")
     record_made(stage, ATTRIBUTION)
     _write(stage, COVERAGE, COVERAGE_COLUMNS, _coverage_rows(choice, names, pl.concat(found)))
+    _write(stage, REJECTED, REJECTED_COLUMNS, _rejected_rows(aside))
     _write(stage, PARTS_BOXED, ("path",), parts)
     _write(stage, MISSING, ("path", "reason"), sorted(missing.items()))
 
@@ -313,6 +315,12 @@ def _coverage_rows(choice: Choice, names: Mapping[str, str], found: pl.DataFrame
         (mid, names[mid], known.get(names[mid]) or "", *counts, *landed.get(mid, (0, 0)))
         for mid, counts in sorted(choice.classes.items(), key=lambda item: names[item[0]])
     ]
+
+
+def _rejected_rows(aside: Mapping[str, formats.SetAside]) -> Iterator[tuple[object, ...]]:
+    for name, each in sorted(aside.items()):
+        for place, count, reason in each.reasons or (("", 0, ""),):
+            yield name, each.rows, count, place, reason
 
 
 def _write(stage: Stage, path: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

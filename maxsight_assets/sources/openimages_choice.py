@@ -14,14 +14,14 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from maxsight_assets.errors import SettingsError
+from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.formats import openimages as formats
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.profiles.model import OpenImagesSelection
 from maxsight_assets.sources.sampling import rank
 
-RULES = 2
+RULES = 3
 """Raise this with every change to what is chosen, so that no choice of older rules is taken for one of these."""
 
 FLAGS = {
@@ -59,11 +59,13 @@ class Choice:
         images: Ids of the chosen images by split, in order.
         classes: By MID, the images that have the class and fit the selection, and how many of them are chosen.
         unfit: Ids by split that have a wanted class but are no ids; nothing is fetched for them.
+        aside: By file name, which of the rows that were looked at cannot be used.
     """
 
     images: dict[str, list[str]]
     classes: dict[str, tuple[int, int]]
     unfit: dict[str, list[str]]
+    aside: dict[str, formats.SetAside]
 
 
 def choose(
@@ -78,7 +80,7 @@ def choose(
         kept: Directory of choices that were made before; None: choose anew.
 
     Raises:
-        FormatError: A table is of the wrong kind.
+        FormatError: A table is of the wrong kind, or none of its rows can be used.
     """
     asked = selection.model_dump(mode="json", exclude={"images_from"})
     digests = {split: each.digest for split, each in sorted(tables.items())}
@@ -186,16 +188,29 @@ def _choose(tables: Mapping[str, Tables], wanted: Collection[str], selection: Op
     }
     pairs: dict[str, pl.DataFrame] = {}
     unfit: dict[str, list[str]] = {}
+    aside: dict[str, formats.SetAside] = {}
     for split, each in sorted(tables.items()):
-        found = formats.class_images(each.boxes, wanted, flags=flags, annotators=selection.annotators or ())
+        found, aside[each.boxes.name] = formats.class_images(
+            each.boxes, wanted, flags=flags, annotators=selection.annotators or ()
+        )
         is_id = pl.col("image_id").str.contains(ID)
         unfit[split] = found.filter(~is_id)["image_id"].unique().sort().to_list()
         found = found.filter(is_id)
         if selection.licences:
             found = _licensed(found, each.images, selection.licences)
         pairs[split] = found
+    _insist_usable(aside)
     chosen = take({split: order(each, seed=selection.seed) for split, each in pairs.items()}, selection)
-    return Choice(images=chosen, classes=_counts(pairs, chosen, wanted), unfit=unfit)
+    return Choice(images=chosen, classes=_counts(pairs, chosen, wanted), unfit=unfit, aside=aside)
+
+
+def _insist_usable(aside: Mapping[str, formats.SetAside]) -> None:
+    """Where every row is broken, it is the file that leaves nothing to choose, not the selection."""
+    broken = {name: each for name, each in aside.items() if each.reasons}
+    if broken and all(each.count == each.rows for each in aside.values()):
+        name, each = next(iter(broken.items()))
+        place, _, reason = each.reasons[0]
+        raise FormatError(f"{name}: {place}: {reason}; none of its {each.rows:,} rows of wanted classes can be used")
 
 
 def _licensed(pairs: pl.DataFrame, images: Path, licences: Sequence[str]) -> pl.DataFrame:

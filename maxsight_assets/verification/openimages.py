@@ -8,6 +8,7 @@ import polars as pl
 from maxsight_assets.formats import openimages as formats
 from maxsight_assets.verdict import Found, Rule
 from maxsight_assets.verification.boxes import ANNOTATED_RULES, BOX_NAME, table_rule
+from maxsight_assets.verification.raw import TOLERATED_SHARE
 from maxsight_assets.verification.views import RawView
 
 COVERAGE = "coverage.csv"
@@ -15,6 +16,12 @@ COVERAGE = "coverage.csv"
 
 COVERAGE_COLUMNS = ("mid", "class", "name", "images_upstream", "images_chosen", "images_landed", "boxes_landed")
 """Its columns: `name` is the detector's; `images_upstream` fit the selection, budgets apart."""
+
+REJECTED = "rejected.csv"
+"""Where a landing notes the rows of the publisher's tables that it looked at and could not use."""
+
+REJECTED_COLUMNS = ("file", "rows", "rejected", "place", "reason")
+"""Its columns: rows that were looked at; rejected for one reason; where the first of them is. All sound: one line."""
 
 ID = r"^[0-9a-f]{16}$"
 """An Open Images id: sixteen hex digits; `000e100000000000` reads as a number too, and as one it is lost."""
@@ -71,7 +78,10 @@ def flags_are_stated(view: RawView) -> Found:
     severity="warn",
 )
 def rows_are_sound(view: RawView) -> Found:
-    """Every row has as many fields as the header, coordinates within 0..1, and flags that are 1, 0 or -1."""
+    """Every row has as many fields as the header, coordinates within 0..1, and flags that are 1, 0 or -1.
+
+    Rows of landed images are looked at, and those of the publisher's tables that a landing looked at.
+    """
     offenders: list[str] = []
     checked = 0
     for name in sorted(path for path in view.on_disk if path.endswith("-annotations-bbox.csv") and "/" not in path):
@@ -80,7 +90,35 @@ def rows_are_sound(view: RawView) -> Found:
         offenders += [
             f"{name}: line {line}: {reason}" for line, reason in rows.rejected[:, ["line", "reason"]].iter_rows()
         ]
+    for name, _, count, place, reason in _rejected(view).filter(pl.col("rejected") > 0).iter_rows():
+        offenders.append(f"metadata/{name}: {place}: {reason} ({count:,} rows)")
     return Found(offenders, checked)
+
+
+@table_rule(
+    "The file was rewritten or is of another form: fetch it again, or report it to the publisher.",
+    severity="error",
+)
+def enough_rows_are_sound(view: RawView) -> Found:
+    """Of each of the publisher's tables, at most 1 % of the rows that were looked at cannot be used.
+
+    These are the rows that mention a class that was asked for, and the metadata of landed images.
+    """
+    files = (
+        _rejected(view)
+        .group_by("file")
+        .agg(pl.col("rows").first(), pl.col("rejected").sum(), pl.col("place", "reason").first())
+    )
+    bad = files.filter(pl.col("rejected") > pl.max_horizontal(TOLERATED_SHARE * pl.col("rows"), 1))
+    text = pl.format("metadata/{}: {} of {} rows; {}: {}", "file", "rejected", "rows", "place", "reason")
+    return Found(bad.select(text).to_series(), int(files["rows"].sum()), {"rejected": int(files["rejected"].sum())})
+
+
+def _rejected(view: RawView) -> pl.DataFrame:
+    schema = dict.fromkeys(REJECTED_COLUMNS, pl.String) | {"rows": pl.Int64, "rejected": pl.Int64}
+    if REJECTED not in view.on_disk:
+        return pl.DataFrame(schema=schema)
+    return pl.read_csv(view.root / REJECTED, schema_overrides=schema)
 
 
 @table_rule(
@@ -117,6 +155,7 @@ OPENIMAGES_RULES: tuple[Rule[RawView], ...] = (
     images_have_boxes,
     flags_are_stated,
     rows_are_sound,
+    enough_rows_are_sound,
     flickr_ids_are_known,
     classes_are_covered,
 )

@@ -146,8 +146,8 @@ def counts_match(view: RawView) -> Found:
 
 
 @rule(
-    "They are left out. Open Images: missing.csv has the reason of each; one that upstream said is gone (404, 410, 403) is "
-    "asked for again by a run that states a field of the selection, for instance splits, any other by the next run.",
+    "They are left out. Open Images: missing.csv has the reasons; what upstream said is gone (404, 410, 403) is asked "
+    "for again by a run that states a field of the selection, for instance splits, anything else by the next run.",
     severity="warn",
 )
 def every_image_landed(view: RawView) -> Found:

@@ -138,8 +138,9 @@ def test_box_ids_count_an_images_rows_and_stay_when_a_class_is_picked(tmp_path: 
     path = write(tmp_path / "boxes.csv", V5, lines)
 
     assert read(path).table["box_id"].to_list() == ["a:0", "a:1", "b:0", "c:0", "b:1", "c:1"]
-    pairs = openimages.class_images(path, ["/m/01g317", "/m/9"])
+    pairs, aside = openimages.class_images(path, ["/m/01g317", "/m/9"])
     assert pairs.rows() == [("a", "/m/01g317"), ("b", "/m/01g317"), ("c", "/m/01g317")]
+    assert aside == openimages.SetAside(3)
 
 
 def test_a_class_is_looked_for_in_its_own_column_of_sound_rows_only(tmp_path: Path) -> None:
@@ -153,10 +154,12 @@ def test_a_class_is_looked_for_in_its_own_column_of_sound_rows_only(tmp_path: Pa
         row("nan").replace("0.25", "nan"),
     ]
 
-    pairs = openimages.class_images(write(tmp_path / "boxes.csv", V5, lines), ["/m/01g317"])
+    pairs, aside = openimages.class_images(write(tmp_path / "boxes.csv", V5, lines), ["/m/01g317"])
 
     assert pairs.rows() == [("yes", "/m/01g317")]
-    assert openimages.class_images(tmp_path / "boxes.csv", []).is_empty()
+    assert (aside.rows, aside.count) == (7, 3)
+    assert aside.reasons == (("line 6", 2, "more fields than the header"), ("line 8", 1, "XMin is no number in 0..1"))
+    assert openimages.class_images(tmp_path / "boxes.csv", [])[0].is_empty()
 
 
 def test_numbers_may_be_written_as_a_plain_reading_takes_them(tmp_path: Path) -> None:
@@ -191,7 +194,7 @@ def test_only_boxes_with_the_asked_flags_and_annotators_count(tmp_path: Path) ->
     path = write(tmp_path / "boxes.csv", V5, lines)
 
     def ids(**options: object) -> list[str]:
-        return openimages.class_images(path, ["/m/01g317"], **options)["image_id"].to_list()  # type: ignore[arg-type]
+        return openimages.class_images(path, ["/m/01g317"], **options)[0]["image_id"].to_list()  # type: ignore[arg-type]
 
     assert ids() == ["both", "group", "other", "plain", "unknown"]
     assert ids(flags={"crowd": True}) == ["group"]

@@ -1,17 +1,20 @@
 """Landing Open Images from an upstream whose images or tables are not what they should be: told, and never for good."""
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from maxsight_assets.errors import LandingError
-from maxsight_assets.sources import openimages
+from maxsight_assets.errors import FormatError, LandingError
+from maxsight_assets.formats import openimages as formats
+from maxsight_assets.sources import openimages, raw
 from maxsight_assets.sources.openimages import image_path
 from maxsight_assets.sources.raw import Version
+from maxsight_assets.verdict import Verdict, run
 from maxsight_assets_tests.servers import LyingServer, edited, status
-from maxsight_assets_tests.sources.openimages_world import land, world
+from maxsight_assets_tests.sources.openimages_world import ROW, land, world, write_tables
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -97,3 +100,70 @@ def test_an_image_that_was_gone_is_asked_for_again_by_a_run_that_states_a_select
     assert (healed.changed, healed.tally.fetched_files, healed.tally.missing) == (True, 1, [])
     settled = run_once(splits={"validation": None})
     assert (settled.changed, len(liar.requests)) == (False, asked + 1)
+
+
+def commas(row: str) -> str:
+    """A row as a spreadsheet of another country writes it: with decimal commas."""
+    return row.replace("0.", "0,")
+
+
+def verdicts_of(data_dir: Path, version: Version) -> dict[str, Verdict]:
+    source = raw.SOURCES["openimages"]
+    view = raw.view(source, data_dir / openimages.DIRECTORY, version.manifest)
+    return {verdict.rule: verdict for verdict in run(source.rules, view)}
+
+
+@pytest.mark.parametrize("recalled", [False, True], ids=["chosen", "recalled"])
+def test_broken_rows_of_images_that_are_not_landed_are_told_by_file_and_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recalled: bool
+) -> None:
+    ids = world(tmp_path, 30)
+    boxes = [ROW.format(each, "/m/1") if n % 2 else commas(ROW.format(each, "/m/1")) for n, each in enumerate(ids)]
+    facts = [(image_id, "", "by", "A", "T", "") for image_id in ids]
+    write_tables(tmp_path / "tables", boxes, facts, split="validation")
+    images = (tmp_path / "images").as_uri()
+
+    version = land(tmp_path / "data", tmp_path / "tables", images, classes=["Door"])
+    if recalled:
+        (tmp_path / "data" / openimages.DIRECTORY / "coverage.csv").unlink()  # so that the same is landed again
+        monkeypatch.setattr(formats, "class_images", lambda *_, **__: pytest.fail("the table is read again"))
+        version = land(tmp_path / "data", tmp_path / "tables", images)
+
+    found = verdicts_of(tmp_path / "data", version)
+    name = "metadata/validation-annotations-bbox.csv"
+    assert not found["enough_rows_are_sound"].passed
+    assert found["enough_rows_are_sound"].examples == (f"{name}: 15 of 30 rows; line 2: more fields than the header",)
+    assert f"{name}: line 2: more fields than the header (15 rows)" in found["rows_are_sound"].examples
+
+
+def test_a_broken_row_in_a_hundred_is_a_warning(tmp_path: Path) -> None:
+    ids = world(tmp_path, 100)
+    boxes = [ROW.format(image_id, "/m/1") for image_id in ids[1:]] + [commas(ROW.format(ids[0], "/m/1"))]
+    write_tables(tmp_path / "tables", boxes, [(each, "", "by", "A", "T", "") for each in ids], split="validation")
+
+    version = land(tmp_path / "data", tmp_path / "tables", (tmp_path / "images").as_uri(), classes=["Door"])
+
+    found = verdicts_of(tmp_path / "data", version)
+    assert (found["rows_are_sound"].passed, found["enough_rows_are_sound"].passed) == (False, True)
+    assert found["rows_are_sound"].examples[0].startswith("metadata/validation-annotations-bbox.csv: line 101: ")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (commas, "more fields than the header"),
+        (lambda row: ",".join(f'"{field}"' for field in row.split(",")), "LabelName is no MID"),
+        (lambda row: f"{row},", "more fields than the header"),
+        (lambda row: row.replace("0.5", "0.5 %"), "XMax is no number in 0..1"),
+    ],
+)
+def test_a_table_of_broken_rows_is_blamed_and_not_the_selection(
+    tmp_path: Path, spoil: Callable[[str], str], reason: str
+) -> None:
+    ids = world(tmp_path, 5)
+    boxes = [spoil(ROW.format(image_id, "/m/1")) for image_id in ids]
+    write_tables(tmp_path / "tables", boxes, [(each, "", "by", "A", "T", "") for each in ids], split="validation")
+
+    told = f"validation-annotations-bbox.csv: line 2: {reason}; none of its 5 rows of wanted classes can be used"
+    with pytest.raises(FormatError, match=re.escape(told)):
+        land(tmp_path / "data", tmp_path / "tables", (tmp_path / "images").as_uri(), classes=["Door"])
