@@ -52,6 +52,7 @@ def level_of(
     *,
     published_sha256: str | None,
     plain: bool,
+    before: str | None = None,
 ) -> Level:
     """How the bytes that came are verified.
 
@@ -62,9 +63,12 @@ def level_of(
         digest: Hex digest of them by algorithm; None where it was not computed.
         published_sha256: Digest that upstream states beside the object.
         plain: Whether they came over plain http from a server that is not allow-listed.
+        before: What was wrong with what an earlier attempt brought.
 
     Raises:
-        Unfit: They are other bytes than the known ones.
+        Unfit: They are other bytes than the known ones, or than an ETag says that looks like an md5. Where a second
+            attempt brings the same bytes and ETag, that is none: of an object that is encrypted with a key of KMS or of
+            the customer it is not (docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
     """
     if file.bytes is not None and size != file.bytes:
         raise Unfit(f"{file.bytes:,} bytes expected, {size:,} received")
@@ -77,6 +81,11 @@ def level_of(
     md5 = etag_md5(file, probe)
     if md5 and md5 == digest("md5"):
         return "etag-md5"
+    if md5:
+        doubt = f"md5 {md5} expected by its ETag, {digest('md5')} received"
+        if doubt != before:
+            raise Unfit(doubt)
+        log.warning("%s: %s, twice: taken for an ETag that is no md5", file.key, doubt)
     if plain:
         log.warning("%s: plain http and no known hash; what came is recorded and compared ever after", file.key)
         return "first-use"

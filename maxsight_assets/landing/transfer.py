@@ -145,6 +145,7 @@ class Download:
             first = self._unfit or self._attempt()
             if isinstance(first, Landed):
                 return first
+            self._unfit = first
             second = self._attempt()
             if isinstance(second, Landed):
                 return second
@@ -268,7 +269,13 @@ class Download:
             raise
         probe = partial.probe or Probe(None, None, None, ranges=False)
         return judge.level_of(
-            file, probe, partial.offset, partial.digest, published_sha256=self._published, plain=self._plain
+            file,
+            probe,
+            partial.offset,
+            partial.digest,
+            published_sha256=self._published,
+            plain=self._plain,
+            before=self._unfit,
         )
 
     def _seen(self, *, whole: bool) -> Received:
