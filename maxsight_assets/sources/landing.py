@@ -18,7 +18,7 @@ from maxsight_assets.landing.client import Client
 from maxsight_assets.landing.disk import in_threads, sha256_of
 from maxsight_assets.landing.expected import Expected
 from maxsight_assets.landing.manifest import FileRow, Manifest, problems
-from maxsight_assets.landing.model import Level, RemoteFile
+from maxsight_assets.landing.model import Landed, Level, RemoteFile
 from maxsight_assets.landing.preflight import preflight
 from maxsight_assets.landing.publish import Stage
 from maxsight_assets.profiles.model import Selection
@@ -102,6 +102,18 @@ def is_current(present: Manifest | None, root: Path, *, selection: Selection, in
     )
 
 
+def first_level(file: RemoteFile, landed: Landed) -> Level:
+    """How a whole file is known that came as `landed`.
+
+    `first-use` is that of a file that came over TLS, or from this machine, in the length that upstream stated: its hash
+    is of what upstream had, and it is compared with that from now on. What came over plain http, or from S3 and is not
+    what the ETag says, is known by its `size` at most.
+    """
+    if landed.level in STRONG or landed.level == "unverified":
+        return landed.level
+    return "first-use" if file.url.startswith(("https:", "hf:", "file:")) else "size"
+
+
 def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: bool, tally: Tally) -> None:
     """Land one upstream file as it is; one that a person has there already is taken if it has the pinned hash.
 
@@ -129,7 +141,7 @@ def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: b
             path=path,
             bytes=landed.bytes,
             sha256=landed.sha256,
-            level=landed.level if landed.level in STRONG else "first-use",
+            level=first_level(file, landed),
             etag=landed.probe.etag,
             origin=key,
             verified_at=now(),

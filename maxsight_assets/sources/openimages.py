@@ -27,7 +27,7 @@ from maxsight_assets.landing.model import Missing, RemoteFile
 from maxsight_assets.landing.preflight import preflight
 from maxsight_assets.landing.publish import Stage
 from maxsight_assets.profiles.model import OpenImagesSelection
-from maxsight_assets.sources.landing import STRONG, Tally, Upstream, adopt_file, land_file, now, record_made
+from maxsight_assets.sources.landing import Tally, Upstream, adopt_file, first_level, land_file, now, record_made
 from maxsight_assets.sources.openimages_choice import Choice, choose, wanted_mids
 from maxsight_assets.sources.openimages_choice import Tables as PublishersTables
 from maxsight_assets.sources.openimages_images import MIRROR, Images, images_of
@@ -238,7 +238,7 @@ def _land_shard(stage: Stage, upstream: Upstream, files: Sequence[RemoteFile], *
                 path=path,
                 bytes=landed.bytes,
                 sha256=landed.sha256,
-                level=landed.level if landed.level in STRONG else "first-use",
+                level=first_level(file, landed),
                 etag=landed.probe.etag,
                 origin=file.key,
                 verified_at=now(),

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import SplitCounts
@@ -227,13 +226,11 @@ def _lacks_images(root: Path) -> bool:
 def view(source: Source, root: Path, manifest: Manifest, *, cache: Path | None = None) -> RawView:
     """The directory as the rules look at it; the publisher's counts hold only for splits that are there as a whole."""
     counts: Mapping[str, SplitCounts] = {}
-    plain_http: frozenset[str] = frozenset()
     if manifest.info.source == "upstream":
         catalog = catalogs.load(source.dataset)
         selection = source.selection.model_validate(manifest.info.selection)
         whole = source.whole_splits(selection)
         counts = {split: stated for split, stated in catalog.counts.items() if split in whole}
-        plain_http = frozenset(key for key in catalog.files if urlsplit(catalog.file(key).url).scheme == "http")
     return source.view(
         root=root,
         manifest=manifest,
@@ -241,5 +238,4 @@ def view(source: Source, root: Path, manifest: Manifest, *, cache: Path | None =
         read=source.tables,
         counts=counts,
         cache=cache,
-        plain_http=plain_http,
     )

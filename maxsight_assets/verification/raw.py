@@ -62,21 +62,19 @@ def no_unlisted_files(view: RawView) -> Found:
 
 
 @rule(
-    "Pin a sha256 in the catalog once you have checked the file against another source.",
+    "They came over plain http, differ from S3's ETag (size), or have no stated length (unverified): set a mirror "
+    "with TLS, or pin a sha256 in the catalog once you have checked the file against another source.",
     severity="warn",
 )
 def how_verified(view: RawView) -> Found:
-    """Every file's content was verified against a checksum, and what came without TLS against a published one.
+    """Every file was compared with a checksum, or came over TLS and whole, so that its hash of then holds.
 
     The embedded upstream is exempt: it is part of this project and never leaves the machine.
     """
     if view.manifest.info.source == "embedded":
         return Found((), view.files.height)
-    key = pl.col("origin").str.split("!").list.first()
-    plain = (pl.col("level") == "first-use") & key.is_in(list(view.plain_http))
-    weak = view.files.filter(pl.col("level").is_in(WEAK_LEVELS) | plain)
-    text = pl.format("{}: {}{}", "path", "level", pl.when(plain).then(pl.lit(" over plain http")).otherwise(pl.lit("")))
-    return Found(weak.select(text).to_series(), view.files.height)
+    weak = view.files.filter(pl.col("level").is_in(WEAK_LEVELS))
+    return Found(weak.select(pl.format("{}: {}", "path", "level")).to_series(), view.files.height)
 
 
 def _undecodable(view: RawView) -> pl.DataFrame:

@@ -41,7 +41,6 @@ class RawView:
         cache: Parquet file of decoding results by content hash, so that only new pictures are decoded.
         hashed_at: When somebody else began to hash the files, seconds since the epoch, and found all of them as the
             manifest says. None: nobody has.
-        plain_http: Keys of the upstream files that come without TLS.
     """
 
     root: Path
@@ -51,7 +50,6 @@ class RawView:
     counts: Mapping[str, SplitCounts] = field(default_factory=dict)
     cache: Path | None = None
     hashed_at: float | None = None
-    plain_http: frozenset[str] = frozenset()
 
     @cached_property
     def files(self) -> pl.DataFrame:

@@ -9,11 +9,13 @@ import pytest
 
 from maxsight_assets.errors import FormatError, LandingError
 from maxsight_assets.formats import openimages as formats
+from maxsight_assets.landing.model import Landed, Level, Probe, RemoteFile
 from maxsight_assets.sources import openimages, raw
+from maxsight_assets.sources.landing import first_level
 from maxsight_assets.sources.openimages import image_path
 from maxsight_assets.sources.raw import Version
 from maxsight_assets.verdict import Verdict, run
-from maxsight_assets_tests.servers import LyingServer, edited, status
+from maxsight_assets_tests.servers import LyingServer, chunked, edited, status
 from maxsight_assets_tests.sources.openimages_world import ROW, land, world, write_tables
 
 
@@ -167,3 +169,39 @@ def test_a_table_of_broken_rows_is_blamed_and_not_the_selection(
     told = f"validation-annotations-bbox.csv: line 2: {reason}; none of its 5 rows of wanted classes can be used"
     with pytest.raises(FormatError, match=re.escape(told)):
         land(tmp_path / "data", tmp_path / "tables", (tmp_path / "images").as_uri(), classes=["Door"])
+
+
+def test_how_files_are_known_follows_the_addresses_in_use(tmp_path: Path, liar: LyingServer) -> None:
+    ids = world(tmp_path, 3)
+    base = offer(liar, tmp_path, ids)
+    name = f"validation/{ids[0]}.jpg"
+    liar.publish(name, (tmp_path / "images" / name).read_bytes(), *[chunked()] * 9)
+
+    bare = land(tmp_path / "http", tmp_path / "tables", base, hosts=(liar.host,))
+    disk = land(tmp_path / "disk", tmp_path / "tables", (tmp_path / "images").as_uri())
+
+    paths = [image_path("validation", image_id) for image_id in ids]
+    levels = dict(zip(paths, ("unverified", "size", "size"), strict=True))
+    assert {path: bare.manifest.rows[path].level for path in paths} == levels
+    assert set(verdicts_of(tmp_path / "http", bare)["how_verified"].examples) == {
+        f"{path}: {level}" for path, level in levels.items()
+    }
+    assert {disk.manifest.rows[path].level for path in paths} == {"first-use"}
+    assert verdicts_of(tmp_path / "disk", disk)["how_verified"].passed
+
+
+@pytest.mark.parametrize(
+    ("url", "came", "known"),
+    [
+        ("https://host/a.csv", "size", "first-use"),
+        ("https://host/a.csv", "unverified", "unverified"),
+        ("https://host/a.csv", "sha256", "sha256"),
+        ("http://host/a.csv", "first-use", "size"),
+        ("http://host/a.csv", "sha256", "sha256"),
+        ("s3://bucket/a.csv", "etag-md5", "etag-md5"),
+        ("s3://bucket/a.csv", "size", "size"),
+    ],
+)
+def test_first_use_is_of_what_came_whole_and_over_tls(tmp_path: Path, url: str, came: Level, known: Level) -> None:
+    landed = Landed(tmp_path, 1, "", None, came, Probe(1, None, None, ranges=False))
+    assert first_level(RemoteFile("a.csv", url), landed) == known

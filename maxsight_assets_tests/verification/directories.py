@@ -104,7 +104,6 @@ def view_of(
     *,
     reader: Callable[[Path, Manifest], Tables] = read,
     counts: dict[str, SplitCounts] | None = None,
-    plain_http: frozenset[str] = frozenset(),
 ) -> CocoView:
     """A view of the directory, with the manifest of what is there now unless another is given."""
     return CocoView(
@@ -113,5 +112,4 @@ def view_of(
         place="coco_raw",
         read=reader,
         counts=counts or {},
-        plain_http=plain_http,
     )

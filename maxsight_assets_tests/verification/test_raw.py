@@ -83,7 +83,9 @@ def test_files_that_an_earlier_selection_left_are_not_foreign(tmp_path: Path) ->
     assert FIRST not in set(view.facts["path"])
 
 
-@pytest.mark.parametrize(("level", "passed"), [("crc32+size", True), ("size", False), ("unverified", False)])
+@pytest.mark.parametrize(
+    ("level", "passed"), [("crc32+size", True), ("first-use", True), ("size", False), ("unverified", False)]
+)
 def test_files_that_no_checksum_vouches_for_are_named(level: Level, passed: bool, tmp_path: Path) -> None:
     verdict = raw.how_verified.judge(view_of(tmp_path, manifest_of(write_coco(tmp_path), level=level)))
 
@@ -95,14 +97,6 @@ def test_the_embedded_upstream_need_not_publish_checksums(tmp_path: Path) -> Non
     manifest = manifest_of(write_coco(tmp_path), level="size", source="embedded")
 
     assert raw.how_verified.judge(view_of(tmp_path, manifest)).passed
-
-
-def test_first_use_hashes_are_doubted_over_plain_http_only(tmp_path: Path) -> None:
-    manifest = manifest_of(write_coco(tmp_path), level="first-use")
-
-    assert raw.how_verified.judge(view_of(tmp_path, manifest)).passed
-    verdict = raw.how_verified.judge(view_of(tmp_path, manifest, plain_http=frozenset({"zips/a.zip"})))
-    assert verdict.examples[-1] == "val2017/000000000004.jpg: first-use over plain http"
 
 
 def test_fault_66_one_damaged_image_of_many_is_a_warning_and_does_not_block(tmp_path: Path) -> None:
