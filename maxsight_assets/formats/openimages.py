@@ -20,6 +20,7 @@ from maxsight_assets.formats import strict_json
 from maxsight_assets.formats.openimages_csv import (
     BLANK,
     FLAGS,
+    MID,
     REJECTED,
     SetAside,
     collect_boxes,
@@ -243,8 +244,12 @@ def read_split(
     class_names: Mapping[str, str],
     sizes: Sizes,
     image_dir: str,
+    landed: Collection[str],
 ) -> Tables:
-    """Read the images of one split that a bounding-box CSV has rows of, with all their boxes in pixels.
+    """Read the images of one split, with all their boxes in pixels.
+
+    These are the images that both CSVs have, and those landed that one of them has: what neither vouches for is no
+    image of the dataset, and neither is what has rows only and did not land.
 
     Args:
         boxes: Bounding-box CSV.
@@ -253,6 +258,7 @@ def read_split(
         class_names: Names by MID.
         sizes: Stored width and height in pixels by image id; null where it lacks one.
         image_dir: Directory of the split's images relative to DATA_DIR, for example "open_images_v6/train".
+        landed: Ids of the split's images that are there.
 
     Returns:
         Images by id, and boxes in the order of the file (see `to_pixels`), after them the broken rows as boxes without
@@ -264,9 +270,11 @@ def read_split(
     rows = read_boxes(boxes, split=split, class_names=class_names)
     broken = rows.rejected.filter(pl.col("reason") != BLANK).with_columns(split=pl.lit(split))
     found = pl.concat([rows.table, conform(broken, NORMALISED)])
-    ids = found.select(pl.col("image_id").drop_nulls().unique().sort())
-    facts = read_images(images, split=split, image_dir=image_dir, image_ids=ids["image_id"]).table
+    there = pl.Series("image_id", sorted(landed), dtype=pl.String)
+    with_rows = found["image_id"].drop_nulls().unique()
+    facts = read_images(images, split=split, image_dir=image_dir, image_ids=pl.concat([with_rows, there])).table
     stated = facts.unique("image_id", keep="first").drop("source", "split", "path", "width", "height")
+    ids = pl.concat([stated["image_id"], with_rows.filter(with_rows.is_in(there.implode()))]).unique().sort().to_frame()
     table = (
         ids.join(stated, on="image_id", how="left", maintain_order="left")
         .join(_size_frame(sizes), on="image_id", how="left", maintain_order="left")
@@ -286,7 +294,7 @@ def read_class_names(path: Path) -> dict[str, str]:
         for number, row in enumerate(csv.reader(file), start=1):
             if number == 1 and row[:1] == ["LabelName"]:
                 continue
-            if len(row) != 2 or not re.fullmatch(r"/[a-z]/\w+", row[0]) or row[0] in names:
+            if len(row) != 2 or not re.fullmatch(MID, row[0]) or row[0] in names:
                 raise FormatError(f"{path.name}: line {number}: a new MID and its name expected, not {str(row)[:80]}")
             names[row[0]] = row[1]
     return names

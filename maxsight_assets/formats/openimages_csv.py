@@ -54,7 +54,9 @@ FLAGS: Mapping[str, str] = MappingProxyType(
 )
 """Columns that hold 1, 0 or -1 (unknown), and their names in our tables; editions before V4 lack them."""
 
-_MID = r"^/[a-z]/\w+$"  # a machine id of the Knowledge Graph: "/m/01g317"
+MID = r"^/[a-z]/\w+$"
+"""A machine id of the Knowledge Graph: "/m/01g317"."""
+
 _MAX_ID = 255  # bytes; an id becomes a file name, and common file systems take no more
 _MAX_HEADER = 65_536
 _EXCESS = "\0"  # no column can have this name
@@ -162,7 +164,7 @@ def _fault(header: list[str]) -> pl.Expr:
         pl.when(blank).then(pl.lit(BLANK)),
         id_fault(),
     ]
-    is_mid = pl.col("mid").str.contains(_MID).fill_null(value=False)
+    is_mid = pl.col("mid").str.contains(MID).fill_null(value=False)
     faults.append(pl.when(~is_mid).then(pl.lit("LabelName is no MID")))
     for name in COORDINATES:
         is_share = pl.col(name).is_between(0, 1).fill_null(value=False)

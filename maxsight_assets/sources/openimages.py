@@ -119,11 +119,8 @@ def tables(root: Path, manifest: Manifest) -> Tables:
     """The images that landed, with all their boxes in absolute pixels of the picture as stored."""
     selection = OpenImagesSelection.model_validate(manifest.info.selection)
     names = formats.read_class_names(root / _metadata(CLASSES))
-    sizes = {
-        PurePosixPath(row.path).stem: (row.width, row.height)
-        for row in manifest.selected()
-        if row.width is not None and row.path.endswith(".jpg")
-    }
+    rows = [row for row in manifest.selected() if row.path.endswith(".jpg")]
+    sizes = {PurePosixPath(row.path).stem: (row.width, row.height) for row in rows if row.width is not None}
     parts = [
         formats.read_split(
             root / _boxes_path(split),
@@ -132,6 +129,7 @@ def tables(root: Path, manifest: Manifest) -> Tables:
             class_names=names,
             sizes=sizes,
             image_dir=f"{DIRECTORY}/{split}",
+            landed=[PurePosixPath(row.path).stem for row in rows if row.path.startswith(f"{split}/")],
         )
         for split in sorted(selection.splits)
     ]

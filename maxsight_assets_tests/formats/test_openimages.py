@@ -278,14 +278,23 @@ def test_fault_64_image_metadata_of_another_kind_is_refused(tmp_path: Path) -> N
         openimages.read_images(path, split="train", image_dir="x")
 
 
-def test_a_split_is_the_images_that_have_rows(tmp_path: Path) -> None:
-    boxes = write(tmp_path / "boxes.csv", V5, [row("b"), row("a"), row("b", "/m/0k4j"), row("bare")])
+def test_a_split_is_the_images_that_landed_or_that_both_files_have(tmp_path: Path) -> None:
+    lines = [row("b"), row("a"), row("b", "/m/0k4j"), row("bare"), row("nowhere")]
+    boxes = write(tmp_path / "boxes.csv", V5, lines)
     images = write(
-        tmp_path / "images.csv", METADATA, [metadata("a"), metadata("other"), metadata("b", rotation="90.0")]
+        tmp_path / "images.csv",
+        METADATA,
+        [metadata("a"), metadata("other"), metadata("b", rotation="90.0"), metadata("empty")],
     )
 
     tables = openimages.read_split(
-        boxes, images, split="train", class_names=NAMES, sizes={"a": (100, 200), "b": (10, None)}, image_dir="d/train"
+        boxes,
+        images,
+        split="train",
+        class_names=NAMES,
+        sizes={"a": (100, 200), "b": (10, None)},
+        image_dir="d/train",
+        landed=["b", "bare", "empty", "stray"],
     )
 
     assert tables.images.schema == IMAGES
@@ -293,12 +302,14 @@ def test_a_split_is_the_images_that_have_rows(tmp_path: Path) -> None:
         ("a", "d/train/a/a.jpg", 100, 200, LICENCE, None),
         ("b", "d/train/b/b.jpg", 10, None, LICENCE, 90),
         ("bare", "d/train/ba/bare.jpg", None, None, None, None),
+        ("empty", "d/train/em/empty.jpg", None, None, LICENCE, None),
     ]
     assert tables.boxes.select("box_id", "x", "h").rows() == [
         ("b:0", 2.5, None),
         ("a:0", 25.0, 175.0),
         ("b:1", 2.5, None),
         ("bare:0", None, None),
+        ("nowhere:0", None, None),
     ]
 
 
@@ -308,7 +319,7 @@ def test_broken_rows_of_a_split_are_boxes_without_coordinates(tmp_path: Path) ->
     images = write(tmp_path / "images.csv", METADATA, [metadata("a"), metadata("b")])
 
     tables = openimages.read_split(
-        boxes, images, split="train", class_names=NAMES, sizes={"a": (100, 200)}, image_dir="d/train"
+        boxes, images, split="train", class_names=NAMES, sizes={"a": (100, 200)}, image_dir="d/train", landed=["a"]
     )
 
     assert tables.images["image_id"].to_list() == ["a", "b"]

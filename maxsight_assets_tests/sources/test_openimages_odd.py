@@ -171,6 +171,28 @@ def test_a_table_of_broken_rows_is_blamed_and_not_the_selection(
         land(tmp_path / "data", tmp_path / "tables", (tmp_path / "images").as_uri(), classes=["Door"])
 
 
+def test_each_rule_about_tables_fails_for_what_it_is_about(tmp_path: Path) -> None:
+    """What was published is spoiled as no landing would; each rule looks at the files, not at what was made of them."""
+    ids = world(tmp_path, 6)
+    version = land(tmp_path / "data", tmp_path / "tables", (tmp_path / "images").as_uri())
+    root = tmp_path / "data" / openimages.DIRECTORY
+    boxes, facts = root / "validation-annotations-bbox.csv", root / "metadata/validation-images-with-rotation.csv"
+    bare, unlisted, unknown, short = ids[:4]
+    lines = [line for line in boxes.read_text().splitlines() if not line.startswith((bare, unlisted, short))]
+    lines += [ROW.format("f" * 16, "/m/1"), ROW.format(unknown, "/g/11zzz"), short]
+    boxes.write_text("\n".join(lines) + "\n")
+    facts.write_text("".join(line for line in facts.read_text().splitlines(True) if not line.startswith(unlisted)))
+
+    found = verdicts_of(tmp_path / "data", version)
+
+    assert found["images_have_boxes"].examples == (f"image {bare}",)
+    assert found["landed_images_are_listed"].examples == (image_path("validation", unlisted),)
+    assert found["boxes_have_an_image"].examples == (f"box {'f' * 16}:0 of image {'f' * 16}",)
+    assert found["mids_are_known"].examples == (f"box {unknown}:2 of image {unknown}: /g/11zzz",)
+    assert found["classes_are_declared"].examples == (f"box {short}:0 of image {short}",)
+    assert "stated_sizes_match" not in found
+
+
 def test_how_files_are_known_follows_the_addresses_in_use(tmp_path: Path, liar: LyingServer) -> None:
     ids = world(tmp_path, 3)
     base = offer(liar, tmp_path, ids)

@@ -65,10 +65,11 @@ def test_fault_64_an_id_that_was_read_as_a_number_blocks(tmp_path: Path) -> None
     assert openimages.ids_are_text.blocking
 
 
-def test_a_bare_mid_in_place_of_a_class_is_named(tmp_path: Path) -> None:
-    verdict = openimages.mids_are_known.judge(view_of(tmp_path, boxes=[box(IDS[0], label="/m/0zzz")]))
+@pytest.mark.parametrize("mid", ["/m/0zzz", "/g/11zzz"])
+def test_a_bare_mid_in_place_of_a_class_is_named(tmp_path: Path, mid: str) -> None:
+    verdict = openimages.mids_are_known.judge(view_of(tmp_path, boxes=[box(IDS[0], label=mid), box(IDS[1])]))
 
-    assert verdict.examples == (f"box {IDS[0]}:0 of image {IDS[0]}: /m/0zzz",)
+    assert verdict.examples == (f"box {IDS[0]}:0 of image {IDS[0]}: {mid}",)
 
 
 def test_an_image_without_boxes_is_a_warning(tmp_path: Path) -> None:
