@@ -24,10 +24,9 @@ from maxsight_assets.formats.openimages_csv import (
     REJECTED,
     SetAside,
     collect_boxes,
-    header_of,
     id_fault,
-    id_frame,
 )
+from maxsight_assets.formats.openimages_records import collect_images
 from maxsight_assets.formats.tables import BOXES, IMAGES, Tables, conform
 
 SOURCE = "openimages"
@@ -52,7 +51,7 @@ NORMALISED = pl.Schema(
 )
 """Schema of boxes as published: normalised, so that pixels cannot be mistaken for them."""
 
-_IMAGE_COLUMNS = ("ImageID", "OriginalLandingURL", "License", "Author", "Title", "Rotation")
+_IMAGE_COLUMNS = ("OriginalLandingURL", "License", "Author", "Title", "Rotation")
 _FLICKR_PHOTO = r"flickr\.com/(?:photos/[^/]+|[^/]+@N\d+)/(\d+)(?:[/?#]|$)"  # <owner>/<photo id>
 
 NO_FLAGS: Mapping[str, bool] = MappingProxyType({})
@@ -72,6 +71,12 @@ class Rows:
 
     table: pl.DataFrame
     rejected: pl.DataFrame
+
+    def aside(self) -> SetAside:
+        """The latter by reason."""
+        reasons = self.rejected.group_by("reason").agg(pl.col("line").min(), rows=pl.len()).sort("line")
+        named = reasons.select(pl.format("record {}", "line"), "rows", "reason").iter_rows()
+        return SetAside(self.table.height + self.rejected.height, tuple(named))
 
 
 def read_boxes(path: Path, *, split: str, class_names: Mapping[str, str]) -> Rows:
@@ -163,6 +168,8 @@ def write_rows_of(path: Path, dest: Path, ids: Collection[str]) -> int:
 def read_images(path: Path, *, split: str, image_dir: str, image_ids: Collection[str] | None = None) -> Rows:
     """Read an image-metadata CSV.
 
+    A record is set aside where it has more or fewer fields than the header, or no ImageID.
+
     Titles and authors are published with HTML entities and are decoded here to plain text. `rotation` is the number of
     degrees counter-clockwise that the picture, and its boxes with it, have to be turned by to stand upright; null where
     the publisher does not know.
@@ -179,19 +186,7 @@ def read_images(path: Path, *, split: str, image_dir: str, image_ids: Collection
     Raises:
         FormatError: The header lacks columns, or quotes do not close; the text says which.
     """
-    header = header_of(path, _IMAGE_COLUMNS)
-    rows = pl.scan_csv(
-        path,
-        schema=dict.fromkeys(header, pl.String),
-        row_index_name="row",
-        truncate_ragged_lines=True,
-    ).select(*_IMAGE_COLUMNS[1:], line=pl.col("row").cast(pl.Int64) + 2, image_id="ImageID")
-    if image_ids is not None:
-        rows = rows.join(id_frame(image_ids), on="image_id", how="semi")
-    try:
-        found = rows.with_columns(reason=id_fault()).collect(engine="streaming").sort("line")
-    except pl.exceptions.ComputeError as error:
-        raise FormatError(f"{path.name}: not a CSV of image metadata: {error}") from None
+    found = collect_images(path, _IMAGE_COLUMNS, image_ids=image_ids)
     degrees = pl.col("Rotation").cast(pl.Float64, strict=False)
     table = found.filter(pl.col("reason").is_null()).with_columns(
         source=pl.lit(SOURCE),
@@ -206,6 +201,24 @@ def read_images(path: Path, *, split: str, image_dir: str, image_ids: Collection
     )
     rejected = found.filter(pl.col("reason").is_not_null())
     return Rows(table=conform(table, IMAGES), rejected=conform(rejected, REJECTED))
+
+
+def licensed(path: Path, image_ids: pl.Series, licences: Collection[str]) -> tuple[pl.Series, SetAside]:
+    """Which images of an image-metadata CSV are under some licences, and what is wrong with records of the others.
+
+    Args:
+        path: The CSV.
+        image_ids: Images to look at.
+        licences: Values of the column `License`.
+
+    Raises:
+        FormatError: As in `read_images`.
+    """
+    under = pl.col("License").is_in(list(licences))
+    found = collect_images(path, ["License"], image_ids=image_ids, where=under)
+    sound = pl.col("reason").is_null()
+    reasons = Rows(found.filter(sound), found.filter(~sound)).aside().reasons
+    return found.filter(sound)["image_id"], SetAside(image_ids.len(), reasons)
 
 
 def to_pixels(boxes: pl.DataFrame, sizes: Sizes) -> pl.DataFrame:

@@ -97,10 +97,10 @@ def collect_boxes(
     return query(_rows(_lines(path, mids), header)).collect(engine="streaming")
 
 
-def id_frame(image_ids: Collection[str] | pl.Series) -> pl.LazyFrame:
+def id_frame(image_ids: Collection[str] | pl.Series) -> pl.DataFrame:
     """Image ids as a frame to join with."""
     ids = image_ids if isinstance(image_ids, pl.Series) else pl.Series(sorted(image_ids), dtype=pl.String)
-    return ids.unique().to_frame("image_id").lazy()
+    return ids.unique().to_frame("image_id")
 
 
 def id_fault() -> pl.Expr:

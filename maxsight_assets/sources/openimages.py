@@ -14,6 +14,7 @@ import polars as pl
 
 from maxsight_assets.errors import Cancelled, LandingError
 from maxsight_assets.formats import openimages as formats
+from maxsight_assets.formats.openimages_csv import SetAside
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.labels.mapping import rows as judged
 from maxsight_assets.labels.mapping import to_space
@@ -280,7 +281,11 @@ def _write_tables(stage: Stage, choice: Choice, names: Mapping[str, str], *, mis
         record_made(stage, _boxes_path(split))
         boxes = formats.read_boxes(stage.root / _boxes_path(split), split=split, class_names=names).table
         found.append(boxes.select("image_id", "mid"))
-        authors.append(_credits(stage.root / _metadata(IMAGES[split]), split, landed))
+        stated = formats.read_images(
+            stage.root / _metadata(IMAGES[split]), split=split, image_dir=split, image_ids=landed
+        )
+        authors.append(_credits(stated.table, split, landed))
+        aside.setdefault(PurePosixPath(IMAGES[split]).name, stated.aside())
         if split == "train":
             looked_for = boxes.filter(pl.col("label").str.contains(PARTS))["image_id"].unique().sort()
             parts = [(image_path(split, image_id),) for image_id in looked_for]
@@ -292,15 +297,12 @@ def _write_tables(stage: Stage, choice: Choice, names: Mapping[str, str], *, mis
     _write(stage, MISSING, ("path", "reason"), sorted(missing.items()))
 
 
-def _credits(images: Path, split: str, ids: Sequence[str]) -> pl.DataFrame:
+def _credits(stated: pl.DataFrame, split: str, ids: Sequence[str]) -> pl.DataFrame:
     """One row an image, all text: path, author, title, licence, landing page; empty where the publisher states none."""
-    stated = formats.read_images(images, split=split, image_dir=split, image_ids=ids).table.unique(
-        "image_id", keep="first"
-    )
     paths = [image_path(split, image_id) for image_id in ids]
     return (
         pl.DataFrame({"path": paths, "image_id": ids}, schema={"path": pl.String, "image_id": pl.String})
-        .join(stated.drop("path"), on="image_id", how="left")
+        .join(stated.unique("image_id", keep="first").drop("path"), on="image_id", how="left")
         .select("path", "author", "title", "license", "page")
     )
 
@@ -315,7 +317,7 @@ def _coverage_rows(choice: Choice, names: Mapping[str, str], found: pl.DataFrame
     ]
 
 
-def _rejected_rows(aside: Mapping[str, formats.SetAside]) -> Iterator[tuple[object, ...]]:
+def _rejected_rows(aside: Mapping[str, SetAside]) -> Iterator[tuple[object, ...]]:
     for name, each in sorted(aside.items()):
         for place, count, reason in each.reasons or (("", 0, ""),):
             yield name, each.rows, count, place, reason

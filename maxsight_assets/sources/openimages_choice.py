@@ -16,6 +16,7 @@ import polars as pl
 
 from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.formats import openimages as formats
+from maxsight_assets.formats.openimages_csv import SetAside
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.profiles.model import OpenImagesSelection
@@ -65,7 +66,7 @@ class Choice:
     images: dict[str, list[str]]
     classes: dict[str, tuple[int, int]]
     unfit: dict[str, list[str]]
-    aside: dict[str, formats.SetAside]
+    aside: dict[str, SetAside]
 
 
 def choose(
@@ -188,7 +189,7 @@ def _choose(tables: Mapping[str, Tables], wanted: Collection[str], selection: Op
     }
     pairs: dict[str, pl.DataFrame] = {}
     unfit: dict[str, list[str]] = {}
-    aside: dict[str, formats.SetAside] = {}
+    aside: dict[str, SetAside] = {}
     for split, each in sorted(tables.items()):
         found, aside[each.boxes.name] = formats.class_images(
             each.boxes, wanted, flags=flags, annotators=selection.annotators or ()
@@ -197,25 +198,23 @@ def _choose(tables: Mapping[str, Tables], wanted: Collection[str], selection: Op
         unfit[split] = found.filter(~is_id)["image_id"].unique().sort().to_list()
         found = found.filter(is_id)
         if selection.licences:
-            found = _licensed(found, each.images, selection.licences)
+            licensed, aside[each.images.name] = formats.licensed(
+                each.images, found["image_id"].unique(), selection.licences
+            )
+            found = found.filter(pl.col("image_id").is_in(licensed.implode()))
         pairs[split] = found
     _insist_usable(aside)
     chosen = take({split: order(each, seed=selection.seed) for split, each in pairs.items()}, selection)
     return Choice(images=chosen, classes=_counts(pairs, chosen, wanted), unfit=unfit, aside=aside)
 
 
-def _insist_usable(aside: Mapping[str, formats.SetAside]) -> None:
+def _insist_usable(aside: Mapping[str, SetAside]) -> None:
     """Where every row is broken, it is the file that leaves nothing to choose, not the selection."""
     broken = {name: each for name, each in aside.items() if each.reasons}
     if broken and all(each.count == each.rows for each in aside.values()):
         name, each = next(iter(broken.items()))
         place, _, reason = each.reasons[0]
         raise FormatError(f"{name}: {place}: {reason}; none of its {each.rows:,} rows of wanted classes can be used")
-
-
-def _licensed(pairs: pl.DataFrame, images: Path, licences: Sequence[str]) -> pl.DataFrame:
-    facts = formats.read_images(images, split="", image_dir="", image_ids=pairs["image_id"].unique()).table
-    return pairs.join(facts.filter(pl.col("license").is_in(list(licences))), on="image_id", how="semi")
 
 
 def _counts(

@@ -92,7 +92,7 @@ def rows_are_sound(view: RawView) -> Found:
             f"{name}: line {line}: {reason}" for line, reason in rows.rejected[:, ["line", "reason"]].iter_rows()
         ]
     for name, _, count, place, reason in _rejected(view).filter(pl.col("rejected") > 0).iter_rows():
-        offenders.append(f"metadata/{name}: {place}: {reason} ({count:,} rows)")
+        offenders.append(f"metadata/{name}: {place}: {reason}" + (f" ({count:,} rows)" if count > 1 else ""))
     return Found(offenders, checked)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats import openimages
+from maxsight_assets.formats.openimages_csv import SetAside
 from maxsight_assets.formats.tables import BOXES, IMAGES
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "openimages_slice"
@@ -140,7 +141,7 @@ def test_box_ids_count_an_images_rows_and_stay_when_a_class_is_picked(tmp_path: 
     assert read(path).table["box_id"].to_list() == ["a:0", "a:1", "b:0", "c:0", "b:1", "c:1"]
     pairs, aside = openimages.class_images(path, ["/m/01g317", "/m/9"])
     assert pairs.rows() == [("a", "/m/01g317"), ("b", "/m/01g317"), ("c", "/m/01g317")]
-    assert aside == openimages.SetAside(3)
+    assert aside == SetAside(3)
 
 
 def test_a_class_is_looked_for_in_its_own_column_of_sound_rows_only(tmp_path: Path) -> None:
@@ -270,6 +271,72 @@ def test_image_metadata_becomes_plain_text(tmp_path: Path) -> None:
     assert rows.table["rotation"].to_list() == [0, 270, None, None]
     assert rows.table["flickr_id"].to_list() == ["6336006140", "6336006140", None, "6336006140"]
     assert rows.rejected.rows() == [(6, None, None, None, "no ImageID")]
+
+
+def test_records_of_image_metadata_with_other_fields_than_the_header_are_set_aside(tmp_path: Path) -> None:
+    lines = [
+        metadata("a"),
+        metadata("shifted", author="A, Jr."),
+        metadata("b", title='"of\ntwo, lines"'),
+        metadata("short").rsplit(",", 2)[0],
+        metadata(""),
+        metadata("c"),
+        metadata("other", author="A, Jr."),
+        "",
+    ]
+    path = write(tmp_path / "images.csv", METADATA, lines)
+
+    def rejected(image_ids: Sequence[str] | None) -> list[tuple[object, ...]]:
+        rows = openimages.read_images(path, split="train", image_dir="d", image_ids=image_ids)
+        assert rows.table["image_id"].to_list() == ["a", "b", "c"]
+        assert rows.aside().rows == rows.table.height + rows.rejected.height
+        return sorted(rows.rejected.select("line", "image_id", "reason").rows())
+
+    more, fewer = "more fields than the header", "fewer fields than the header"
+    assert rejected(["a", "b", "c", "shifted", "short"]) == [(3, "shifted", more), (5, "short", fewer)]
+    assert rejected(None) == [
+        (3, "shifted", more),
+        (5, "short", fewer),
+        (6, None, "no ImageID"),
+        (8, "other", more),
+        (9, None, "no ImageID"),
+    ]
+
+
+def test_images_under_a_licence_are_found_and_broken_records_told(tmp_path: Path) -> None:
+    lines = [metadata("a"), metadata("b").replace("by/2.0", "by-nc/2.0"), metadata("c", author="A, Jr."), metadata("d")]
+    path = write(tmp_path / "images.csv", METADATA, lines)
+
+    ids, aside = openimages.licensed(path, pl.Series(["a", "b", "c"]), [LICENCE])
+
+    assert ids.to_list() == ["a"]
+    assert aside == SetAside(3, (("record 4", 1, "more fields than the header"),))
+
+
+@pytest.mark.parametrize("records", [0, 1, 100_000])
+def test_metadata_of_any_length_is_read_whole(tmp_path: Path, records: int) -> None:
+    path = write(tmp_path / "images.csv", METADATA, [metadata(str(number)) for number in range(records)])
+    table = openimages.read_images(path, split="train", image_dir="d").table
+    assert table["image_id"].to_list() == [str(number) for number in range(records)]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "at", "told"),
+    [
+        (b'"', 10, "not a CSV of image metadata, or a quote does not close"),
+        (b'"', 99_990, "record 99992: a quote does not close"),
+        (b"\xff", 10, "not a CSV of image metadata"),
+    ],
+)
+def test_metadata_that_cannot_be_read_is_told_in_short(tmp_path: Path, spoil: bytes, at: int, told: str) -> None:
+    path = write(tmp_path / "images.csv", METADATA, [metadata(str(number)) for number in range(100_000)])
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[at + 1] = lines[at + 1].replace(b",T,", b"," + spoil + b"T,")
+    path.write_bytes(b"".join(lines))
+
+    with pytest.raises(FormatError, match=f"^images\\.csv: {told}") as caught:
+        openimages.read_images(path, split="train", image_dir="d")
+    assert len(str(caught.value)) < 300
 
 
 def test_fault_64_image_metadata_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -150,6 +150,25 @@ def test_a_broken_row_in_a_hundred_is_a_warning(tmp_path: Path) -> None:
     assert found["rows_are_sound"].examples[0].startswith("metadata/validation-annotations-bbox.csv: line 101: ")
 
 
+@pytest.mark.parametrize("stated", [{}, {"licences": ["by"]}], ids=["all", "licensed"])
+def test_broken_image_metadata_is_told_by_record(tmp_path: Path, stated: dict[str, object]) -> None:
+    ids = world(tmp_path, 30)
+    path = tmp_path / "tables" / openimages.IMAGES["validation"]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[3] = lines[3].replace("A &amp; B", "A, Jr.")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    version = land(tmp_path / "data", tmp_path / "tables", (tmp_path / "images").as_uri(), classes=["Door"], **stated)
+
+    found = verdicts_of(tmp_path / "data", version)["rows_are_sound"]
+    name = "metadata/validation-images-with-rotation.csv"
+    assert found.examples == (f"{name}: record 4: more fields than the header",)
+    credited = {row["path"]: row for row in rows_of(tmp_path / "data" / openimages.DIRECTORY / "ATTRIBUTION.csv")}
+    broken = image_path("validation", ids[2])
+    assert (broken in credited) == (not stated)
+    assert {row["author"] for path, row in credited.items() if path != broken} == {"A & B"}
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
