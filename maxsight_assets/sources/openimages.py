@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from maxsight_assets.errors import Cancelled, LandingError
+from maxsight_assets.errors import Cancelled, LandingError, TransientError
 from maxsight_assets.formats import openimages as formats
 from maxsight_assets.formats.openimages_csv import SetAside
 from maxsight_assets.formats.tables import Tables
@@ -253,14 +253,20 @@ def _adopt(stage: Stage, upstream: Upstream, files: Iterable[RemoteFile]) -> set
 
     Another file at an image's path is never overwritten: publishing names it and stops, unless it has the same bytes.
     """
+    failed = 0
 
     def taken(file: RemoteFile) -> bool:
+        nonlocal failed
+        if failed >= DOWN:  # in a row: upstream is down, as fetching finds soon
+            return False
         try:
             probe = upstream.client.probe(file)
         except Cancelled:
             raise
-        except LandingError:  # fetching it meets the same, and says so
+        except LandingError as error:  # fetching it meets the same, and says so
+            failed = failed + 1 if isinstance(error, TransientError) else 0
             return False
+        failed = 0
         md5 = BUCKET_ETAG.fullmatch(probe.etag or "")
         if md5 is None or probe.bytes is None:
             return False
