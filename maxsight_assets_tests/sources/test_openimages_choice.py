@@ -84,12 +84,15 @@ def test_rare_classes_are_complete_first() -> None:
 
     assert sum(images[image_id] == {"/m/2"} for _, image_id in chosen) == 5
     assert len(taken({"train": images}, max_per_class=7)) == 7 + 5
+    assert len(taken({"train": images, "test": images}, splits={"train": 10, "test": None}, max_images=500)) == 10 + 250
     assert len(taken({"train": images, "test": images}, splits={"train": 3, "test": None}, max_images=10)) == 3 + 5
 
 
 def test_classes_are_named_by_name_or_mid_with_what_is_below_them_or_without() -> None:
     names = {"/m/1": "Door", "/m/2": "Door handle", "/m/3": "Garage door", "/m/4": "Car"}
-    below = {"/m/1": frozenset({"/m/3"})}  # a door handle is a part of a door, no door
+    below = {
+        "/m/1": frozenset({"/m/3", "/m/new"})
+    }  # of a later edition, too; a door handle is a part of a door, no door
 
     def mids(**selection: object) -> set[str]:
         return wanted_mids(names, below, OpenImagesSelection.model_validate({"splits": {"train": None}, **selection}))
