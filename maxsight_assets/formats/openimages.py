@@ -24,6 +24,7 @@ from maxsight_assets.formats.openimages_csv import (
     REJECTED,
     SetAside,
     collect_boxes,
+    header_of,
     id_fault,
 )
 from maxsight_assets.formats.openimages_records import collect_images
@@ -153,13 +154,18 @@ def write_rows_of(path: Path, dest: Path, ids: Collection[str]) -> int:
 
     Returns:
         The number of rows that were copied.
+
+    Raises:
+        FormatError: The header lacks `ImageID`.
     """
+    place = header_of(path, ["ImageID"]).index("ImageID")
     wanted = {image_id.encode() for image_id in ids}
     count = 0
     with path.open("rb") as source, dest.open("wb") as target:
         target.write(source.readline())
         for line in source:
-            if line[: line.find(b",")] in wanted:
+            fields = line.split(b",", place + 1)
+            if len(fields) > place and fields[place].rstrip(b"\r\n") in wanted:
                 target.write(line if line.endswith(b"\n") else line + b"\n")
                 count += 1
     return count
@@ -300,16 +306,21 @@ def read_class_names(path: Path) -> dict[str, str]:
     """Read `class-descriptions-boxable.csv`: names by MID. It has no header (of one, V7's, the line is skipped).
 
     Raises:
-        FormatError: A line is not `MID,Name`, or a MID stands twice.
+        FormatError: A line is not `MID,Name`, a MID stands twice, or something is no UTF-8 or no CSV.
     """
     names: dict[str, str] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for number, row in enumerate(csv.reader(file), start=1):
-            if number == 1 and row[:1] == ["LabelName"]:
-                continue
-            if len(row) != 2 or not re.fullmatch(MID, row[0]) or row[0] in names:
-                raise FormatError(f"{path.name}: line {number}: a new MID and its name expected, not {str(row)[:80]}")
-            names[row[0]] = row[1]
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for number, row in enumerate(csv.reader(file, strict=True), start=1):
+                if number == 1 and row[:1] == ["LabelName"]:
+                    continue
+                if len(row) != 2 or not re.fullmatch(MID, row[0]) or row[0] in names:
+                    raise FormatError(
+                        f"{path.name}: line {number}: a new MID and its name expected, not {str(row)[:80]}"
+                    )
+                names[row[0]] = row[1]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{path.name}: not a list of classes, one `MID,Name` a line, in UTF-8: {error}") from None
     return names
 
 

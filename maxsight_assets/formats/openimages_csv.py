@@ -66,11 +66,14 @@ def header_of(path: Path, required: Iterable[str]) -> list[str]:
     """Column names of a CSV's first line.
 
     Raises:
-        FormatError: A required column is missing, or a name stands twice.
+        FormatError: A required column is missing, a name stands twice, or it is no line of a CSV.
     """
     with path.open("rb") as file:
         line = file.readline(_MAX_HEADER).decode("utf-8-sig", "replace")
-    header = next(csv.reader([line.rstrip("\r\n")]), [])
+    try:
+        header = next(csv.reader([line.rstrip("\r\n")]), [])
+    except csv.Error as error:
+        raise FormatError(f"{path.name}: the header cannot be read ({error}); it begins {line[:80]!r}") from None
     missing = ", ".join(name for name in required if name not in header)
     if missing or len(set(header)) < len(header):
         problem = f"lacks {missing}" if missing else "names a column twice"
@@ -123,7 +126,8 @@ def _lines(path: Path, mids: Collection[str] | None) -> pl.LazyFrame:
         skip_rows=1,
         separator="\0",  # stands in no line, so a line is one field
         quote_char=None,  # these files quote nothing, and a stray quote must not swallow the lines after it
-        truncate_ragged_lines=True,
+        truncate_ragged_lines=True,  # but in a broken one; what is left of it is judged
+        extra_columns="ignore",
         encoding="utf8-lossy",  # what is no text makes its row broken, not the file
         row_index_name="row",
     )

@@ -123,7 +123,9 @@ def wanted_mids(
             "its classes are in v5/class-descriptions-boxable.csv"
         )
     chosen = {each if each in names else by_name[each] for each in selection.classes}
-    return chosen.union(*(below.get(mid, ()) for mid in chosen)) if selection.subclasses else chosen
+    if selection.subclasses:
+        chosen = chosen.union(*(below.get(mid, ()) for mid in chosen))
+    return chosen & names.keys()  # a hierarchy of another edition has classes that the list has not
 
 
 def order(pairs: pl.DataFrame, *, seed: int) -> pl.DataFrame:

@@ -214,6 +214,38 @@ def test_rows_of_some_images_are_copied_byte_for_byte(tmp_path: Path) -> None:
     assert read(tmp_path / "some.csv").rejected.is_empty()
 
 
+def test_rows_are_copied_by_the_column_of_the_id_wherever_it_is(tmp_path: Path) -> None:
+    header = (*V5[1:], "ImageID")
+    lines = [",".join([*row("x").split(",")[1:], image_id]) for image_id in ("a", "b", "a")]
+    path = write(tmp_path / "boxes.csv", header, [*lines, "b", "a"])
+
+    assert openimages.write_rows_of(path, tmp_path / "some.csv", ["a"]) == 2
+    assert (tmp_path / "some.csv").read_text().splitlines() == [",".join(header), lines[0], lines[2]]
+
+    with pytest.raises(FormatError, match=r"boxes\.csv: the header lacks ImageID"):
+        openimages.write_rows_of(write(path, V5[1:], lines), tmp_path / "some.csv", ["a"])
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_zero_byte_breaks_its_row_alone(tmp_path: Path, place: int) -> None:
+    lines = [row("a"), row("b"), row("c")]
+    lines[place] = lines[place].replace(",0.5,", ",0.\0005,")
+    path = write(tmp_path / "boxes.csv", V5, lines)
+
+    sound = [name for name in "abc" if name != "abc"[place]]
+    assert read(path).table["image_id"].to_list() == sound
+    pairs, aside = openimages.class_images(path, ["/m/01g317"])
+    assert pairs["image_id"].to_list() == sound
+    assert aside == SetAside(3, ((f"line {place + 2}", 1, "YMin is no number in 0..1"),))
+
+
+def test_a_header_that_is_no_line_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.csv"
+    path.write_text(f"{','.join(V5)}\r{row()}\r", encoding="utf-8", newline="")
+    with pytest.raises(FormatError, match=r"boxes\.csv: the header cannot be read .*; it begins 'ImageID,"):
+        read(path)
+
+
 def test_an_unknown_class_keeps_its_mid(tmp_path: Path) -> None:
     assert read(write(tmp_path / "boxes.csv", V5, [row(mid="/m/zz")])).table["label"].to_list() == ["/m/zz"]
 
@@ -453,6 +485,18 @@ def test_an_unsound_class_list_is_refused_by_line(tmp_path: Path, text: str, lin
     path = tmp_path / "classes.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(FormatError, match=f"classes.csv: line {line}: "):
+        openimages.read_class_names(path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["/m/1,Caf\xe9\n".encode("latin-1"), b'/m/1,"' + b"x" * 200_000 + b'"\n', b'/m/1,"A\n/m/2,B\n'],
+    ids=["latin-1", "long", "quote"],
+)
+def test_a_class_list_of_another_kind_names_the_file(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "classes.csv"
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match=r"classes\.csv: not a list of classes"):
         openimages.read_class_names(path)
 
 

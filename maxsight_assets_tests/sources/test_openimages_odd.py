@@ -1,13 +1,14 @@
 """Landing Open Images from an upstream whose images or tables are not what they should be: told, and never for good."""
 
 import csv
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from maxsight_assets.errors import FormatError, LandingError
+from maxsight_assets.errors import FormatError, LandingError, TransientError
 from maxsight_assets.formats import openimages as formats
 from maxsight_assets.landing.model import Landed, Level, Probe, RemoteFile
 from maxsight_assets.sources import openimages, raw
@@ -246,3 +247,30 @@ def test_how_files_are_known_follows_the_addresses_in_use(tmp_path: Path, liar: 
 def test_first_use_is_of_what_came_whole_and_over_tls(tmp_path: Path, url: str, came: Level, known: Level) -> None:
     landed = Landed(tmp_path, 1, "", None, came, Probe(1, None, None, ranges=False))
     assert first_level(RemoteFile("a.csv", url), landed) == known
+
+
+def test_a_hierarchy_of_another_edition_lands_what_the_class_list_has(tmp_path: Path) -> None:
+    world(tmp_path, 3)
+    tree = {"LabelName": "/m/1", "Subcategory": [{"LabelName": "/m/3"}, {"LabelName": "/m/new"}]}
+    (tmp_path / "tables" / openimages.HIERARCHY).write_text(json.dumps(tree), encoding="utf-8")
+
+    land(tmp_path / "data", tmp_path / "tables", (tmp_path / "images").as_uri(), classes=["Door"])
+
+    rows = rows_of(tmp_path / "data" / openimages.DIRECTORY / "coverage.csv")
+    assert [row["class"] for row in rows] == ["Car", "Door"]
+
+
+def test_images_in_place_are_not_each_probed_while_upstream_is_down(tmp_path: Path, liar: LyingServer) -> None:
+    ids = world(tmp_path, 1500)
+    base = offer(liar, tmp_path, [])
+    for image_id in ids:
+        mine = tmp_path / "data" / openimages.DIRECTORY / image_path("validation", image_id)
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        mine.write_bytes(b"mine")
+        liar.publish(f"validation/{image_id}.jpg", b"", *[status("503 Service Unavailable")] * 99)
+
+    with pytest.raises(TransientError, match="32 objects in a row could not be fetched"):
+        land(tmp_path / "data", tmp_path / "tables", base, hosts=(liar.host,))
+
+    probed = {request.path for request in liar.requests if request.method == "HEAD"}
+    assert 32 <= len(probed) < 64
