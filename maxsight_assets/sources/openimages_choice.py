@@ -205,18 +205,18 @@ def _choose(tables: Mapping[str, Tables], wanted: Collection[str], selection: Op
             )
             found = found.filter(pl.col("image_id").is_in(licensed.implode()))
         pairs[split] = found
-    _insist_usable(aside)
+    if all(each.is_empty() for each in pairs.values()):
+        _insist_usable(aside)
     chosen = take({split: order(each, seed=selection.seed) for split, each in pairs.items()}, selection)
     return Choice(images=chosen, classes=_counts(pairs, chosen, wanted), unfit=unfit, aside=aside)
 
 
 def _insist_usable(aside: Mapping[str, SetAside]) -> None:
-    """Where every row is broken, it is the file that leaves nothing to choose, not the selection."""
-    broken = {name: each for name, each in aside.items() if each.reasons}
-    if broken and all(each.count == each.rows for each in aside.values()):
-        name, each = next(iter(broken.items()))
-        place, _, reason = each.reasons[0]
-        raise FormatError(f"{name}: {place}: {reason}; none of its {each.rows:,} rows of wanted classes can be used")
+    """Where every row of a file is broken, it is the file that leaves nothing to choose, not the selection."""
+    for name, each in aside.items():
+        if each.reasons and each.count == each.rows:
+            place, _, reason = each.reasons[0]
+            raise FormatError(f"{name}: {place}: {reason}; none of its {each.rows:,} rows that matter can be used")
 
 
 def _counts(

@@ -186,9 +186,20 @@ def test_a_table_of_broken_rows_is_blamed_and_not_the_selection(
     boxes = [spoil(ROW.format(image_id, "/m/1")) for image_id in ids]
     write_tables(tmp_path / "tables", boxes, [(each, "", "by", "A", "T", "") for each in ids], split="validation")
 
-    told = f"validation-annotations-bbox.csv: line 2: {reason}; none of its 5 rows of wanted classes can be used"
+    told = f"validation-annotations-bbox.csv: line 2: {reason}; none of its 5 rows that matter can be used"
     with pytest.raises(FormatError, match=re.escape(told)):
         land(tmp_path / "data", tmp_path / "tables", (tmp_path / "images").as_uri(), classes=["Door"])
+
+
+def test_broken_metadata_is_blamed_where_a_licence_is_asked_of_it(tmp_path: Path) -> None:
+    world(tmp_path, 5)
+    path = tmp_path / "tables" / openimages.IMAGES["validation"]
+    path.write_text(path.read_text(encoding="utf-8").replace("A &amp; B", "A, Jr."), encoding="utf-8")
+
+    with pytest.raises(
+        FormatError, match=r"with-rotation\.csv: record 2: more fields than the header; none of its 5 rows"
+    ):
+        land(tmp_path / "data", tmp_path / "tables", (tmp_path / "images").as_uri(), classes=["Door"], licences=["by"])
 
 
 def test_each_rule_about_tables_fails_for_what_it_is_about(tmp_path: Path) -> None:
