@@ -9,7 +9,7 @@ from maxsight_assets.formats import openimages as formats
 from maxsight_assets.formats.openimages_csv import MID
 from maxsight_assets.verdict import Found, Rule
 from maxsight_assets.verification.boxes import ANNOTATED_RULES, BOX_NAME, table_rule
-from maxsight_assets.verification.raw import TOLERATED_SHARE, stated_sizes_match
+from maxsight_assets.verification.raw import TOLERATED_SHARE
 from maxsight_assets.verification.views import RawView
 
 COVERAGE = "coverage.csv"
@@ -150,7 +150,7 @@ def classes_are_covered(view: RawView) -> Found:
 
 
 OPENIMAGES_RULES: tuple[Rule[RawView], ...] = (
-    *(rule for rule in ANNOTATED_RULES if rule is not stated_sizes_match),  # no table states any
+    *ANNOTATED_RULES,
     ids_are_text,
     mids_are_known,
     images_have_boxes,

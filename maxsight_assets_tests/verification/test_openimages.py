@@ -1,5 +1,6 @@
 """Rules about Open Images' tables: each with tables that keep it and tables that do not."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ def view_of(
 @pytest.mark.parametrize("rule", OPENIMAGES_RULES, ids=lambda rule: rule.name)
 def test_a_sound_directory_keeps_every_rule(rule: Rule[RawView], tmp_path: Path) -> None:
     assert rule.judge(view_of(tmp_path)).passed
+
+
+def test_boxes_that_were_scaled_by_another_size_than_the_pictures_are_found(tmp_path: Path) -> None:
+    view = view_of(tmp_path)
+    rows = [replace(row, width=WIDTH + 1) if IDS[0] in row.path else row for row in view.manifest.rows.values()]
+
+    verdict = raw.stated_sizes_match.judge(replace(view, manifest=view.manifest.with_rows(rows)))
+
+    path = f"validation/{IDS[0][:2]}/{IDS[0]}.jpg"
+    assert verdict.examples == (f"{path}: {WIDTH + 1}x{HEIGHT} stated, {WIDTH}x{HEIGHT} found",)
 
 
 def test_sizes_come_from_the_files_where_the_publisher_states_none(tmp_path: Path) -> None:
