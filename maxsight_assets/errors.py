@@ -77,6 +77,10 @@ class VerificationFailed(LandingError):
     """Received bytes are not the expected ones (hash, CRC-32, length or magic bytes), also after one clean retry."""
 
 
+class WrongArchive(VerificationFailed):
+    """An archive as a whole is not the pinned one: nothing of it may be used, however sound its members are."""
+
+
 class UnsafeArchive(LandingError):
     """An archive holds something that no dataset needs: a path that climbs out, a link, a bomb, overlapping entries."""
 

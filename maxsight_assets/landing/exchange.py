@@ -224,13 +224,26 @@ def prune(state: State, paths: tuple[str, ...]) -> None:
 
 
 def set_aside(state: State, path: str) -> None:
-    """Keep what a published file was changed into, before its path is written anew: nothing a person has is lost."""
-    with suppress(OSError):
-        _, digest = disk.sha256_of(state.target / path)
-        kept = state.quarantine / digest[:12] / path
-        if not kept.exists():
-            disk.link_or_copy(state.target / path, kept)
-            _log.warning("%s: %s was changed after it was landed; what it held is in %s", state.target, path, kept)
+    """Keep what a published file was changed into, before its path is written anew: nothing a person has is lost.
+
+    Where there is no room for a copy, or it cannot be read, it is moved.
+    """
+    changed = state.target / path
+    try:
+        digest = disk.sha256_of(changed)[1]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError:
+        digest = disk.unique_name()
+    kept = state.quarantine / digest[:12] / path
+    if kept.exists():
+        return
+    try:
+        disk.link_or_copy(changed, kept)
+    except OSError:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        changed.replace(kept)
+    _log.warning("%s: %s was changed after it was landed; what it held is in %s", state.target, path, kept)
 
 
 def page_digest(root: Path) -> str:

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import threading
+import uuid
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -174,7 +175,7 @@ class Writer:
     def streamed(self, member: Member, path: Path, pieces: Iterable[bytes]) -> None:
         """Check and write a member as its pieces come; it gets its name when it is whole."""
         self._parents(path)
-        draft = path.with_name(path.name + ".part")
+        draft = path.with_name(f".{uuid.uuid4().hex}.part")  # the name of no other member
         size, crc, sha256 = 0, 0, hashlib.sha256()
         try:
             with open(create(draft), "wb", buffering=0) as handle:

@@ -4,18 +4,25 @@ The file is always a prefix of the object. The sidecar names a length up to whic
 later run can tell a sound prefix from one that a crash has torn; what lies behind it is cut off.
 """
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Iterable
+from io import FileIO
 from pathlib import Path
 
+from maxsight_assets.errors import Busy
 from maxsight_assets.landing.model import Probe, RemoteFile
 from maxsight_assets.landing.redact import scrub_url
 from maxsight_assets.landing.reply import CHUNK_BYTES, strong
 
 CHECKPOINT_BYTES = 16 << 20
 """A killed process loses at most this much of what it had received."""
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+"""What file systems without locks say; there, two downloads to one name are not told apart."""
 
 
 class Partial:
@@ -32,13 +39,19 @@ class Partial:
         self.path = dest.with_name(dest.name + ".partial")
         self._sidecar = dest.with_name(dest.name + ".partial.json")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._handle = self.path.open("r+b" if self.path.exists() else "w+b", buffering=0)
+        self._handle = self._opened()
         self.offset = 0
         self.probe: Probe | None = None
         self._algorithms: tuple[str, ...] = ("sha256",)
         self._hashes = {"sha256": hashlib.sha256()}
         self._saved = 0
-        if not self._restore():
+        try:
+            restored = self._restore()
+        except OSError:  # a bad sector, say: other ones are used
+            self._handle.close()
+            self.path.unlink(missing_ok=True)
+            self._handle, restored = self._opened(), False
+        if not restored:
             self.restart(None)
 
     def resumable(self) -> bool:
@@ -111,21 +124,45 @@ class Partial:
         """Give the bytes their name; `durable`: after they are on the disk for certain."""
         if durable:
             os.fsync(self._handle.fileno())
-        self._handle.close()
         self.path.replace(dest)
         self._sidecar.unlink(missing_ok=True)
+        self._handle.close()  # last: it holds the lock
 
     def close(self) -> None:
         """Keep what is worth resuming, remove the rest."""
         if self._handle.closed:
             return
-        keep = self.resumable()
-        if keep:
-            self.save()
-        self._handle.close()
-        if not keep:
-            self.path.unlink(missing_ok=True)
+        with self._handle:
+            if self.resumable():
+                self.save()
+                return
             self._sidecar.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
+
+    def _opened(self) -> FileIO:
+        """The file, open and locked.
+
+        Raises:
+            Busy: Another download is writing it.
+        """
+        if self.path.is_symlink():  # what it leads to is not ours
+            self.path.unlink()
+        while True:
+            handle = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+b")
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(handle.fileno()), self.path.lstat()):
+                    return handle
+            except BlockingIOError:
+                handle.close()
+                raise Busy(f"{self.path}: another download is writing it; wait for its end, then rerun") from None
+            except FileNotFoundError:  # its holder has just finished
+                pass
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                return handle
+            handle.close()
 
     def _restore(self) -> bool:
         """Take over what an earlier run left, where it is of this address and its prefix is sound."""

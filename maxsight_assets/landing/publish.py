@@ -20,7 +20,7 @@ from maxsight_assets.landing.exchange import State
 from maxsight_assets.landing.expected import Expected, examine
 from maxsight_assets.landing.lock import hold
 from maxsight_assets.landing.manifest import FOLDER, FileRow, Manifest, parents, problem, problems, source_of
-from maxsight_assets.landing.session import JOURNAL, drop_if_unused, open_session, resumed_rows
+from maxsight_assets.landing.session import FROM, JOURNAL, drop_if_unused, open_session, resumed_rows
 from maxsight_assets.verdict import Verdict
 
 _log = logging.getLogger(__name__)
@@ -140,8 +140,10 @@ class Stage:
         self._source = source
         self._lock = threading.Lock()
         self._rows: dict[str, FileRow] = {}
-        self._resumed = resumed_rows(session)
+        self._resumed, self._came_from = resumed_rows(session)
+        self._inputs: Mapping[str, str] = {}
         self._carried: set[str] = set()
+        self._plain: set[str] = set()
         self._built_on = page
         self._sync = os.open(session, os.O_RDONLY | os.O_CLOEXEC)  # before any write: it then learns of failed ones
         self._journal = os.open(session / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -150,6 +152,20 @@ class Stage:
         """Let go of what is open; the tree stays for the next run."""
         os.close(self._sync)
         os.close(self._journal)
+
+    def made_from(self, inputs: Mapping[str, str]) -> None:
+        """Say what upstream has now: what an interrupted run staged of another version of a file is not taken.
+
+        A member whose archive states a checksum is, where that is the same still; who asks for it compares.
+
+        Args:
+            inputs: Fingerprint of each upstream file, by key.
+        """
+        with self._lock:
+            self._inputs = inputs
+            for path, row in list(self._resumed.items()):
+                if row.crc32 is None and self._came_from.get(path) != inputs.get(_key(row)):
+                    del self._resumed[path]
 
     @property
     def rows(self) -> Mapping[str, FileRow]:
@@ -192,7 +208,18 @@ class Stage:
         return row
 
     def adopt(self, expected: Expected) -> FileRow | None:
-        """Take a file that a person has at this path of the target, where it is the expected one."""
+        """Take a file that a person has at this path of the target, where it is the expected one.
+
+        Raises:
+            Refused: It is there by way of a symbolic link, which a version cannot hold.
+        """
+        for path in (expected.path, *parents(expected.path)):
+            if path not in self._plain and (self._state.target / path).is_symlink():
+                raise Refused(
+                    f"{self._state.target}: {path} is a symbolic link, and a published version holds its files itself; "
+                    "move what it leads to here (or mount it here), or move the link away"
+                )
+        self._plain.update(parents(expected.path))
         row = examine(self._state.target, expected)
         if not isinstance(row, FileRow):
             return None
@@ -220,7 +247,8 @@ class Stage:
                 f"{self._asset}: {row.path}: {row.bytes:,} bytes to be recorded, "
                 f"{'no file' if size < 0 else f'{size:,}'} staged; rerun to fetch it anew"
             )
-        line = json.dumps({name: getattr(row, name) for name in _FIELDS}, sort_keys=True)
+        said = {name: getattr(row, name) for name in _FIELDS} | {FROM: self._inputs.get(_key(row))}
+        line = json.dumps(said, sort_keys=True)
         data = f"\n{line}\n".encode()  # the first newline ends a line that an earlier full disk cut short
         with self._lock:
             if os.write(self._journal, data) != len(data):
@@ -340,6 +368,11 @@ class Stage:
         except OSError:  # which file it was is not known, so none of them is trusted
             self._state.trash(self._session)
             raise
+
+
+def _key(row: FileRow) -> str:
+    """Key of the upstream file that a row came from."""
+    return (row.origin or "").partition("!")[0]
 
 
 def _unless_only_later(old: FileRow | None, new: FileRow) -> FileRow:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
-from maxsight_assets.errors import Received, UpstreamChanged, VerificationFailed
+from maxsight_assets.errors import Received, UpstreamChanged, WrongArchive
 from maxsight_assets.landing.client import Client
 from maxsight_assets.landing.members import Budget, OnMember, Writer
 from maxsight_assets.landing.model import Probe, RemoteFile
@@ -109,7 +109,7 @@ class RemoteZip(RangedZip):
             writer.streamed(member, wanted[member.name], unpacked(entry, packed, budget, self._name))
         stream.skip_to(self._size)
 
-    def _other_bytes(self, name: str, known: str, came: Mapping[str, str]) -> UpstreamChanged | VerificationFailed:
+    def _other_bytes(self, name: str, known: str, came: Mapping[str, str]) -> UpstreamChanged | WrongArchive:
         text = f"{self._name}: {name} {known} expected, {came[name]} received"
         if self._file.on_change == "stop":
             return UpstreamChanged(
@@ -117,7 +117,7 @@ class RemoteZip(RangedZip):
                 f"To take the new one: maxsight-assets accept {self._name}",
                 Received(self._name, self._size, self._probe.etag, self._probe.last_modified, **came),
             )
-        return VerificationFailed(f"{text}; nothing of it may be used, rerun or try a mirror")
+        return WrongArchive(f"{text}; nothing of it may be used, rerun or try a mirror")
 
 
 class _Stream:

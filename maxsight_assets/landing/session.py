@@ -14,6 +14,9 @@ from maxsight_assets.landing.manifest import FileRow, problems
 JOURNAL = "rows.jsonl"
 """The file of a session that its whole files are recorded in, a row a line."""
 
+FROM = "from"
+"""Key in such a line, beside the row: the fingerprint of the upstream file that it came from."""
+
 
 def open_session(state: State, source: str, *, alone: bool) -> Path:
     """A directory of this run's own: an interrupted run's one, with all that it had staged, where there is one."""
@@ -44,18 +47,23 @@ def _size(path: Path) -> int:
     return 0
 
 
-def resumed_rows(session: Path) -> dict[str, FileRow]:
-    """The rows that an interrupted run recorded and whose files are there with these very bytes.
+def resumed_rows(session: Path) -> tuple[dict[str, FileRow], dict[str, str]]:
+    """The rows that an interrupted run recorded and whose files are there with these very bytes, by path.
+
+    Beside them the fingerprint of the upstream file that each came from, where it was told, by path.
 
     Files that share their bytes with the published version are dropped: carrying them again costs little, and nothing
     can be written into the published version by way of them.
     """
     rows: dict[str, FileRow] = {}
+    came_from: dict[str, str] = {}
     with suppress(FileNotFoundError):
         for line in (session / JOURNAL).read_bytes().splitlines():
             with suppress(ValueError, TypeError):  # a line that was cut short
-                row = FileRow(**json.loads(line))
-                rows[row.path] = row
+                said = json.loads(line)
+                fingerprint = said.pop(FROM, None)
+                row = FileRow(**said)
+                rows[row.path], came_from[row.path] = row, fingerprint
     tree = session / "tree"
     for path, entry in disk.walk(tree):
         if entry.stat(follow_symlinks=False).st_nlink > 1:
@@ -65,4 +73,4 @@ def resumed_rows(session: Path) -> dict[str, FileRow]:
     for path in bad:
         (tree / path).unlink(missing_ok=True)
         del rows[path]
-    return rows
+    return rows, came_from

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from maxsight_assets.catalog.model import Catalog
-from maxsight_assets.errors import UpstreamChanged
+from maxsight_assets.errors import UpstreamChanged, WrongArchive
 from maxsight_assets.images.facts import examine
 from maxsight_assets.landing.acceptance import as_accepted
 from maxsight_assets.landing.archive import Archive, Member, open_archive, open_local
@@ -125,10 +125,11 @@ def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: b
         moved: Whether upstream says that it is another file than the published one was made from.
         tally: Counts what was fetched.
     """
-    if stage.have(path) or (not moved and stage.carry(path)):
+    file = upstream.file(key)
+    row = stage.have(path) or (None if moved else stage.carry(path))
+    if row is not None and file.bytes in (None, row.bytes) and file.sha256 in (None, row.sha256):
         tally.reused_files += 1
         return
-    file = upstream.file(key)
     if file.bytes is not None and (file.sha256 or file.md5):
         expected = Expected(path, file.bytes, sha256=file.sha256, md5=file.md5, origin=key)
         if adopt_file(stage, expected):
@@ -280,7 +281,7 @@ def _extract(stage: Stage, archive: Archive, key: str, todo: Mapping[str, str], 
     dests = {name: stage.root / path for name, path in todo.items()}
     try:
         archive.extract(dests, on_member)
-    except UpstreamChanged:  # told at the end of a pinned archive: a rerun must not find its members staged
+    except (UpstreamChanged, WrongArchive):  # told at the end of it: a rerun must not find its members staged
         for dest in dests.values():
             dest.unlink(missing_ok=True)
         raise

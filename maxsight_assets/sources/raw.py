@@ -204,6 +204,7 @@ def refresh(
         if not asked_again and present and is_current(present, target, selection=selection, inputs=inputs):
             tally.reused_files = present.info.files
             return Version(present, False, tally, time.monotonic() - started, found)
+        stage.made_from(inputs)
         known = present.info.inputs if present is not None else {}
         moved = frozenset(key for key, value in inputs.items() if known.get(key) != value)
         source.land(stage, upstream, selection, moved=moved, tally=tally)
