@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from maxsight_assets.errors import FormatError, SettingsError
+from maxsight_assets.errors import FormatError, LandingError, SettingsError
 from maxsight_assets.fates import fates
 from maxsight_assets.inspection import of_profile
 from maxsight_assets.landing.publish import read_published
@@ -81,7 +81,7 @@ def verify(profile: Profile, places: Places, assets: Sequence[str]) -> list[Told
     for asset in assets or inspections:
         try:
             view = inspections[asset].view(places)
-        except FormatError as error:  # its label space is gone, say: the other assets are judged all the same
+        except (FormatError, LandingError) as error:  # its label space is gone, say: the others are judged all the same
             told.append(Told(asset, "can_be_opened", passed=False, severity="error", offenders=1, examples=str(error)))
             continue
         if view is None and assets:
@@ -98,7 +98,10 @@ def _told(asset: str, rule: Rule[Any], verdict: Verdict) -> Told:
 
 
 def _published(asset: str, directory: Path) -> Published:
-    manifest = read_published(directory)
+    try:
+        manifest = read_published(directory)
+    except LandingError:  # a damaged manifest, which `verify` names
+        return Published(asset, directory, source="damaged")
     if manifest is None:
         return Published(asset, directory)
     info = manifest.info

@@ -1,5 +1,6 @@
 """Our errors as Dagster's: what a retry may mend is retried, everything else fails at once and says why."""
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,13 +8,22 @@ import dagster as dg
 
 from maxsight_assets.errors import LandingError, MaxSightAssetsError, NotPublished
 
-RETRIES = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-"""For steps that read from the network; `landing` has used up its own retries by then."""
+RETRIES = 2
+"""Of a step that reads from the network; `landing` has used up its own retries by then."""
+
+DELAY_S = 30.0
+"""Seconds before the first of them, give or take half; each later one waits twice as long."""
 
 
 @contextmanager
-def as_failures() -> Iterator[None]:
-    """Turn an error of ours into a `dg.Failure` that says whether a retry makes sense."""
+def as_failures(attempt: int = RETRIES) -> Iterator[None]:
+    """Turn an error of ours into a `dg.Failure`, or into a request for a retry where one makes sense.
+
+    The request is made here rather than by a retry policy, which would have Dagster try again what a person stopped.
+
+    Args:
+        attempt: How often the step was retried already.
+    """
     try:
         yield
     except MaxSightAssetsError as error:
@@ -26,11 +36,11 @@ def as_failures() -> Iterator[None]:
                 )
                 for verdict in failed
             }
-        raise dg.Failure(
-            description=f"{type(error).__name__}: {error}",
-            metadata=metadata,
-            allow_retries=isinstance(error, LandingError) and error.retryable,
-        ) from None
+        failure = dg.Failure(f"{type(error).__name__}: {error}", metadata, allow_retries=False)
+        if attempt < RETRIES and isinstance(error, LandingError) and error.retryable:
+            wait_s = DELAY_S * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 -- so that steps do not meet again
+            raise dg.RetryRequested(RETRIES, wait_s) from failure
+        raise failure from None
     except Exception as error:
         # A mistake of ours, or a machine in trouble: the same attempt again would only hide it.
         raise dg.Failure(description=f"{type(error).__name__}: {error}", allow_retries=False) from error

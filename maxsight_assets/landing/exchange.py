@@ -16,7 +16,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from maxsight_assets.errors import Busy, VerificationFailed
+import msgspec
+
+from maxsight_assets.errors import Busy, LandingError, VerificationFailed
 from maxsight_assets.landing import disk
 from maxsight_assets.landing.manifest import FOLDER, PAGE, Manifest
 
@@ -260,7 +262,12 @@ def _write_journal(state: State, step: Step) -> None:
 
 def _read_journal(state: State) -> Step | None:
     try:
-        said = json.loads(state.journal.read_bytes())
+        step: Step = msgspec.json.decode(state.journal.read_bytes(), type=Step)
     except FileNotFoundError:
         return None
-    return Step(**{**said, "paths": tuple(said["paths"])})
+    except msgspec.MsgspecError as error:
+        raise LandingError(
+            f"{state.journal}: the note of a step that was under way cannot be read ({error}); look whether "
+            f"{state.target} is whole (`maxsight-assets verify`), then delete the note and rerun"
+        ) from None
+    return step

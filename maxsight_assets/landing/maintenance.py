@@ -1,5 +1,6 @@
 """Mending and looking after what is published: verify, repair, adopt, prune, accept, rollback."""
 
+import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from maxsight_assets.landing.expected import Expected, examine
 from maxsight_assets.landing.manifest import FileRow, Manifest, problem, problems
 from maxsight_assets.landing.model import RemoteFile
 from maxsight_assets.landing.publish import Gate, opened, read_published, some, staging
+
+_log = logging.getLogger(__name__)
 
 Depth = Literal["names", "sizes", "hashes"]
 
@@ -259,7 +262,12 @@ def rollback(target: Path, *, wait_s: float = 0.0) -> Manifest:
         LandingError: There is no previous version, or it is damaged.
     """
     with opened(target, wait_s=wait_s) as (state, _):
-        past, present = Manifest.read(state.previous), Manifest.read(state.target)
+        past = Manifest.read(state.previous)
+        try:
+            present = Manifest.read(state.target)
+        except VerificationFailed as damaged:  # what there is to bring back may be all that is left
+            _log.warning("%s", damaged)
+            present = past and past.with_rows(())
         if past is None or present is None:
             raise LandingError(f"{target}: there is no previous version to bring back")
         _mend_from(state.target, state.previous, present.rows, past.rows)

@@ -95,16 +95,16 @@ def staging(
         cancel: Ends the waiting when set.
 
     Raises:
-        Refused: The target holds another source, or a person's files where the embedded upstream would go.
+        Refused: The target holds another source or asset, or a person's files where the embedded upstream would go.
         Busy: Another process is writing the target.
         Cancelled: The event was set while waiting.
         LandingError: The disk failed: no space, no inodes, an input/output error.
     """
     with disk.explaining(target):
-        _refuse_other_source(State.of(target).target, source)  # before anything is made
+        _refuse_other_source(State.of(target).target, source, asset)  # before anything is made
     with opened(target, wait_s=wait_s, cancel=cancel) as (state, alone):
         page = exchange.page_digest(state.target)  # before its rows are read: a swap in between is then noticed
-        present = _refuse_other_source(state.target, source)
+        present = _refuse_other_source(state.target, source, asset)
         session = open_session(state, source, alone=alone)
         stage = Stage(state, session, present, asset=asset, source=source, page=page)
         try:
@@ -385,12 +385,17 @@ def _same(present: Manifest, staged: Manifest) -> bool:
     return (one.data_version, one.selection, one.asset) == (other.data_version, other.selection, other.asset)
 
 
-def _refuse_other_source(target: Path, source: str) -> Manifest | None:
+def _refuse_other_source(target: Path, source: str, asset: str) -> Manifest | None:
     if target.exists() and not target.is_dir():
         raise Refused(f"{target}: is a file; move it away, then rerun")
     try:
         present = read_published(target)
         holds = present.info.source if present else None
+        if present is not None and present.info.asset != asset:
+            raise Refused(
+                f"{target}: holds {present.info.asset}; {asset} is never published over it. Use another directory "
+                "(DATA_DIR, SPLITS_DIR)"
+            )
     except VerificationFailed as error:
         _log.warning("%s; files that verify are taken as they are", error)
         present, holds = None, source_of(target)

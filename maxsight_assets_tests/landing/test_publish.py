@@ -408,6 +408,37 @@ def test_rollback_of_our_own_outputs_is_exact(target: Path) -> None:
     assert {path for path, _ in disk.walk(target)} == {*ONE, ROWS, PAGE}
 
 
+def test_rollback_mends_a_damaged_manifest(target: Path) -> None:
+    land(target, ONE, keep=False)
+    land(target, TWO, keep=False)
+    (target / PAGE).write_bytes(b"x")
+
+    restored = rollback(target)
+
+    assert assert_invariants(target) == restored
+    assert {path: (target / path).read_bytes() for path in restored.rows} == ONE
+
+
+def test_another_asset_is_never_published_over_one(target: Path) -> None:
+    before = land(target, ONE)
+
+    with (
+        pytest.raises(Refused, match="holds world; splits is never published"),
+        staging(target, asset="splits", source="upstream"),
+    ):
+        pass
+
+    assert assert_invariants(target) == before
+
+
+def test_a_note_of_a_step_that_cannot_be_read_is_named(target: Path) -> None:
+    land(target, ONE)
+    State.of(target).journal.write_bytes(b'{"step": "leap"}')
+
+    with pytest.raises(LandingError, match=r"journal\.json: the note"):
+        land(target, TWO)
+
+
 def test_rollback_without_a_previous_version_says_so(target: Path) -> None:
     land(target, ONE)
 

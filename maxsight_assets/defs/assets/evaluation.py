@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from maxsight_assets.defs.automation.records import made_from
 from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.resources import Storage
 from maxsight_assets.profiles.model import Profile
@@ -29,6 +30,7 @@ def evaluation_asset(profile: Profile, raw_names: Sequence[str]) -> dg.AssetsDef
         context.log.info(f"inference_eval_set: {'a new version' if made.changed else 'nothing new'}")
         return dg.MaterializeResult(
             data_version=dg.DataVersion(made.manifest.info.data_version),
+            tags=made_from(made.manifest.info.inputs),
             metadata=metadata.of_evaluation(made, str(places.evaluation)),
         )
 

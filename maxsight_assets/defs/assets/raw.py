@@ -7,7 +7,7 @@ import dagster as dg
 
 from maxsight_assets.defs.automation.inputs import reported
 from maxsight_assets.defs.config import stated, stated_of
-from maxsight_assets.defs.failures import RETRIES, as_failures
+from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.progress import progress_log
 from maxsight_assets.defs.resources import Storage, Upstreams
 from maxsight_assets.profiles.model import CocoSelection, OpenImagesSelection, Profile, ValidationSelection
@@ -30,7 +30,6 @@ def raw_assets(profile: Profile) -> list[dg.AssetsDefinition]:
         kinds={"jpeg", "json"},
         pool="coco_raw",
         group_name="raw",
-        retry_policy=RETRIES,
         code_version="1",
     )
     def coco_raw(
@@ -49,7 +48,6 @@ def raw_assets(profile: Profile) -> list[dg.AssetsDefinition]:
         kinds={"jpeg", "csv"},
         pool="openimages_subset",
         group_name="raw",
-        retry_policy=RETRIES,
         code_version="1",
     )
     def openimages_subset(
@@ -69,7 +67,6 @@ def raw_assets(profile: Profile) -> list[dg.AssetsDefinition]:
         kinds={"jpeg", "json"},
         pool="bdd100k_raw",
         group_name="raw",
-        retry_policy=RETRIES,
         code_version="1",
     )
     def bdd100k_raw(
@@ -86,7 +83,6 @@ def raw_assets(profile: Profile) -> list[dg.AssetsDefinition]:
         kinds={"jpeg"},
         pool="ade20k_raw",
         group_name="raw",
-        retry_policy=RETRIES,
         code_version="1",
     )
     def ade20k_raw(
@@ -143,7 +139,7 @@ def _land(
     source = SOURCES[dataset]
     upstream_key = dg.AssetKey(source.upstream_asset)
     tags: dict[str, str] = {}
-    with as_failures(), upstreams.open(dataset, progress=progress_log(context.log)) as upstream:
+    with as_failures(context.retry_number), upstreams.open(dataset, progress=progress_log(context.log)) as upstream:
         version = refresh(
             source,
             upstream,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
 
+from maxsight_assets.defs.automation.records import made_from
 from maxsight_assets.defs.config import stated, stated_of
 from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.resources import Storage
@@ -46,6 +47,7 @@ def splits_asset(profile: Profile, raw_names: Sequence[str]) -> dg.AssetsDefinit
         context.log.info(f"cleaned_splits: {'a new version' if made.changed else 'nothing new'}")
         return dg.MaterializeResult(
             data_version=dg.DataVersion(made.manifest.info.data_version),
+            tags=made_from(made.manifest.info.inputs),
             metadata=metadata.of_splits(made, places, profile),
         )
 

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import dagster as dg
+import msgspec
 
 from maxsight_assets.defs.automation.records import Records
 
@@ -96,7 +97,7 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
         now = context.evaluation_time.timestamp()
         cancelled = records.cancelled_at(context.key) > asks.at > 0
         ask = bool(moved) and asks.times < self.tries and not cancelled
-        ask = ask and now >= asks.not_before(records.failed_at(context.key), self.backoff_s)
+        ask = ask and now >= asks.not_before(records.failed_at(context.key), self.backoff_s, now=now)
         if ask:
             asks = Asks(moved, asks.times + 1, now)
         elif (cancelled or asks.times == self.tries) and not asks.given_up:
@@ -198,16 +199,16 @@ class Asks:
     def from_cursor(cls, cursor: str | None, moved: Mapping[str, str]) -> "Asks":
         """Take up the count for `moved`; begin at none where the cursor is lost, unreadable or of another change."""
         try:
-            asks = cls(**json.loads(cursor)) if cursor else cls(moved)
-        except (ValueError, TypeError):
+            asks = msgspec.json.decode(cursor, type=cls) if cursor else cls(moved)
+        except msgspec.MsgspecError:
             return cls(moved)
         return asks if asks.moved == moved else cls(moved)
 
-    def not_before(self, failed_at: float, backoff_s: float) -> float:
+    def not_before(self, failed_at: float, backoff_s: float, *, now: float) -> float:
         """When the next ask may be made, seconds since the epoch.
 
         A new change too waits once after a run that failed: an upstream that says something else at every look would
-        otherwise be asked for at every tick.
+        otherwise be asked for at every tick. A time that is still to come is of a clock that has been set back since.
         """
-        since = max(self.at, failed_at)
+        since = min(max(self.at, failed_at), now)
         return since + backoff_s * 2.0 ** max(self.times - 1, 0) if since else 0.0

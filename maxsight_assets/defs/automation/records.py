@@ -13,6 +13,17 @@ DATA_VERSION_TAG = "dagster/data_version"
 JUDGED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 INPUT_TAG_PREFIX = "dagster/input_data_version/"
 
+UNJUDGED = "its own checks"
+"""Stands among what moved where an asset landed and its blocking checks did not run, because the run died between."""
+
+
+def made_from(inputs: Mapping[str, str]) -> dict[str, str]:
+    """Tags of a materialization that say which data versions it read, by asset.
+
+    Dagster's own are those of the latest materializations; a person may have brought an older version back on the disk.
+    """
+    return {f"{INPUT_TAG_PREFIX}{asset}": version for asset, version in inputs.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -38,6 +49,7 @@ class Records:
     instance: dg.DagsterInstance
     parents: Mapping[dg.AssetKey, Set[dg.AssetKey]]
     by_key: Mapping[dg.AssetKey, Record]
+    last_check: Mapping[dg.AssetKey, dg.AssetCheckKey]
 
     @classmethod
     def of(cls, context: dg.AutomationContext[dg.AssetKey]) -> "Records":
@@ -53,6 +65,11 @@ class Records:
                 for key, entry in found.items()
                 if (landed := entry.last_materialization)
             },
+            last_check={
+                key: max(blocking, key=lambda check: check.name)
+                for key in keys
+                if (blocking := [check for check in graph.get(key).check_keys if graph.get(check).blocking])
+            },
         )
 
     def moved(self, key: dg.AssetKey) -> dict[str, str]:
@@ -62,24 +79,37 @@ class Records:
             key: The asset itself or one above it.
 
         Returns:
-            The data versions that they have now, by name, in the order of the names.
+            The data versions that they have now, by name, in the order of the names; where none did, but nobody has
+            judged what the asset holds, its own by `UNJUDGED`: a run of it asks the checks.
         """
         made_from = self.by_key.get(key, Record()).tags
         if made_from is None:
             return {}
         now = {dep.to_user_string(): self.by_key.get(dep, Record()).tags or {} for dep in self.parents[key]}
         versions = {dep: tags[DATA_VERSION_TAG] for dep, tags in sorted(now.items()) if DATA_VERSION_TAG in tags}
-        return {dep: version for dep, version in versions.items() if version != made_from.get(INPUT_TAG_PREFIX + dep)}
+        moved = {dep: version for dep, version in versions.items() if version != made_from.get(INPUT_TAG_PREFIX + dep)}
+        if not moved and not self._is_judged(key):
+            moved[UNJUDGED] = made_from.get(DATA_VERSION_TAG, "")
+        return moved
+
+    def _is_judged(self, key: dg.AssetKey) -> bool:
+        """Whether the blocking checks ran on what the asset holds now; they are told in order, so the last one says."""
+        check = self.last_check.get(key)
+        return check is None or self._verdict(check) is not None
 
     def passed(self, check: dg.AssetCheckKey) -> bool:
         """Whether a check passed what its asset holds now; a check that was planned and never ran says nothing."""
+        return bool(self._verdict(check))
+
+    def _verdict(self, check: dg.AssetCheckKey) -> bool | None:
+        """What a check says of what its asset holds now; None where it has not been asked."""
         latest = self.instance.event_log_storage.get_asset_check_execution_history(check, limit=1, status=JUDGED)
         evaluation = latest[0].evaluation if latest else None
         if evaluation is None:
-            return False
+            return None
         record, target = self.by_key.get(check.asset_key, Record()), evaluation.target_materialization_data
         judged_now = latest[0].run_id == record.landed_by or (target and target.storage_id == record.landed_id)
-        return bool(evaluation.passed and judged_now)
+        return evaluation.passed if judged_now else None
 
     def failed_at(self, key: dg.AssetKey) -> float:
         """When the asset's latest run ended without landing it, seconds since the epoch; 0 where it did land."""

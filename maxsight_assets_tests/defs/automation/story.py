@@ -32,6 +32,7 @@ class Story:
         content: The bytes behind a fingerprint; itself where it has no entry.
         failing: Assets whose runs fail before they land.
         bad: Contents that the blocking checks reject.
+        dying: Assets whose checks die before they say anything.
         during: What happens once, by asset, while its run is between reading and landing; or, by `look at <upstream>`,
             after somebody has read what that holds and before it is used.
         made: One entry per materialization: the asset and the contents that it was made from.
@@ -46,6 +47,7 @@ class Story:
         self.content: dict[str, str] = {}
         self.failing: set[str] = set()
         self.bad: set[str] = set()
+        self.dying: set[str] = set()
         self.during: dict[str, Callable[[], object]] = {}
         self.disk: dict[str, str] = {}
         self.made: list[tuple[str, str]] = []
@@ -114,6 +116,8 @@ class Story:
     def _check(self, asset: str) -> dg.AssetChecksDefinition:
         @dg.asset_check(asset=asset, name="sound", blocking=True)
         def sound() -> dg.AssetCheckResult:
+            if asset in self.dying:
+                raise OSError(f"{asset}: input/output error")
             return dg.AssetCheckResult(passed=self.disk[asset] not in self.bad)
 
         return sound

@@ -53,10 +53,14 @@ def test_cursor_that_is_lost_unreadable_or_of_another_change_begins_anew(cursor:
 
 
 def test_wait_doubles_with_every_ask_and_counts_from_what_came_last() -> None:
-    assert [Asks(MOVED, times, 100.0).not_before(0, 300) for times in (1, 2, 3)] == [400, 700, 1300]
-    assert Asks(MOVED, 1, 100.0).not_before(5000, 300) == 5300
+    assert [Asks(MOVED, times, 100.0).not_before(0, 300, now=1e6) for times in (1, 2, 3)] == [400, 700, 1300]
+    assert Asks(MOVED, 1, 100.0).not_before(5000, 300, now=1e6) == 5300
+
+
+def test_a_clock_that_was_set_back_holds_nothing_for_longer_than_a_wait() -> None:
+    assert Asks(MOVED, 1, 9e9).not_before(9e9, 300, now=1000.0) == 1300
 
 
 def test_first_ask_waits_only_where_a_run_failed_before() -> None:
-    assert Asks(MOVED).not_before(0, 300) == 0
-    assert Asks(MOVED).not_before(5000, 300) == 5300
+    assert Asks(MOVED).not_before(0, 300, now=1e6) == 0
+    assert Asks(MOVED).not_before(5000, 300, now=1e6) == 5300

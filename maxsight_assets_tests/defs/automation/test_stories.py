@@ -244,6 +244,30 @@ def _rejected(story: Story) -> None:
     assert story.settle() == ["photos_raw"]
 
 
+def test_landing_whose_checks_die_is_asked_for_again_and_then_goes_on(story: Story) -> None:
+    story.dying.add("photos_raw")
+    story.holds["photos"] = "B"
+    assert story.settle() == ["photos_raw"] * 2  # for the change, and for its checks; the next one waits
+    story.dying.clear()
+    story.wait(3600)
+
+    assert story.settle() == ["photos_raw", "evaluation", "splits"]
+    assert story.settle() == []
+
+
+def test_landing_whose_checks_never_run_is_given_up_with_a_warning(story: Story) -> None:
+    story.dying.add("photos_raw")
+    story.holds["photos"] = "B"
+    asked = []
+    for _ in range(6):
+        asked += story.settle()
+        story.wait(3600)
+
+    assert asked == ["photos_raw"] * 4  # for the change, and three times for its checks
+    assert len(story.said) == 1
+    assert "photos_raw: 3 refreshes for new data of its own checks did not land" in story.said[0]
+
+
 def test_failing_blocking_check_mended_by_running_it_again(story: Story) -> None:
     _rejected(story)
     story.bad.clear()
