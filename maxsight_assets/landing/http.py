@@ -106,15 +106,15 @@ class HttpReply:
             self._exchange.reading()
             try:
                 data: bytes = self._answer.read1(CHUNK_BYTES, decode_content=self.encoded)
-            except (urllib3.exceptions.HTTPError, OSError) as error:
+            except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:  # ValueError: TLS that was closed
                 raise self._ended(error) from None
             self._exchange.read(len(data))
+            if self._exchange.verdict:  # its socket is shut: what comes now is not to be trusted
+                raise self._ended(None)
             if not data:
                 break
             received += len(data)
             yield data
-        if self._exchange.verdict:
-            raise self._ended(None)
         if self.length is not None and not self.encoded and received != self.length:
             raise Again(f"the body ended after {received:,} of {self.length:,} bytes")
 
@@ -229,6 +229,7 @@ class Http:
     def _send(self, method: str, url: str, headers: Mapping[str, str], exchange: Exchange) -> urllib3.BaseHTTPResponse:
         timeout = urllib3.Timeout(connect=self._limits.connect_timeout_s, read=self._limits.header_timeout_s)
         pool, target = self._pool(url)
+        exchange.detach()
         try:
             with self._watch.sending(exchange):
                 return pool.urlopen(
@@ -246,6 +247,8 @@ class Http:
                 raise _ended(exchange, None) from None
             raise _tls_fault(url, error) from None
         except (urllib3.exceptions.LocationValueError, ValueError) as error:
+            if exchange.verdict:
+                raise _ended(exchange, None) from None
             raise LandingError(f"{scrub_url(url)}: {scrub(error)}") from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _ended(exchange, error) from None
@@ -335,7 +338,7 @@ def _leave(answer: urllib3.BaseHTTPResponse) -> None:
 
 
 def _error_body(answer: urllib3.BaseHTTPResponse) -> bytes:
-    with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
+    with contextlib.suppress(urllib3.exceptions.HTTPError, OSError, ValueError):
         return bytes(answer.read(4096))
     return b""
 

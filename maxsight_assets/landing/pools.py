@@ -62,6 +62,8 @@ class _Watched:
     watch: Watch
 
     def request(self: Any, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:  # a kept one
+            self.watch.attach(self.sock)
         super().request(*args, **kwargs)  # type: ignore[misc]
         self.watch.attach(self.sock)
 

@@ -36,9 +36,14 @@ class Exchange:
         self.cancelled = False
 
     def attach(self, sock: socket.socket | None) -> None:
-        """The request went out on this socket; now its headers are awaited."""
+        """The request goes out on this socket; now its headers are awaited."""
         self._sock = sock
         self._since = time.monotonic()
+
+    def detach(self, sock: socket.socket | None = None) -> None:
+        """Its socket, or this one if it is that, is not its own any more."""
+        if sock is None or self._sock is sock:
+            self._sock = self._since = None
 
     def headers_arrived(self) -> None:
         """The header is complete."""
@@ -59,6 +64,9 @@ class Exchange:
 
     def judge(self, limits: Limits, cancel: threading.Event) -> None:
         """End the exchange where it is cancelled or too slow."""
+        if self.verdict is not None:
+            self._shut()  # it may have got another socket since
+            return
         if cancel.is_set() or (self._abort is not None and self._abort.is_set()):
             self._end("cancelled", cancelled=True)
             return
@@ -75,12 +83,17 @@ class Exchange:
                 self._since = time.monotonic()
 
     def _end(self, verdict: str, *, cancelled: bool = False) -> None:
-        sock = self._sock
-        if sock is None or self.verdict is not None:
+        self.cancelled = cancelled
+        self.verdict = verdict  # before the socket is shut: what a reader gets afterwards is not to be used
+        self._shut()
+
+    def _shut(self) -> None:
+        """End the line below TLS: `SSLSocket.shutdown` drops the decryption first, and reads bring ciphertext then."""
+        if self._sock is None:
             return
-        self.verdict, self.cancelled = verdict, cancelled
+        line: socket.socket = getattr(self._sock, "socket", self._sock)  # urllib3 wraps it for TLS within TLS
         with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(line, socket.SHUT_RDWR)
 
 
 class Watch:
@@ -96,9 +109,13 @@ class Watch:
         self._current = threading.local()
 
     def attach(self, sock: socket.socket | None) -> None:
-        """The present thread's exchange sent its request on this socket."""
+        """The present thread's exchange sends its request on this socket; no earlier one has it any more."""
         exchange: Exchange | None = getattr(self._current, "exchange", None)
-        if exchange is not None:
+        if exchange is None:
+            return
+        with self._lock:
+            for other in self._live:
+                other.detach(sock)
             exchange.attach(sock)
 
     @contextlib.contextmanager
@@ -133,7 +150,6 @@ class Watch:
 
     def _run(self) -> None:
         while not self._closed.wait(TICK_S):
-            with self._lock:
-                live = list(self._live)
-            for exchange in live:
-                exchange.judge(self._limits, self._cancel)
+            with self._lock:  # all along: the socket of an exchange that ends meanwhile may be another's at once
+                for exchange in self._live:
+                    exchange.judge(self._limits, self._cancel)
