@@ -7,6 +7,7 @@ The faults here never leave landing: `landing.transfer` turns them into retries,
 import random
 import re
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +15,7 @@ from typing import Protocol
 from maxsight_assets.errors import Cancelled, TransientError
 from maxsight_assets.landing.model import Probe
 from maxsight_assets.landing.options import Limits
+from maxsight_assets.landing.watch import TICK_S
 
 CHUNK_BYTES = 128 << 10
 """Read at a time: larger blocks cost more in memory management than they save in calls (measured on 4 MiB ranges)."""
@@ -147,13 +149,32 @@ def content_range(text: str | None, ask: Ask) -> tuple[int, int | None]:
 
 
 class Attempts:
-    """Counts the tries of one thing that bring nothing new, and waits between them."""
+    """Counts the tries of one thing that bring nothing new, and waits between them.
 
-    def __init__(self, key: str, limits: Limits, cancel: threading.Event) -> None:
+    Args:
+        key: What the thing is called.
+        limits: Bounds of tries and waits.
+        cancel: Ends it when set.
+        abort: Ends it too.
+    """
+
+    def __init__(
+        self, key: str, limits: Limits, cancel: threading.Event, *, abort: threading.Event | None = None
+    ) -> None:
         self._key = key
         self._limits = limits
         self._cancel = cancel
+        self._abort = abort or cancel
         self._count = 0
+
+    def check(self) -> None:
+        """Raise where no further try is wanted.
+
+        Raises:
+            Cancelled: The cancel event or `abort` is set.
+        """
+        if self._cancel.is_set() or self._abort.is_set():
+            raise Cancelled(f"{self._key}: cancelled; what arrived is kept, rerun to resume") from None
 
     def progressed(self) -> None:
         """Something new arrived: the count starts anew."""
@@ -164,10 +185,11 @@ class Attempts:
 
         Raises:
             TransientError: Where there is none left.
-            Cancelled: Where the cancel event is set before or while waiting.
+            Cancelled: Where an event is set before or while waiting.
         """
+        self.check()
         self._count += 1
-        if self._count >= self._limits.attempts and not self._cancel.is_set():
+        if self._count >= self._limits.attempts:
             raise TransientError(
                 f"{self._key}: {fault} ({self._count} tries); what arrived is kept, rerun to resume"
             ) from None
@@ -175,5 +197,7 @@ class Attempts:
         wait *= random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
         if fault.wait_s is not None:
             wait = min(fault.wait_s, self._limits.retry_after_cap_s)
-        if self._cancel.wait(wait):
-            raise Cancelled(f"{self._key}: cancelled; what arrived is kept, rerun to resume") from None
+        end = time.monotonic() + wait
+        while (left := end - time.monotonic()) > 0:
+            self._cancel.wait(min(left, TICK_S))
+            self.check()

@@ -63,8 +63,9 @@ def read_range(
     """
     length = ask.length or 0
     data, got = memoryview(bytearray(length)), 0
-    attempts = Attempts(file.key, limits, cancel)
+    attempts = Attempts(file.key, limits, cancel, abort=ask.abort)
     while got < length:
+        attempts.check()
         before = got
         part = Ask(ask.start + before, length - before, ask.since, ask.abort)
         try:
@@ -74,6 +75,8 @@ def read_range(
                         raise VersionChanged("another ETag than before")
                     raise WrongRange("the range was ignored")
                 for chunk in reply.chunks():
+                    if got + len(chunk) > length:
+                        raise WrongRange(f"more than the {part.length:,} bytes of the range came")
                     data[got : got + len(chunk)] = chunk
                     got += len(chunk)
         except Again as fault:

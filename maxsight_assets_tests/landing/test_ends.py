@@ -4,17 +4,21 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from maxsight_assets.errors import Cancelled
+from maxsight_assets.errors import Cancelled, LandingError, TransientError, VerificationFailed
+from maxsight_assets.landing import pools
 from maxsight_assets.landing.guard import Guard
 from maxsight_assets.landing.http import Address, Http
 from maxsight_assets.landing.model import RemoteFile
 from maxsight_assets.landing.reply import Ask
 from maxsight_assets.landing.watch import Watch
-from maxsight_assets_tests.landing.net_tools import PATIENT, certificate, quick_client, some_bytes
+from maxsight_assets_tests import servers
+from maxsight_assets_tests.landing.net_tools import PATIENT, QUICK, certificate, quick_client, some_bytes, soon
 from maxsight_assets_tests.servers import LyingServer, wait_until
 
 DATA = some_bytes(600_000)
@@ -119,3 +123,117 @@ def test_an_exchange_that_is_ended_leaves_the_socket_alone_that_another_has_now(
         assert near.recv(1) == b"x"
     assert now.verdict is None
     watch.close()
+
+
+def test_a_range_that_is_refused_ends_the_waits_of_the_others(liar: LyingServer, tmp_path: Path) -> None:
+    busy = servers.status("503 Slow Down", {"Retry-After": "300"})
+    refused = servers.after(lambda: len(liar.requests) >= 5, servers.status("403 Forbidden"))
+
+    async def by_range(call: servers.Call) -> None:
+        start, _ = call.part() or (None, None)
+        await (servers.honest if start is None else busy if start else refused)(call)
+
+    url = liar.publish("a", DATA, *[by_range] * 50)
+    limits = replace(PATIENT, connections=4, part_bytes=50_000, parallel_from=100_000)
+    with soon(), quick_client(liar.host, limits=limits) as client, pytest.raises(LandingError, match="403 Forbidden"):
+        client.download(RemoteFile("a", url), tmp_path / "got")
+    assert len(liar.requests) <= 6  # the thread that met the refusal may have begun one more
+
+
+def test_a_range_that_is_longer_than_it_says_is_a_wrong_one(liar: LyingServer, tmp_path: Path) -> None:
+    """A part of which more comes than was asked for is no part; the whole is fetched anew, in one stream."""
+
+    async def longer(call: servers.Call) -> None:
+        line, headers, body = call.answer()
+        if line.startswith("206"):
+            headers.pop("Content-Length")
+            body += b"more"
+            headers["Transfer-Encoding"] = "chunked"
+            body = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
+        await call.head(line, headers)
+        await call.send(body)
+
+    url = liar.publish("a", DATA, *[longer] * 50)
+    limits = replace(QUICK, part_bytes=50_000, parallel_from=100_000)
+    file = RemoteFile("a", url)
+    with quick_client(liar.host, limits=limits) as client:
+        client.download(file, tmp_path / "got")
+        with pytest.raises(VerificationFailed, match="more than the 100 bytes"):
+            client.read_range(file, 10, 100, probe=client.probe(file))
+    assert (tmp_path / "got").read_bytes() == DATA
+
+
+class Silent:
+    """A loopback address whose system answers no call: its queue of callers is full; a context manager."""
+
+    def __enter__(self) -> int:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self._callers = [socket.socket() for _ in range(8)]
+        for caller in self._callers:
+            caller.setblocking(False)
+            caller.connect_ex(self._listener.getsockname())
+        return int(self._listener.getsockname()[1])
+
+    def __exit__(self, *_: object) -> None:
+        for each in (*self._callers, self._listener):
+            each.close()
+
+
+def test_silent_addresses_of_a_host_share_the_time_to_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Guard, "resolve", lambda *_: ["127.0.0.1"] * 500)
+    with Silent() as port:
+        limits = replace(PATIENT, connect_timeout_s=1, attempts=1)
+        told = pytest.raises(TransientError, match="timed out")
+        with soon(), quick_client(f"127.0.0.1:{port}", limits=limits) as client, told:
+            client.probe(RemoteFile("a", f"http://127.0.0.1:{port}/a"))
+
+
+def test_a_silent_address_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with Silent() as port, LyingServer("127.0.0.2") as other:
+        called: list[tuple[str, int]] = []
+        connect = pools.create_connection
+
+        def elsewhere(address: tuple[str, int], *args: Any, **kwargs: Any) -> socket.socket:
+            called.append(address)
+            host, _, known = other.host.partition(":")
+            return connect((host, int(known)) if address[0] == host else ("127.0.0.1", port), *args, **kwargs)
+
+        monkeypatch.setattr(pools, "create_connection", elsewhere)
+        monkeypatch.setattr(Guard, "resolve", lambda *_: ["127.0.0.1", "127.0.0.2"])
+        url = other.publish("a", DATA)
+        limits = replace(QUICK, connect_timeout_s=4)
+        with quick_client(other.host, limits=limits) as client:
+            client.download(RemoteFile("a", url), tmp_path / "got")
+    assert [host for host, _ in called] == ["127.0.0.1", "127.0.0.2"]
+
+
+def test_a_cancel_while_connecting_tries_no_further_address(liar: LyingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, cancel = liar.publish("a", DATA), threading.Event()
+
+    def connected(*_: object, **__: object) -> socket.socket:
+        assert not cancel.is_set()
+        cancel.set()
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(pools, "create_connection", connected)
+    monkeypatch.setattr(Guard, "resolve", lambda *_: ["127.0.0.1"] * 4)
+    with quick_client(liar.host, cancel=cancel) as client, pytest.raises(Cancelled):
+        client.probe(RemoteFile("a", url))
+    assert liar.requests == []
+
+
+def test_the_handshake_of_tls_has_all_of_its_time_however_many_addresses_there_are(
+    secure: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, wrap = secure.publish("a", DATA), ssl.SSLContext.wrap_socket
+    times: list[float | None] = []
+
+    def noted(self: ssl.SSLContext, sock: socket.socket, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
+        times.append(sock.gettimeout())
+        return wrap(self, sock, *args, **kwargs)
+
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", noted)
+    monkeypatch.setattr(Guard, "resolve", lambda *_: ["127.0.0.1"] * 4)
+    with quick_client(secure.host, limits=QUICK) as client:
+        client.probe(RemoteFile("a", url))
+    assert times == [QUICK.connect_timeout_s]
