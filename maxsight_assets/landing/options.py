@@ -17,7 +17,7 @@ class Limits:
         attempts: Tries of one exchange that bring nothing new, before the error leaves.
         backoff_s: First wait between tries; doubles, with jitter, up to `backoff_cap_s`.
         retry_after_cap_s: Longest wait that an upstream's Retry-After may ask for.
-        connect_timeout_s: Time to a connection; short, so that a cancel ends within 10 s.
+        connect_timeout_s: Time to a connection, shared by a host's addresses; short, so that a cancel ends within 10 s.
         header_timeout_s: Time from the request to the whole header of the answer.
         min_rate: Bytes a second; a body slower than this over `rate_window_s` is given up and tried again.
         max_redirects: Hops that are followed, each of them vetted.

@@ -5,6 +5,7 @@ The environment is looked at here: for a proxy on the way, and for certificates 
 
 import os
 import socket
+import time
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -69,7 +70,7 @@ class _Watched:
 
 
 class _Guarded(_Watched):
-    """The same, and it only goes to vetted IP addresses."""
+    """The same, and it only goes to vetted IP addresses, which share the time to a connection: one may be silent."""
 
     guard: Guard
 
@@ -79,16 +80,23 @@ class _Guarded(_Watched):
             addresses = self.guard.resolve(self.host, self.port)
         except OSError as error:
             raise urllib3.exceptions.NewConnectionError(self, f"{self.host} does not resolve: {error}") from None
-        for address in addresses:
+        end = time.monotonic() + self.timeout
+        for tried, address in enumerate(addresses):
+            share = (end - time.monotonic()) / (len(addresses) - tried)
+            if share <= 0 or self.watch.ended():
+                break
             try:
-                return create_connection(
+                sock = create_connection(
                     (address, self.port),
-                    self.timeout,
+                    share,
                     source_address=self.source_address,
                     socket_options=self.socket_options,
                 )
             except OSError as error:
                 fault = error
+            else:
+                sock.settimeout(self.timeout)  # for what follows, as the handshake of TLS
+                return sock
         raise urllib3.exceptions.NewConnectionError(self, f"{self.host}:{self.port}: {fault}")
 
 

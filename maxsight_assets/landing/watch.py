@@ -118,6 +118,15 @@ class Watch:
                 other.detach(sock)
             exchange.attach(sock)
 
+    def ended(self) -> bool:
+        """Whether the present thread's exchange is ended already; for what the watcher cannot end, as connecting."""
+        exchange: Exchange | None = getattr(self._current, "exchange", None)
+        if exchange is None:
+            return False
+        with self._lock:
+            exchange.judge(self._limits, self._cancel)
+        return exchange.verdict is not None
+
     @contextlib.contextmanager
     def sending(self, exchange: Exchange) -> Iterator[None]:
         """Requests that the present thread sends meanwhile belong to `exchange`."""
