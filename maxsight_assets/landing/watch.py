@@ -89,9 +89,10 @@ class Exchange:
 
     def _shut(self) -> None:
         """End the line below TLS: `SSLSocket.shutdown` drops the decryption first, and reads bring ciphertext then."""
-        if self._sock is None:
+        sock = self._sock  # another thread may detach it meanwhile
+        if sock is None:
             return
-        line: socket.socket = getattr(self._sock, "socket", self._sock)  # urllib3 wraps it for TLS within TLS
+        line: socket.socket = getattr(sock, "socket", sock)  # urllib3 wraps it for TLS within TLS
         with contextlib.suppress(OSError):
             socket.socket.shutdown(line, socket.SHUT_RDWR)
 
