@@ -40,10 +40,13 @@ class Exchange:
         self._sock = sock
         self._since = time.monotonic()
 
-    def detach(self, sock: socket.socket | None = None) -> None:
-        """Its socket, or this one if it is that, is not its own any more."""
-        if sock is None or self._sock is sock:
-            self._sock = self._since = None
+    def detach(self) -> None:
+        """Its socket is not its own any more."""
+        self._sock = self._since = None
+
+    def has(self, sock: socket.socket | None) -> bool:
+        """Whether it is attached to this socket."""
+        return sock is not None and self._sock is sock
 
     def headers_arrived(self) -> None:
         """The header is complete."""
@@ -116,7 +119,8 @@ class Watch:
             return
         with self._lock:
             for other in self._live:
-                other.detach(sock)
+                if other.has(sock):
+                    other.detach()
             exchange.attach(sock)
 
     def ended(self) -> bool:

@@ -111,10 +111,10 @@ def test_tls_that_is_closed_under_a_reader_counts_as_a_broken_line(
 def test_an_exchange_that_is_ended_leaves_the_socket_alone_that_another_has_now() -> None:
     abort, watch = threading.Event(), Watch(PATIENT, threading.Event())
     near, far = socket.socketpair()
-    before, now = watch.begin(abort), watch.begin(None)
-    for exchange in (before, now):
+    before, now, third = watch.begin(abort), watch.begin(None), watch.begin(None)
+    for exchange, sock in ((before, near), (now, near), (third, None)):
         with watch.sending(exchange):
-            watch.attach(near)
+            watch.attach(sock)
     abort.set()
     wait_until(lambda: before.verdict is not None, "it was not ended")
     watch.end(before)  # waits for the watcher
@@ -122,6 +122,7 @@ def test_an_exchange_that_is_ended_leaves_the_socket_alone_that_another_has_now(
         far.sendall(b"x")
         assert near.recv(1) == b"x"
     assert now.verdict is None
+    assert now.has(near)
     watch.close()
 
 
