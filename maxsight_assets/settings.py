@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     AliasChoices,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -27,14 +27,15 @@ from maxsight_assets.errors import SettingsError
 MIRROR_SCHEMES = ("https", "http", "s3", "file")
 
 
-def _address(value: str) -> str:
+def _address(value: str) -> SecretStr:
     parts = urlsplit(value)
     if parts.scheme not in MIRROR_SCHEMES or not (parts.netloc or parts.path):
         raise ValueError(f"is no address of a mirror; write {', '.join(f'{s}://' for s in MIRROR_SCHEMES)} and a host")
-    return value.rstrip("/")
+    return SecretStr(value.rstrip("/"))
 
 
-Mirror = Annotated[str, AfterValidator(_address)]
+Mirror = Annotated[SecretStr, BeforeValidator(_address)]
+"""An address; a secret, because it may hold a password or a signature."""
 
 
 class Settings(BaseModel):
@@ -46,7 +47,7 @@ class Settings(BaseModel):
         splits_dir: Where `maxsight_{train,val,test}.json` are published.
         checkpoints_dir: Where `checkpoints_<condition>/best_model.pt` live.
         audio_dir: Optional root of audio files that go with images.
-        mirrors: Addresses that replace the publishers' own, by the variable's name.
+        coco_mirror: Address that replaces the publisher's own; a secret, and so are the other addresses.
         executor: How Dagster runs steps; a few fat steps, so one process is the quickest.
         state_dir: Where the embedded upstream and caches that can be made again are kept.
     """
@@ -65,7 +66,7 @@ class Settings(BaseModel):
     openimages_images_mirror: Mirror | None = Field(default=None, validation_alias="OPENIMAGES_IMAGES_MIRROR")
     bdd100k_mirror: Mirror | None = Field(default=None, validation_alias="BDD100K_MIRROR")
     ade20k_mirror: Mirror | None = Field(default=None, validation_alias="ADE20K_MIRROR")
-    s3_endpoint: Mirror | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL_S3")
+    aws_endpoint_url_s3: Mirror | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL_S3")
 
     hf_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
     aws_access_key_id: SecretStr | None = Field(default=None, validation_alias="AWS_ACCESS_KEY_ID")
@@ -96,8 +97,13 @@ class Settings(BaseModel):
 
     def mirror(self, variable: str | None) -> str | None:
         """The address that replaces the publisher's own, by the name of its variable."""
-        address: str | None = getattr(self, variable.lower()) if variable else None
-        return address
+        address: SecretStr | None = getattr(self, variable.lower()) if variable else None
+        return None if address is None else address.get_secret_value()
+
+    @property
+    def s3_endpoint(self) -> str | None:
+        """Another S3 than Amazon's."""
+        return self.mirror("AWS_ENDPOINT_URL_S3")
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
@@ -120,12 +126,12 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _one_line(error: ValidationError) -> str:
-    """The first wrong variable; never its value where that may be a secret."""
+    """The first wrong variable; never what may be a secret in its value."""
     first = error.errors(include_url=False, include_context=False, include_input=True)[0]
     variable = str(first["loc"][0]) if first["loc"] else "environment"
-    value = str(first.get("input"))
+    value, query, _ = str(first.get("input")).partition("?")
     secret = any(word in variable for word in ("TOKEN", "KEY")) or "@" in value
-    shown = "" if secret else f"={value}"
+    shown = "" if secret else f"={value}{query and '?[hidden]'}"
     message = str(first["msg"]).removeprefix("Value error, ").replace("\n", " ")
     return f"{variable}{shown}: {message}"
 

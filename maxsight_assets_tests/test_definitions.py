@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap
 
 from maxsight_assets import settings
 from maxsight_assets.build import build_defs
@@ -106,3 +107,19 @@ def test_a_secret_is_shown_by_the_name_of_its_variable(tmp_path: Path, monkeypat
     configured = json.dumps(defs.resources["upstreams"].model_dump(mode="json"), default=repr)
     assert "canary-7f3a" not in configured
     assert "HF_TOKEN" in configured
+
+
+@pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars` is deprecated")
+def test_no_address_is_in_what_dagster_stores_and_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = ("COCO_MIRROR", "OPENIMAGES_IMAGES_MIRROR", "AWS_ENDPOINT_URL_S3")
+    for variable in variables:
+        monkeypatch.setenv(variable, "http://me:canary-7f3a@127.0.0.1:9/x?sig=canary-7f3a ")
+    monkeypatch.setenv("MAXSIGHT_PROFILE", "starter")
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    defs = build_defs(settings.load())
+
+    stored = dg.serialize_value(RepositorySnap.from_def(defs.get_repository_def()))
+    assert "canary-7f3a" not in stored
+    assert all(variable in stored for variable in variables)
+    with defs.resources["upstreams"].process_config_and_initialize_cm() as ready, ready.open("coco") as upstream:
+        assert upstream.catalog.base == "http://me:canary-7f3a@127.0.0.1:9/x?sig=canary-7f3a"

@@ -71,9 +71,33 @@ def test_secrets_are_not_shown(variable: str) -> None:
     assert "canary-7f3a" not in read.model_dump_json()
 
 
-def test_a_mirror_with_a_password_is_not_repeated_in_the_error() -> None:
-    with pytest.raises(SettingsError) as raised:
-        settings.load({"COCO_MIRROR": "ftp://me:canary-7f3a@host"})
+ADDRESSES = [
+    "COCO_MIRROR",
+    "OPENIMAGES_MIRROR",
+    "OPENIMAGES_IMAGES_MIRROR",
+    "BDD100K_MIRROR",
+    "ADE20K_MIRROR",
+    "AWS_ENDPOINT_URL_S3",
+]
+
+
+@pytest.mark.parametrize("variable", ADDRESSES)
+def test_the_secrets_of_an_address_are_not_shown(variable: str) -> None:
+    address = "http://me:canary-7f3a@127.0.0.1:9/x?sig=canary-7f3a"
+    read = settings.load({variable: address})
+
+    assert read.mirror(variable) == address
+    assert "canary-7f3a" not in repr(read)
+    assert "canary-7f3a" not in read.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    "address", ["ftp://me:canary-7f3a@host", "ftp://host/x?sig=canary-7f3a", "me:canary-7f3a@host"]
+)
+@pytest.mark.parametrize("variable", ADDRESSES)
+def test_a_wrong_address_is_named_without_its_secrets(variable: str, address: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable}") as raised:
+        settings.load({variable: address})
 
     assert "canary-7f3a" not in str(raised.value)
 

@@ -52,7 +52,7 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         access = Access(
             embedded_world=Path(self.embedded_world) if self.embedded_world else None,
-            mirrors=self.mirrors,
+            mirrors={name: address.strip() for name, address in self.mirrors.items()},
             credentials=self.credentials(),
         )
         return open_upstream(dataset, access, cancel=cancel, progress=progress)

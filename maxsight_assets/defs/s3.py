@@ -35,7 +35,7 @@ class PublishersUpstreams(Upstreams):
         """
         from dataclasses import replace
 
-        stated: dict[str, Any] = {"s3_endpoint": self.s3.endpoint_url}
+        stated: dict[str, Any] = {"s3_endpoint": self.s3.endpoint_url and self.s3.endpoint_url.strip()}
         if self.s3.region_name:
             stated["aws_region"] = self.s3.region_name
         if not self.s3.use_unsigned_session:
@@ -68,16 +68,15 @@ def s3_of(settings: Settings) -> S3Resource:
     A secret is passed on as `EnvVar`, so that the UI shows the variable's name and never its value.
     """
     keys: dict[str, Any] = {name: dg.EnvVar(name.upper()) for name in KEYS if getattr(settings, name) is not None}
-    return S3Resource(
-        use_unsigned_session=not keys, region_name=settings.aws_region, endpoint_url=settings.s3_endpoint, **keys
-    )
+    endpoint = dg.EnvVar("AWS_ENDPOINT_URL_S3") if settings.s3_endpoint else None
+    return S3Resource(use_unsigned_session=not keys, region_name=settings.aws_region, endpoint_url=endpoint, **keys)
 
 
 def publishers_upstreams_of(settings: Settings, s3: S3Resource) -> PublishersUpstreams:
-    """The upstreams resource that the settings describe."""
+    """The upstreams resource that the settings describe; an address may hold a password, so it is an `EnvVar` too."""
     variables = ("COCO_MIRROR", "OPENIMAGES_MIRROR", "OPENIMAGES_IMAGES_MIRROR", "BDD100K_MIRROR", "ADE20K_MIRROR")
     return PublishersUpstreams(
-        mirrors={name: address for name in variables if (address := settings.mirror(name))},
+        mirrors={name: dg.EnvVar(name) for name in variables if settings.mirror(name)},
         hf_token=dg.EnvVar("HF_TOKEN") if settings.hf_token is not None else None,
         s3=s3,
     )

@@ -27,10 +27,11 @@ def credentials_of(environment: dict[str, str], **overrides: object) -> Credenti
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> dict[str, str]:
-    """The process's environment holds a key, for EnvVar to read."""
-    for name, value in KEYS.items():
+    """The process's environment holds a key and an endpoint, for EnvVar to read."""
+    secrets = {**KEYS, "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}
+    for name, value in secrets.items():
         monkeypatch.setenv(name, value)
-    return {**KEYS, "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1", "DATA_DIR": str(tmp_path)}
+    return {**secrets, "AWS_REGION": "eu-west-1", "DATA_DIR": str(tmp_path)}
 
 
 def test_keys_region_and_endpoint_reach_landing_by_the_s3_resource(environment: dict[str, str]) -> None:
