@@ -149,7 +149,7 @@ def prune(
         if target is None:
             raise SettingsError(f"no asset {asset}; there are {', '.join(each.asset for each in inspections)}")
         made = (places.splits, places.evaluation)
-        report = upkeep.prune(target, made, really=really)
+        report = upkeep.prune(target, made, noted=places.noted, really=really)
         said = _freed(report)
         if not said:
             out.print(f"{asset}: there is nothing to delete")
@@ -159,7 +159,7 @@ def prune(
             if not (sys.stdin.isatty() and typer.confirm("Delete them?")):
                 out.print("nothing was deleted; say --really to delete them")
                 return
-            said = _freed(upkeep.prune(target, made, really=True))
+            said = _freed(upkeep.prune(target, made, noted=places.noted, really=True))
         out.print(f"{asset}: {said} deleted", markup=False)
 
 

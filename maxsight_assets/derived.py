@@ -5,7 +5,7 @@ result. Both are made anew at each run, which takes seconds: equal bytes are not
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +28,7 @@ from maxsight_assets.sources.records import TRAINING, Records, read, read_evalua
 from maxsight_assets.splitting.audio import pair
 from maxsight_assets.splitting.build import build_splits
 from maxsight_assets.splitting.write import write_splits
+from maxsight_assets.verdict import Verdict
 
 EVALUATION_ASSET = "inference_eval_set"
 SPLITS_ASSET = "cleaned_splits"
@@ -76,7 +77,8 @@ def make_evaluation(profile: Profile, places: Places, *, gate: Gate) -> Made:
             sources[name] = EvaluationSource(records.tables, records.facts, to_space(name, load_space()))
         return build_sets(sources, stage.root, space=load_space()), inputs
 
-    return _make(EVALUATION_ASSET, places.evaluation, _origin(profile), selection={}, write=write, gate=gate)
+    noting = _noting(gate, places, places.evaluation)
+    return _make(EVALUATION_ASSET, places.evaluation, _origin(profile), selection={}, write=write, gate=noting)
 
 
 def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], gate: Gate) -> Made:
@@ -118,7 +120,8 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
         return write_splits(splits, stage.root, inputs=inputs, audio=audio, lists=selection.detector_lists), inputs
 
     stored_form = selection.model_dump(mode="json")
-    return _make(SPLITS_ASSET, places.splits, _origin(profile), selection=stored_form, write=write, gate=gate)
+    noting = _noting(gate, places, places.splits)
+    return _make(SPLITS_ASSET, places.splits, _origin(profile), selection=stored_form, write=write, gate=noting)
 
 
 def training_tables(datasets: Iterable[str], places: Places) -> Tables:
@@ -140,6 +143,18 @@ def _read(dataset: str, splits: frozenset[str], places: Places) -> Records:
 
 def _origin(profile: Profile) -> Literal["embedded", "upstream"]:
     return "embedded" if profile.upstream == "embedded" else "upstream"
+
+
+def _noting(gate: Gate, places: Places, target: Path) -> Gate:
+    """The gate; what passes it is noted before it is published, so that `prune` never misses a split."""
+
+    def judge(root: Path, manifest: Manifest) -> Sequence[Verdict]:
+        verdicts = gate(root, manifest)
+        if all(verdict.passed for verdict in verdicts):
+            places.note(target)
+        return verdicts
+
+    return judge
 
 
 def _make(

@@ -1,5 +1,9 @@
-"""Where each published directory of a project is."""
+"""Where each published directory of a project is, and where splits and evaluation sets were published before."""
 
+import hashlib
+import os
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +17,7 @@ class Places:
     Attributes:
         data_dir: Root of all datasets; `file_name` in every split is relative to it.
         splits: The published directory of the training splits.
-        state: Caches that can be made again.
+        state: Caches that can be made again, and notes of where splits were published.
         audio: Root of audio files that go with images; None where there are none.
     """
 
@@ -41,3 +45,29 @@ class Places:
     def world(self) -> Path:
         """Where the embedded upstream is kept."""
         return self.state / "sample_upstream"
+
+    @property
+    def notes(self) -> Path:
+        """Where it is noted which directories name images of this DATA_DIR, a file each."""
+        return self.state / "published"
+
+    def note(self, directory: Path) -> None:
+        """Remember that what is published in a directory names images of this DATA_DIR; see `noted`."""
+        inside = directory.is_relative_to(self.data_dir)  # then it moves along with DATA_DIR
+        text = str(directory.relative_to(self.data_dir) if inside else directory)
+        note = self.notes / hashlib.sha256(os.fsencode(text)).hexdigest()[:16]
+        if note.exists():
+            return
+        self.notes.mkdir(parents=True, exist_ok=True)
+        partial = note.with_name(f".{uuid.uuid4().hex}")
+        partial.write_bytes(os.fsencode(text))
+        partial.replace(note)
+
+    def noted(self) -> Mapping[Path, Path]:
+        """Every directory in which splits or evaluation sets were ever published, with its note.
+
+        SPLITS_DIR may have another value today, or lie on a drive that is not mounted.
+        """
+        found = self.notes.iterdir() if self.notes.is_dir() else ()
+        notes = sorted(note for note in found if not note.name.startswith("."))
+        return {self.data_dir / os.fsdecode(note.read_bytes()): note for note in notes}

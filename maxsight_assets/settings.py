@@ -92,7 +92,7 @@ class Settings(BaseModel):
 
     @property
     def state_dir(self) -> Path:
-        """Caches that can be made again: facts of images by content, the embedded upstream."""
+        """Facts of images and the embedded upstream, which can be made again; notes of where splits were published."""
         return self.data_dir / ".maxsight"
 
     def mirror(self, variable: str | None) -> str | None:

@@ -87,6 +87,19 @@ def test_doctor_finds_a_sound_project_sound(root: Path) -> None:
     assert "GB free" in done.stdout
 
 
+def test_prune_refuses_while_the_splits_are_away(root: Path) -> None:
+    splits, away = root / "data/cleaned_splits", root / "unplugged"
+    splits.rename(away)
+    try:
+        done = run(root, "prune", "coco_raw", "--really", SPLITS_DIR=str(root / "others"))
+    finally:
+        away.rename(splits)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {splits}: splits or evaluation sets were published there")
+    assert run(root, "prune", "coco_raw", "--really", SPLITS_DIR=str(root / "others")).returncode == 0
+
+
 def test_a_mistake_is_one_line_and_exit_status_two(root: Path) -> None:
     for arguments, variables, said in (
         (("status",), {"MAXSIGHT_PROFILE": "huge"}, "error: MAXSIGHT_PROFILE=huge: "),

@@ -2,14 +2,15 @@
 
 import contextlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import msgspec
 
 from maxsight_assets.catalog import model as catalogs
-from maxsight_assets.errors import LandingError, SettingsError
+from maxsight_assets.errors import FormatError, LandingError, SettingsError
 from maxsight_assets.landing import acceptance, disk, maintenance
 from maxsight_assets.landing.archive import Archive, open_archive
 from maxsight_assets.landing.exchange import State
@@ -17,7 +18,7 @@ from maxsight_assets.landing.maintenance import PruneReport
 from maxsight_assets.landing.manifest import FileRow
 from maxsight_assets.landing.model import Probe, RemoteFile
 from maxsight_assets.landing.preflight import preflight
-from maxsight_assets.landing.publish import opened
+from maxsight_assets.landing.publish import opened, read_published
 from maxsight_assets.sources.landing import Upstream
 from maxsight_assets.sources.raw import WAIT_S, Source
 
@@ -130,22 +131,66 @@ def dataset_of(key: str) -> str:
     raise SettingsError(f"{key}: no catalog lists such an upstream file; the error that asked for it names its key")
 
 
-def prune(target: Path, made: Iterable[Path], *, really: bool) -> PruneReport:
+def prune(
+    target: Path, made: Iterable[Path], *, noted: Callable[[], Mapping[Path, Path]] = dict, really: bool
+) -> PruneReport:
     """Delete what no selection and no split needs: see `maintenance.prune`.
 
     Args:
         target: The published directory.
         made: Directories of the splits and evaluation sets; images that their present or previous version names stay.
+        noted: Says which directories count too and must be there, each with its note: see `Places.noted`.
         really: Delete; else only say what would go.
+
+    Raises:
+        SettingsError: One of those is away, so that nobody knows what it names.
     """
-    versions = [version for directory in made for version in (directory, State.of(directory).previous)]
+
+    def names() -> frozenset[str]:
+        required = noted()
+        for directory, note in required.items():
+            _require_readable(directory, note)
+        ours = f"{target.name}/"
+        return frozenset(name.removeprefix(ours) for name in _named_by({*made, *required}) if name.startswith(ours))
+
+    return maintenance.prune(target, _Later(names), really=really, wait_s=WAIT_S)
+
+
+class _Later(Collection[str]):
+    """Strings that are found out when they are first asked for: here, once the directory is held."""
+
+    def __init__(self, find: Callable[[], frozenset[str]]) -> None:
+        self._found = cache(find)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._found()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found())
+
+    def __len__(self) -> int:
+        return len(self._found())
+
+
+def _require_readable(directory: Path, note: Path) -> None:
+    manifest = read_published(directory)
+    if manifest is None or any(not (directory / path).is_file() for path in manifest.rows if path.endswith(".json")):
+        raise SettingsError(
+            f"{directory}: splits or evaluation sets were published there and cannot be read now, so nothing is "
+            f"deleted; mount it (SPLITS_DIR), or, where they are gone for good, delete {note}"
+        )
+
+
+def _named_by(directories: Iterable[Path]) -> set[str]:
+    """The images that the present or the previous version of these directories names."""
+    versions = [version for directory in directories for version in (directory, State.of(directory).previous)]
     named: set[str] = set()
     for path in sorted(path for version in versions for path in version.rglob("*.json")):
         try:
             document = msgspec.json.decode(path.read_bytes(), type=_Named)
         except msgspec.ValidationError:
             continue  # a report or the like
+        except msgspec.DecodeError as error:
+            raise FormatError(f"{path}: {error}; nothing is deleted while it cannot be read") from None
         named.update(image.file_name for image in document.images)
-    ours = f"{target.name}/"
-    protected = {name.removeprefix(ours) for name in named if name.startswith(ours)}
-    return maintenance.prune(target, protected, really=really, wait_s=WAIT_S)
+    return named
