@@ -34,6 +34,9 @@ def _address(value: str) -> SecretStr:
     return SecretStr(value.rstrip("/"))
 
 
+OTHERS_DIRECTORIES = ("coco_raw", "open_images_v6", "bdd100k", "ade20k", "inference_eval", ".maxsight")
+"""What DATA_DIR holds beside the splits: each is published, or kept, on its own."""
+
 Mirror = Annotated[SecretStr, BeforeValidator(_address)]
 """An address; a secret, because it may hold a password or a signature."""
 
@@ -120,6 +123,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         settings = Settings.model_validate({name: value for name, value in given.items() if value})
     except ValidationError as error:
         raise SettingsError(_one_line(error)) from None
+    _require_own_place(settings)
     for variable, directory in (("DATA_DIR", settings.data_dir), ("SPLITS_DIR", settings.splits_dir)):
         _require_writable(variable, directory)
     return settings
@@ -134,6 +138,19 @@ def _one_line(error: ValidationError) -> str:
     shown = "" if secret else f"={value}{query and '?[hidden]'}"
     message = str(first["msg"]).removeprefix("Value error, ").replace("\n", " ")
     return f"{variable}{shown}: {message}"
+
+
+def _require_own_place(settings: Settings) -> None:
+    """Refuse splits that would be published over something else, or something else over them."""
+    splits, data_dir = settings.splits_dir.resolve(), settings.data_dir.resolve()
+    beside = [f".{name}.maxsight" for name in OTHERS_DIRECTORIES]  # versions under construction and previous ones
+    others = [(data_dir / name).resolve() for name in (*OTHERS_DIRECTORIES, *beside)]
+    clash = data_dir if data_dir.is_relative_to(splits) else next(filter(splits.is_relative_to, others), None)
+    if clash is not None:
+        raise SettingsError(
+            f"SPLITS_DIR={settings.splits_dir}: would take the place of {clash} or lie in it; choose a directory of "
+            "its own, for instance $DATA_DIR/cleaned_splits"
+        )
 
 
 def _require_writable(variable: str, directory: Path) -> None:

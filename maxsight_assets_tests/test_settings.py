@@ -8,8 +8,10 @@ import pytest
 from maxsight_assets import settings
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.errors import SettingsError
+from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
 from maxsight_assets.profiles.model import CocoSelection, with_stated
+from maxsight_assets.sources.raw import SOURCES
 
 
 def test_defaults_keep_the_sample_in_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,6 +28,27 @@ def test_a_mounted_drive_takes_both_directories(tmp_path: Path) -> None:
     read = settings.load({"DATA_DIR": str(tmp_path / "drive/data"), "SPLITS_DIR": str(tmp_path / "drive/splits")})
 
     assert (read.data_dir, read.splits_dir) == (tmp_path / "drive/data", tmp_path / "drive/splits")
+
+
+def test_the_other_directories_of_data_dir_are_all_known(tmp_path: Path) -> None:
+    places = Places(tmp_path, tmp_path / "cleaned_splits", settings.load({"DATA_DIR": str(tmp_path)}).state_dir)
+    kept = {source.directory for source in SOURCES.values()} | {places.evaluation.name, places.state.name}
+
+    assert kept == set(settings.OTHERS_DIRECTORIES)
+
+
+@pytest.mark.parametrize(
+    "splits",
+    ["", ".", "..", "/", *settings.OTHERS_DIRECTORIES, "coco_raw/val2017", "link/x", ".coco_raw.maxsight/previous"],
+)
+def test_splits_that_would_take_the_place_of_something_else_are_refused(splits: str, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    (data_dir / "bdd100k").mkdir(parents=True)
+    (data_dir / "link").symlink_to("bdd100k")
+
+    with pytest.raises(SettingsError, match=r"^SPLITS_DIR=.*choose a directory of its own") as raised:
+        settings.load({"DATA_DIR": str(data_dir), "SPLITS_DIR": f"{data_dir}/{splits}" if splits != "/" else "/"})
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
