@@ -20,10 +20,10 @@ __all__ = ["iter_samples", "load_split", "verify_coco_dataset"]
 
 def load_split(name: "Split") -> "tuple[pd.DataFrame, pd.DataFrame]":
     """The images and annotations of a published split as tables; see `splitting.read.load_split`."""
-    return read.load_split(name, settings.load().splits_dir)
+    return read.load_split(name, settings.load(writable=False).splits_dir)
 
 
 def iter_samples(name: "Split") -> "Iterator[tuple[Path, NDArray[np.float64], list[str]]]":
     """A published split image by image: file, boxes, labels; see `splitting.read.iter_samples`."""
-    here = settings.load()
+    here = settings.load(writable=False)
     return read.iter_samples(name, splits_dir=here.splits_dir, data_dir=here.data_dir)

@@ -62,7 +62,7 @@ def materialize(assets: Assets = None) -> None:
 @app.command(epilog="Example: maxsight-assets status --json")
 def status(as_json: AsJson = False) -> None:
     """Say what is published, from which source, and where."""
-    with _settings() as settings:
+    with _settings(writable=False) as settings:
         from maxsight_assets import summary
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
@@ -82,7 +82,7 @@ def verify(
 
     `verify coco [DIRECTORY]` checks any directory that looks like COCO 2017, landed here or not.
     """
-    with _settings() as settings:
+    with _settings(writable=False) as settings:
         if assets and assets[0] == "coco":
             directory = Path(assets[1]) if assets[1:] else None
             raise typer.Exit(
@@ -107,7 +107,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Tell an image's story: where it came from, what became of it and its boxes by which rule, its group and split."""
-    with _settings() as settings:
+    with _settings(writable=False) as settings:
         from maxsight_assets.explain import explain as tell
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
@@ -127,7 +127,7 @@ def explain(
 @app.command(epilog="Example: maxsight-assets doctor")
 def doctor() -> None:
     """Look for what would spoil a landing: settings, space, file systems; exit status 1 where something would."""
-    with _settings() as settings:
+    with _settings(writable=False) as settings:
         from maxsight_assets import doctor as doctors
 
         findings = doctors.examine(settings, _dagster_home())

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from maxsight_assets.errors import MaxSightAssetsError
+from maxsight_assets.errors import MaxSightAssetsError, SettingsError
 from maxsight_assets.inspection import of_profile
 from maxsight_assets.landing.disk import existing
 from maxsight_assets.landing.preflight import check_writable
 from maxsight_assets.landing.publish import read_published
 from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
-from maxsight_assets.settings import Settings
+from maxsight_assets.settings import Settings, require_writable
 
 Level = Literal["OK", "WARN", "ERROR"]
 
@@ -51,10 +51,18 @@ def examine(settings: Settings, dagster_home: Path) -> list[Finding]:
     places = Places.of(settings)
     return [
         Finding("OK", f"Python {platform.python_version()}, profile {settings.profile}"),
+        *_writable(settings),
         _space(settings.profile, places.data_dir),
         *_directories(settings, places),
         _home(dagster_home),
     ]
+
+
+def _writable(settings: Settings) -> Iterator[Finding]:
+    try:
+        require_writable(settings)
+    except SettingsError as error:
+        yield Finding("ERROR", f"{error}; what is published there can be read, but nothing landed")
 
 
 def _space(profile: str, data_dir: Path) -> Finding:

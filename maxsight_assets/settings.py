@@ -109,11 +109,12 @@ class Settings(BaseModel):
         return self.mirror("AWS_ENDPOINT_URL_S3")
 
 
-def load(environment: Mapping[str, str] | None = None) -> Settings:
+def load(environment: Mapping[str, str] | None = None, *, writable: bool = True) -> Settings:
     """Read and check the settings.
 
     Args:
         environment: Variables to read instead of the process's own; empty values count as unset.
+        writable: Whether DATA_DIR and SPLITS_DIR must be writable; who only reads does without.
 
     Raises:
         SettingsError: A variable is wrong; the text is one line and names it.
@@ -124,9 +125,19 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         raise SettingsError(_one_line(error)) from None
     _require_own_place(settings)
+    if writable:
+        require_writable(settings)
+    return settings
+
+
+def require_writable(settings: Settings) -> None:
+    """Refuse a DATA_DIR or SPLITS_DIR that cannot be written, looking at the nearest parent that exists.
+
+    Raises:
+        SettingsError: One cannot; the text is one line and names it.
+    """
     for variable, directory in (("DATA_DIR", settings.data_dir), ("SPLITS_DIR", settings.splits_dir)):
         _require_writable(variable, directory)
-    return settings
 
 
 def _one_line(error: ValidationError) -> str:
@@ -154,7 +165,6 @@ def _require_own_place(settings: Settings) -> None:
 
 
 def _require_writable(variable: str, directory: Path) -> None:
-    """Refuse a directory that cannot be written, looking at the nearest parent that exists."""
     existing = next(parent for parent in (directory, *directory.parents) if parent.exists())
     if not existing.is_dir():
         raise SettingsError(f"{variable}={directory}: {existing} is not a directory; choose another place")

@@ -15,10 +15,10 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def loaded_settings() -> Iterator[Settings]:
-    """The settings; an error of ours becomes one line and exit status 2."""
+def loaded_settings(*, writable: bool = True) -> Iterator[Settings]:
+    """The settings; an error of ours becomes one line and exit status 2. Who only reads needs no write access."""
     try:
-        yield settings_module.load()
+        yield settings_module.load(writable=writable)
     except MaxSightAssetsError as error:
         err.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from None

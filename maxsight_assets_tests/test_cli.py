@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,50 @@ def test_doctor_finds_a_sound_project_sound(root: Path) -> None:
     assert done.returncode == 0
     assert "ERROR" not in done.stdout
     assert "GB free" in done.stdout
+
+
+@pytest.fixture
+def read_only(root: Path, tmp_path: Path) -> Iterator[Path]:
+    """The materialized DATA_DIR on a drive that is mounted read-only."""
+    mounted = tmp_path / "drive"
+    mounted.mkdir()
+    if subprocess.run(["mount", "--bind", root / "data", mounted], check=False, capture_output=True).returncode:
+        pytest.skip("mounting needs root")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", mounted], check=True)
+        yield mounted
+    finally:
+        subprocess.run(["umount", mounted], check=True)
+
+
+def test_what_is_published_on_a_read_only_drive_can_be_read(root: Path, read_only: Path) -> None:
+    where = {"DATA_DIR": str(read_only)}
+    document = json.loads((read_only / "cleaned_splits/maxsight_train.json").read_bytes())
+
+    for command in (
+        ("status", "--json"),
+        ("verify", "coco_raw", "cleaned_splits"),
+        ("explain", str(document["images"][0]["id"])),
+    ):
+        done = run(root, *command, **where)
+        assert done.returncode == 0, done.stderr
+    reading = "from maxsight_assets import load_split; print(len(load_split('train')[0]))"
+    read = subprocess.run([sys.executable, "-c", reading], env={**os.environ, **where}, capture_output=True, check=True)
+    assert int(read.stdout) == len(document["images"])
+
+
+def test_what_writes_refuses_a_read_only_drive_in_one_line_and_doctor_tells(root: Path, read_only: Path) -> None:
+    where = {"DATA_DIR": str(read_only)}
+    commands = ("materialize", "adopt", "repair", "prune", "touch", "rollback cleaned_splits", "accept zips/x.zip")
+    for command in commands:
+        done = run(root, *command.split(), **where)
+        assert done.returncode == 2, done.stdout
+        assert done.stderr.startswith(f"error: DATA_DIR={read_only}: cannot write in {read_only} (Read-only file")
+        assert done.stderr.count("\n") == 1
+
+    done = run(root, "doctor", **where)
+    assert done.returncode == 1
+    assert f"ERROR DATA_DIR={read_only}: cannot write in {read_only}" in done.stdout
 
 
 def test_prune_refuses_while_the_splits_are_away(root: Path) -> None:
