@@ -4,13 +4,21 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from maxsight_assets import settings
 from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.defs.config import stated_of
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
-from maxsight_assets.profiles.model import CocoSelection, with_stated
+from maxsight_assets.profiles.model import (
+    CocoSelection,
+    OpenImagesSelection,
+    SplitsSelection,
+    ValidationSelection,
+    with_stated,
+)
 from maxsight_assets.sources.raw import SOURCES
 
 
@@ -82,6 +90,7 @@ def test_a_read_only_data_dir_is_refused(tmp_path: Path) -> None:
     try:
         with pytest.raises(SettingsError, match=r"^DATA_DIR=.*cannot write in .*Read-only file system"):
             settings.load({"DATA_DIR": str(tmp_path / "data")})
+        assert settings.load({"DATA_DIR": str(tmp_path / "data")}, writable=False).data_dir == tmp_path / "data"
     finally:
         subprocess.run(["umount", tmp_path], check=True)
 
@@ -180,3 +189,39 @@ def test_a_stated_field_replaces_the_stored_one_and_the_rest_stays() -> None:
 def test_a_stated_field_that_does_not_fit_is_named() -> None:
     with pytest.raises(SettingsError, match=r"^run config, splits"):
         with_stated(CocoSelection(splits={"val2017": 10}), {"splits": {"val2025": 1}})
+
+
+@pytest.mark.parametrize(
+    ("selection", "stated", "field"),
+    [
+        (CocoSelection(splits={"val2017": 10}), {"splits": {"train2017": -5}}, "splits.train2017"),
+        (OpenImagesSelection(splits={"train": 10}), {"splits": {"test": -1}}, "splits.test"),
+        (OpenImagesSelection(splits={"train": 10}), {"max_images": -1}, "max_images"),
+        (ValidationSelection(), {"max_images": -1}, "max_images"),
+        (SplitsSelection(), {"splitting": "x"}, "splitting"),
+        (SplitsSelection(), {"cleaning": ["x"]}, "cleaning"),
+    ],
+)
+def test_what_no_selection_can_hold_is_refused_by_the_name_of_its_field(
+    selection: BaseModel, stated: dict[str, object], field: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf"^run config, {field}: ") as raised:
+        with_stated(selection, stated)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("field", ["max_images", "max_per_class"])
+def test_a_stated_limit_is_taken_back_by_0(field: str) -> None:
+    unlimited = OpenImagesSelection(splits={"train": None})
+    limited = with_stated(unlimited, {field: 7})
+
+    assert getattr(limited, field) == 7
+    assert with_stated(limited, {field: None}) == limited
+    assert with_stated(limited, {field: 0}) == unlimited
+
+
+def test_the_launchpad_says_how_a_limit_is_taken_back() -> None:
+    fields = stated_of(OpenImagesSelection).model_fields
+
+    assert all(fields[name].description.endswith("0: no limit.") for name in ("max_images", "max_per_class"))
+    assert stated_of(OpenImagesSelection)(max_images=0).max_images == 0

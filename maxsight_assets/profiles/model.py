@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from maxsight_assets.cleaning.config import CleaningConfig
 from maxsight_assets.errors import SettingsError
@@ -29,6 +29,11 @@ class Selection(BaseModel):
 _Seed = Annotated[int, Field(description="Decides which images a count takes; a larger count only adds images.")]
 
 
+_Count = Annotated[int, Field(ge=0)]
+
+_Limit = Annotated[_Count | None, AfterValidator(lambda count: count or None)]
+"""A largest number; as null leaves a field as it is, 0 is how a person takes a stated one back."""
+
 Flag = Literal["any", "only", "without"]
 """Which boxes a flag of the publisher lets count; one whose flag is unknown is neither `only` nor `without`."""
 
@@ -36,7 +41,7 @@ Flag = Literal["any", "only", "without"]
 class CocoSelection(Selection):
     """Which COCO images to land; annotation files land whole."""
 
-    splits: Mapping[Literal["train2017", "val2017", "test2017", "unlabeled2017"], int | None] = Field(
+    splits: Mapping[Literal["train2017", "val2017", "test2017", "unlabeled2017"], _Count | None] = Field(
         min_length=1,
         description='Largest number of images by split, null for all, e.g. {"train2017": 14000, "val2017": null}; '
         "test2017 and unlabeled2017 hold no boxes and come beside another.",
@@ -56,7 +61,7 @@ class OpenImagesSelection(Selection):
     Flags and annotators decide which boxes count towards choosing; an image that is landed always has all its boxes.
     """
 
-    splits: Mapping[Literal["train", "validation", "test"], int | None] = Field(
+    splits: Mapping[Literal["train", "validation", "test"], _Count | None] = Field(
         min_length=1, description='Largest number of images by split, null for all that match, e.g. {"train": 2000}.'
     )
     classes: tuple[str, ...] | None = Field(
@@ -65,13 +70,14 @@ class OpenImagesSelection(Selection):
         "an empty list: every class that the detector knows.",
     )
     subclasses: bool = Field(default=True, description="Whether a class stands for all classes below it too.")
-    max_images: int | None = Field(
-        default=None, ge=1, description="Largest number of images in all, shared evenly by classes, rare ones first."
-    )
-    max_per_class: int | None = Field(
+    max_images: _Limit = Field(
         default=None,
-        ge=1,
-        description="Images to look for by class and split; frequent classes get more, from the others' images.",
+        description="Largest number of images in all, shared evenly by classes, rare ones first; 0: no limit.",
+    )
+    max_per_class: _Limit = Field(
+        default=None,
+        description="Images to look for by class and split; frequent classes get more, from the others' images; "
+        "0: no limit.",
     )
     group_of: Flag = Field(default="any", description="Boxes around more than five: `any`, `only` those, `without`.")
     depiction: Flag = Field(default="any", description="Boxes of drawings and toys: `any`, `only` those, `without`.")
@@ -96,7 +102,7 @@ class OpenImagesSelection(Selection):
 class ValidationSelection(Selection):
     """How much of a validation set to land."""
 
-    max_images: int | None = Field(default=None, ge=1, description="Largest number of images.")
+    max_images: _Limit = Field(default=None, description="Largest number of images; 0: no limit.")
     seed: _Seed = SEED
 
 
@@ -142,7 +148,7 @@ def _merged(model: BaseModel, stated: Mapping[str, Any]) -> dict[str, Any]:
     merged = model.model_dump()
     for name, value in stated.items():
         present = getattr(model, name, None)
-        if isinstance(present, BaseModel) and value is not None:
+        if isinstance(present, BaseModel) and isinstance(value, Mapping):
             merged[name] = _merged(present, value)
         elif value is not None:
             merged[name] = value
