@@ -11,6 +11,7 @@ import typer
 
 from maxsight_assets import cli_raw
 from maxsight_assets.errors import SettingsError
+from maxsight_assets.settings import directory
 from maxsight_assets.terminal import err, out
 from maxsight_assets.terminal import loaded_settings as _settings
 
@@ -84,9 +85,9 @@ def verify(
     """
     with _settings(writable=False) as settings:
         if assets and assets[0] == "coco":
-            directory = Path(assets[1]) if assets[1:] else None
+            root = Path(assets[1]) if assets[1:] else None
             raise typer.Exit(
-                cli_raw.verify_coco(settings, directory, level=level, as_json=as_json, ask_upstream=ask_upstream)
+                cli_raw.verify_coco(settings, root, level=level, as_json=as_json, ask_upstream=ask_upstream)
             )
         from maxsight_assets import summary
         from maxsight_assets.places import Places
@@ -175,12 +176,16 @@ def touch(
 
 
 def _dagster_home() -> Path:
-    """DAGSTER_HOME, or `.dagster_home` here where it is unset, with this project's dagster.yaml in it."""
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(Path.cwd() / ".dagster_home")))
-    home.mkdir(parents=True, exist_ok=True)
+    """DAGSTER_HOME, or `.dagster_home` here where it is unset or blank, with this project's dagster.yaml in it."""
+    home = directory("DAGSTER_HOME", os.environ.get("DAGSTER_HOME", "").strip() or ".dagster_home")
     template = Path("dagster.yaml")
-    if template.exists() and not (home / "dagster.yaml").exists():
-        shutil.copyfile(template, home / "dagster.yaml")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if template.exists() and not (home / "dagster.yaml").exists():
+            shutil.copyfile(template, home / "dagster.yaml")
+    except OSError as error:
+        raise SettingsError(f"DAGSTER_HOME={home}: {error.strerror}; choose another place") from None
+    os.environ["DAGSTER_HOME"] = str(home)
     return home
 
 

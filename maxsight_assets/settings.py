@@ -6,7 +6,8 @@ settings are read, before anything else happens.
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -27,18 +28,44 @@ from maxsight_assets.errors import SettingsError
 MIRROR_SCHEMES = ("https", "http", "s3", "file")
 
 
-def _address(value: str) -> SecretStr:
-    parts = urlsplit(value)
-    if parts.scheme not in MIRROR_SCHEMES or not (parts.netloc or parts.path):
-        raise ValueError(f"is no address of a mirror; write {', '.join(f'{s}://' for s in MIRROR_SCHEMES)} and a host")
+ENDPOINT_SCHEMES = ("https", "http")
+
+
+def _address(value: str, *, schemes: Sequence[str]) -> SecretStr:
+    try:
+        parts = urlsplit(value)
+        place = parts.path.startswith("/") and parts.path.strip("/") if parts.scheme == "file" else parts.hostname
+        sound = parts.scheme in schemes and place and parts.port != 0
+    except ValueError:  # of the port, or of brackets; its text may repeat a password
+        sound = False
+    if not sound or not value.isprintable() or " " in parts.netloc:
+        raise ValueError(f"is no address of a mirror; write {', '.join(f'{s}://' for s in schemes)} and a host")
     return SecretStr(value.rstrip("/"))
+
+
+def _directory(value: str) -> Path:
+    try:
+        path = Path(value.strip()).expanduser().absolute()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return path  # not there yet; whether it can be made is another question
+    except RuntimeError:
+        raise ValueError("there is no such home directory; write the path in full") from None
+    except OSError as error:
+        raise ValueError(f"cannot be used ({error.strerror}); choose another place") from None
+    return path
 
 
 OTHERS_DIRECTORIES = ("coco_raw", "open_images_v6", "bdd100k", "ade20k", "inference_eval", ".maxsight")
 """What DATA_DIR holds beside the splits: each is published, or kept, on its own."""
 
-Mirror = Annotated[SecretStr, BeforeValidator(_address)]
+Mirror = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=MIRROR_SCHEMES))]
 """An address; a secret, because it may hold a password or a signature."""
+
+Endpoint = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=ENDPOINT_SCHEMES))]
+
+Directory = Annotated[Path, BeforeValidator(_directory)]
+"""A directory, there or not, as an absolute path; `~` is a home directory."""
 
 
 class Settings(BaseModel):
@@ -58,10 +85,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     profile: Literal["sample", "starter", "full"] = Field(default="sample", validation_alias="MAXSIGHT_PROFILE")
-    data_dir: Path = Field(default=Path(), validation_alias="DATA_DIR")
-    splits_dir: Path = Field(default=Path(), validation_alias="SPLITS_DIR")
-    checkpoints_dir: Path = Field(default=Path("checkpoints"), validation_alias="CHECKPOINTS_DIR")
-    audio_dir: Path | None = Field(default=None, validation_alias="AUDIO_DIR")
+    data_dir: Directory = Field(default=Path(), validation_alias="DATA_DIR")
+    splits_dir: Directory = Field(default=Path(), validation_alias="SPLITS_DIR")
+    checkpoints_dir: Directory = Field(default=Path("checkpoints"), validation_alias="CHECKPOINTS_DIR")
+    audio_dir: Directory | None = Field(default=None, validation_alias="AUDIO_DIR")
     executor: Literal["in_process", "multiprocess"] = Field(default="in_process", validation_alias="MAXSIGHT_EXECUTOR")
 
     coco_mirror: Mirror | None = Field(default=None, validation_alias="COCO_MIRROR")
@@ -69,7 +96,7 @@ class Settings(BaseModel):
     openimages_images_mirror: Mirror | None = Field(default=None, validation_alias="OPENIMAGES_IMAGES_MIRROR")
     bdd100k_mirror: Mirror | None = Field(default=None, validation_alias="BDD100K_MIRROR")
     ade20k_mirror: Mirror | None = Field(default=None, validation_alias="ADE20K_MIRROR")
-    aws_endpoint_url_s3: Mirror | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL_S3")
+    aws_endpoint_url_s3: Endpoint | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL_S3")
 
     hf_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
     aws_access_key_id: SecretStr | None = Field(default=None, validation_alias="AWS_ACCESS_KEY_ID")
@@ -85,13 +112,8 @@ class Settings(BaseModel):
         """The sample profile has a directory of its own, so that drawn pictures never mix with real ones."""
         sample = values.get("MAXSIGHT_PROFILE", "sample") == "sample"
         data_dir = values.get("DATA_DIR") or ("datasets_sample" if sample else "datasets")
-        return values | {
-            "DATA_DIR": Path(str(data_dir)).expanduser().absolute(),
-            "SPLITS_DIR": Path(str(values.get("SPLITS_DIR") or Path(str(data_dir)) / "cleaned_splits"))
-            .expanduser()
-            .absolute(),
-            "CHECKPOINTS_DIR": Path(str(values.get("CHECKPOINTS_DIR") or "checkpoints")).expanduser().absolute(),
-        }
+        splits_dir = values.get("SPLITS_DIR") or f"{data_dir}/cleaned_splits"
+        return {"CHECKPOINTS_DIR": "checkpoints"} | values | {"DATA_DIR": data_dir, "SPLITS_DIR": splits_dir}
 
     @property
     def state_dir(self) -> Path:
@@ -113,7 +135,7 @@ def load(environment: Mapping[str, str] | None = None, *, writable: bool = True)
     """Read and check the settings.
 
     Args:
-        environment: Variables to read instead of the process's own; empty values count as unset.
+        environment: Variables to read instead of the process's own; empty and blank values count as unset.
         writable: Whether DATA_DIR and SPLITS_DIR must be writable; who only reads does without.
 
     Raises:
@@ -121,10 +143,11 @@ def load(environment: Mapping[str, str] | None = None, *, writable: bool = True)
     """
     given = os.environ if environment is None else environment
     try:
-        settings = Settings.model_validate({name: value for name, value in given.items() if value})
+        settings = Settings.model_validate({name: value.strip() for name, value in given.items() if value.strip()})
     except ValidationError as error:
         raise SettingsError(_one_line(error)) from None
     _require_own_place(settings)
+    _require_whole_keys(settings)
     if writable:
         require_writable(settings)
     return settings
@@ -138,6 +161,20 @@ def require_writable(settings: Settings) -> None:
     """
     for variable, directory in (("DATA_DIR", settings.data_dir), ("SPLITS_DIR", settings.splits_dir)):
         _require_writable(variable, directory)
+
+
+def directory(variable: str, value: str) -> Path:
+    """A directory that a variable names and that is no field of the settings, as an absolute path.
+
+    Raises:
+        SettingsError: It cannot be one, or cannot be written; the text is one line and names the variable.
+    """
+    try:
+        path = _directory(value)
+    except ValueError as error:
+        raise SettingsError(f"{variable}={value}: {error}") from None
+    _require_writable(variable, path)
+    return path
 
 
 def _one_line(error: ValidationError) -> str:
@@ -162,6 +199,17 @@ def _require_own_place(settings: Settings) -> None:
             f"SPLITS_DIR={settings.splits_dir}: would take the place of {clash} or lie in it; choose a directory of "
             "its own, for instance $DATA_DIR/cleaned_splits"
         )
+
+
+def _require_whole_keys(settings: Settings) -> None:
+    """Refuse half a key of S3: nothing could be signed with it."""
+    key, secret = settings.aws_access_key_id is not None, settings.aws_secret_access_key is not None
+    names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    if key != secret:
+        missing, given = names if secret else reversed(names)
+        raise SettingsError(f"{missing}: is not set, but {given} is; set both or neither")
+    if settings.aws_session_token is not None and not key:
+        raise SettingsError(f"AWS_SESSION_TOKEN: is of use with {' and '.join(names)} only; set them too, or unset it")
 
 
 def _require_writable(variable: str, directory: Path) -> None:

@@ -145,6 +145,22 @@ def test_prune_refuses_while_the_splits_are_away(root: Path) -> None:
     assert run(root, "prune", "coco_raw", "--really", SPLITS_DIR=str(root / "others")).returncode == 0
 
 
+def test_dagster_home_may_be_below_home_relative_or_blank(tmp_path: Path) -> None:
+    for value, place in (("rel", "rel"), ("~/x", "home/x"), (" ", ".dagster_home"), ("", ".dagster_home")):
+        run(tmp_path, "doctor", DAGSTER_HOME=value, HOME=str(tmp_path / "home"))
+        assert (tmp_path / place).is_dir(), value
+    assert not (tmp_path / "~").exists()
+
+
+def test_a_dagster_home_that_cannot_be_one_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for value in ("~nosuch/x", str(tmp_path / "file"), "file/x", "/proc/x", "x" * 300, "y/" + "x" * 300):
+        done = run(tmp_path, "doctor", DAGSTER_HOME=value)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith("error: DAGSTER_HOME=")
+        assert done.stderr.count("\n") == 1
+
+
 def test_a_mistake_is_one_line_and_exit_status_two(root: Path) -> None:
     for arguments, variables, said in (
         (("status",), {"MAXSIGHT_PROFILE": "huge"}, "error: MAXSIGHT_PROFILE=huge: "),

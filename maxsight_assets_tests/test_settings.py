@@ -66,6 +66,24 @@ def test_splits_that_would_take_the_place_of_something_else_are_refused(splits: 
         ("COCO_MIRROR", "not a url"),
         ("OPENIMAGES_MIRROR", "ftp://host/x"),
         ("MAXSIGHT_EXECUTOR", "magic"),
+        ("COCO_MIRROR", "http://h:99999/x"),
+        ("COCO_MIRROR", "http://h:0/x"),
+        ("COCO_MIRROR", "h:abc"),
+        ("COCO_MIRROR", "http://h:abc/x"),
+        ("COCO_MIRROR", "http:foo"),
+        ("COCO_MIRROR", "http:///x"),
+        ("COCO_MIRROR", "http://[::1/x"),
+        ("COCO_MIRROR", "http://h h/x"),
+        ("COCO_MIRROR", "file:x"),
+        ("COCO_MIRROR", "s3:///x"),
+        ("AWS_ENDPOINT_URL_S3", "file:///x"),
+        ("AWS_ENDPOINT_URL_S3", "s3://bucket"),
+        ("DATA_DIR", "~nosuch/x"),
+        ("SPLITS_DIR", "~nosuch/s"),
+        ("CHECKPOINTS_DIR", "~nosuch/c"),
+        ("AUDIO_DIR", "~nosuch/a"),
+        ("DATA_DIR", "/tmp/" + "x" * 300),
+        ("AUDIO_DIR", "x" * 300),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_variable(variable: str, value: str) -> None:
@@ -74,6 +92,46 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(variable: str, value:
 
     assert str(raised.value).startswith(f"{variable}={value}: ")
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://h/x", "https://h:8443", "s3://bucket/a b", "file:///mnt/é", "http://[::1]:1/x"]
+)
+def test_an_address_may_be_of_any_of_these_kinds_and_blanks_around_it_go(address: str) -> None:
+    assert settings.load({"COCO_MIRROR": f" {address}/ "}).mirror("COCO_MIRROR") == address
+
+
+@pytest.mark.parametrize("variable", ["DATA_DIR", "SPLITS_DIR", "CHECKPOINTS_DIR", "AUDIO_DIR"])
+def test_a_directory_may_be_below_home_or_relative(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+    assert getattr(settings.load({variable: " ~/x"}), variable.lower()) == tmp_path / "home/x"
+    assert getattr(settings.load({variable: "y/x"}), variable.lower()) == tmp_path / "y/x"
+
+
+def test_a_blank_value_counts_as_unset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    blank = dict.fromkeys(("DATA_DIR", "SPLITS_DIR", "AUDIO_DIR", "COCO_MIRROR", "HF_TOKEN", "MAXSIGHT_PROFILE"), " ")
+    assert settings.load(blank) == settings.load({})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["AWS_ACCESS_KEY_ID"], "AWS_SECRET_ACCESS_KEY: is not set, but AWS_ACCESS_KEY_ID is"),
+        (["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"], "AWS_ACCESS_KEY_ID: is not set, but AWS_SECRET_ACCESS_KEY is"),
+        (["AWS_SESSION_TOKEN"], "AWS_SESSION_TOKEN: is of use with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY only"),
+    ],
+)
+def test_half_a_key_is_refused(given: list[str], said: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{said}; ") as raised:
+        settings.load(dict.fromkeys(given, "canary-7f3a"))
+
+    assert "canary-7f3a" not in str(raised.value)
 
 
 def test_a_data_dir_below_a_file_is_refused(tmp_path: Path) -> None:
@@ -95,9 +153,9 @@ def test_a_read_only_data_dir_is_refused(tmp_path: Path) -> None:
         subprocess.run(["umount", tmp_path], check=True)
 
 
-@pytest.mark.parametrize("variable", ["HF_TOKEN", "AWS_SECRET_ACCESS_KEY"])
-def test_secrets_are_not_shown(variable: str) -> None:
-    read = settings.load({variable: "canary-7f3a"})
+def test_secrets_are_not_shown() -> None:
+    names = ("HF_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    read = settings.load(dict.fromkeys(names, "canary-7f3a"))
 
     assert "canary-7f3a" not in repr(read)
     assert "canary-7f3a" not in read.model_dump_json()
