@@ -4,22 +4,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 FITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p $(FITS) && { echo $$p; break; }; done)
-export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
+ifeq ($(strip $(DAGSTER_HOME)),)
+override DAGSTER_HOME := $(CURDIR)/.dagster_home
+endif
+export DAGSTER_HOME
 # Where the environment says otherwise, every process that make starts would compile Dagster anew.
 export PYTHONDONTWRITEBYTECODE =
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 PORT ?= 3000
 
-.PHONY: run ui test test-slow lint bench reliability lock clean help
+.PHONY: run ui test test-slow lint bench reliability lock clean help dagster-home
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-run: $(READY) $(DAGSTER_HOME)/dagster.yaml ## Materialize the whole graph from the embedded upstream
+run: $(READY) dagster-home ## Materialize the whole graph from the embedded upstream
 	@$(BIN)/maxsight-assets materialize
 
-ui: $(READY) $(DAGSTER_HOME)/dagster.yaml ## Open Dagster on 127.0.0.1 (PORT=3000, READ_ONLY=1 to look only)
+ui: $(READY) dagster-home ## Open Dagster on 127.0.0.1 (PORT=3000, READ_ONLY=1 to look only)
 ifdef READ_ONLY
 	@$(BIN)/dagster-webserver --read-only -h 127.0.0.1 -p $(PORT) -w workspace.yaml
 else
@@ -64,5 +67,8 @@ $(READY_DEV): $(READY) requirements-dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
-$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
-	@mkdir -p $(DAGSTER_HOME) && cp dagster.yaml $@
+# No file's rule, because its path may hold blanks, which make cannot say.
+dagster-home:
+	@case "$$DAGSTER_HOME" in /*) ;; *) echo "DAGSTER_HOME=$$DAGSTER_HOME: write it as an absolute path" >&2; exit 1;; esac
+	@mkdir -p "$$DAGSTER_HOME"
+	@[ "$$DAGSTER_HOME/dagster.yaml" -nt dagster.yaml ] || cp dagster.yaml "$$DAGSTER_HOME/dagster.yaml"
