@@ -75,7 +75,7 @@ class Settings(BaseModel):
         profile: Name of the profile: how much of each upstream to take.
         data_dir: Root of all datasets; `file_name` in every split is relative to it.
         splits_dir: Where `maxsight_{train,val,test}.json` are published.
-        checkpoints_dir: Where `checkpoints_<condition>/best_model.pt` live.
+        checkpoints_dir: Where `checkpoints_<condition>/best_model.pt` are synced to; no asset uses it yet.
         audio_dir: Optional root of audio files that go with images.
         coco_mirror: Address that replaces the publisher's own; a secret, and so are the other addresses.
         executor: How Dagster runs steps; a few fat steps, so one process is the quickest.
