@@ -5,6 +5,7 @@ settings are read, before anything else happens.
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -30,6 +31,9 @@ MIRROR_SCHEMES = ("https", "http", "s3", "file")
 
 ENDPOINT_SCHEMES = ("https", "http")
 
+NAME_BYTES = 255
+"""Longest name of a file on Linux (NAME_MAX in <limits.h>) and macOS; said at once, even below a missing one."""
+
 
 def _address(value: str, *, schemes: Sequence[str]) -> SecretStr:
     try:
@@ -48,11 +52,13 @@ def _directory(value: str) -> Path:
         path = Path(value.strip()).expanduser().absolute()
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return path  # not there yet; whether it can be made is another question
+        pass  # not there yet; whether it can be made is another question
     except RuntimeError:
         raise ValueError("there is no such home directory; write the path in full") from None
     except OSError as error:
         raise ValueError(f"cannot be used ({error.strerror}); choose another place") from None
+    if any(len(os.fsencode(part)) > NAME_BYTES for part in path.parts):
+        raise ValueError(f"a name in it has more than {NAME_BYTES} bytes; choose another place")
     return path
 
 
@@ -181,9 +187,9 @@ def _one_line(error: ValidationError) -> str:
     """The first wrong variable; never what may be a secret in its value."""
     first = error.errors(include_url=False, include_context=False, include_input=True)[0]
     variable = str(first["loc"][0]) if first["loc"] else "environment"
-    value, query, _ = str(first.get("input")).partition("?")
+    value, *hidden = re.split(r"[?#]", str(first.get("input")), maxsplit=1)
     secret = any(word in variable for word in ("TOKEN", "KEY")) or "@" in value
-    shown = "" if secret else f"={value}{query and '?[hidden]'}"
+    shown = "" if secret else f"={value}{'?[hidden]' if hidden else ''}"
     message = str(first["msg"]).removeprefix("Value error, ").replace("\n", " ")
     return f"{variable}{shown}: {message}"
 

@@ -84,6 +84,7 @@ def test_splits_that_would_take_the_place_of_something_else_are_refused(splits: 
         ("AUDIO_DIR", "~nosuch/a"),
         ("DATA_DIR", "/tmp/" + "x" * 300),
         ("AUDIO_DIR", "x" * 300),
+        ("DATA_DIR", "/missing/" + "é" * 128),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_variable(variable: str, value: str) -> None:
@@ -182,7 +183,13 @@ def test_the_secrets_of_an_address_are_not_shown(variable: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["ftp://me:canary-7f3a@host", "ftp://host/x?sig=canary-7f3a", "me:canary-7f3a@host"]
+    "address",
+    [
+        "ftp://me:canary-7f3a@host",
+        "ftp://host/x?sig=canary-7f3a",
+        "ftp://host/x#sig=canary-7f3a",
+        "me:canary-7f3a@host",
+    ],
 )
 @pytest.mark.parametrize("variable", ADDRESSES)
 def test_a_wrong_address_is_named_without_its_secrets(variable: str, address: str) -> None:
