@@ -431,10 +431,13 @@ def test_images_that_a_person_has_in_place_are_adopted_and_not_fetched(
 
 
 def test_the_publishers_bucket_is_read_as_the_s3_resource_says(
-    bucket: tuple[str, Path, list[str]], tmp_path: Path
+    bucket: tuple[str, Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint, root, ids = bucket
-    settings = load({"DATA_DIR": str(tmp_path), openimages.MIRROR: "s3://open-images", "AWS_ENDPOINT_URL_S3": endpoint})
+    addresses = {openimages.MIRROR: "s3://open-images", "AWS_ENDPOINT_URL_S3": endpoint}
+    for variable, address in addresses.items():
+        monkeypatch.setenv(variable, address)  # for EnvVar to read
+    settings = load({"DATA_DIR": str(tmp_path), **addresses})
     key = f"validation/{ids[3]}.jpg"
 
     resource = publishers_upstreams_of(settings, s3_of(settings))
