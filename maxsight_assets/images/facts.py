@@ -4,10 +4,12 @@ Facts belong to content, so they are keyed and cached by its sha256; which file 
 matter. Nothing here judges an image: `cleaning` does.
 """
 
+import errno
 import hashlib
 import io
 import os
 import struct
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -270,10 +272,20 @@ def _read_cache(cache: Path | None) -> pl.DataFrame:
 
 
 def _remember(cache: Path | None, table: pl.DataFrame) -> None:
-    """Merge new facts into the cache file, which is replaced whole: a reader sees the old or the new one."""
+    """Merge new facts into the cache file, which is replaced whole: a reader sees the old or the new one.
+
+    Where nothing may be written, as on a drive that is mounted read-only, nothing is remembered.
+    """
     if cache is None or table.is_empty():
         return
-    cache.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache.parent):
+            pass
+    except OSError as error:
+        if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+            return
+        raise
     merged = pl.concat([table, _read_cache(cache)]).unique("sha256", keep="first").sort("sha256")
     partial = cache.with_name(f".{cache.name}.{uuid.uuid4().hex}")
     try:

@@ -1,5 +1,8 @@
+import errno
 import hashlib
+import os
 import struct
+import tempfile
 import threading
 import warnings
 import zlib
@@ -172,6 +175,20 @@ def test_what_the_cache_knows_is_not_read_again(tmp_path: Path) -> None:
 
     assert examine(files, cache=cache).equals(first)
     assert sorted(path.name for path in cache.parent.iterdir()) == ["facts.parquet"]
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_where_nothing_may_be_written_nothing_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refused(**_: object) -> object:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    cache = tmp_path / "state/facts.parquet"
+
+    assert examine(stored(tmp_path, JPEG), cache=cache)["error"].to_list() == [None]
+    assert not cache.exists()
 
 
 def test_the_cache_grows_and_answers_only_what_is_asked(tmp_path: Path) -> None:
