@@ -4,6 +4,7 @@ Every variable is read here and nowhere else. A wrong value is one line that nam
 settings are read, before anything else happens.
 """
 
+import contextlib
 import os
 import re
 import tempfile
@@ -27,8 +28,6 @@ from pydantic import (
 from maxsight_assets.errors import SettingsError
 
 MIRROR_SCHEMES = ("https", "http", "s3", "file")
-
-
 ENDPOINT_SCHEMES = ("https", "http")
 
 NAME_BYTES = 255
@@ -50,11 +49,11 @@ def _address(value: str, *, schemes: Sequence[str]) -> SecretStr:
 def _directory(value: str) -> Path:
     try:
         path = Path(value.strip()).expanduser().absolute()
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        pass  # not there yet; whether it can be made is another question
     except RuntimeError:
         raise ValueError("there is no such home directory; write the path in full") from None
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # whether it can be made is asked later
+            path.stat()
     except OSError as error:
         raise ValueError(f"cannot be used ({error.strerror}); choose another place") from None
     if any(len(os.fsencode(part)) > NAME_BYTES for part in path.parts):

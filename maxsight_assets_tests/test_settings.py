@@ -102,6 +102,13 @@ def test_an_address_may_be_of_any_of_these_kinds_and_blanks_around_it_go(address
     assert settings.load({"COCO_MIRROR": f" {address}/ "}).mirror("COCO_MIRROR") == address
 
 
+def test_a_directory_that_leads_round_in_a_circle_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+
+    with pytest.raises(SettingsError, match=r"DATA_DIR=.*loop/x: cannot be used \(Too many levels"):
+        settings.load({"DATA_DIR": f"{tmp_path}/loop/x"})
+
+
 @pytest.mark.parametrize("variable", ["DATA_DIR", "SPLITS_DIR", "CHECKPOINTS_DIR", "AUDIO_DIR"])
 def test_a_directory_may_be_below_home_or_relative(
     variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -194,7 +194,9 @@ def adopt(
         return AdoptReport(len(rows), (), {}, manifest)
 
 
-def prune(target: Path, protected: Collection[str], *, really: bool = False, wait_s: float = 0.0) -> PruneReport:
+def prune(
+    target: Path, protected: Callable[[], Iterable[str]], *, really: bool = False, wait_s: float = 0.0
+) -> PruneReport:
     """Delete files of earlier selections, the previous version, and edited files set aside; by default only say so.
 
     A kept file that somebody changed stays. So does the previous version, or what was set aside, where it alone holds a
@@ -202,7 +204,8 @@ def prune(target: Path, protected: Collection[str], *, really: bool = False, wai
 
     Args:
         target: The published directory.
-        protected: Paths, relative to the directory, that must not go: all that a split names.
+        protected: Says which paths, relative to the directory, must not go: all that a split names. Asked once no other
+            process writes the directory.
         really: Delete.
         wait_s: Seconds to wait for another process that is writing the directory.
 
@@ -212,7 +215,7 @@ def prune(target: Path, protected: Collection[str], *, really: bool = False, wai
     with opened(target, wait_s=wait_s) as (state, _):
         manifest = _published(target)
         past = Manifest.read(state.previous)
-        safe = frozenset(protected)
+        safe = frozenset(protected())
         loose = [row for row in manifest.rows.values() if row.kept and row.path not in safe]
         changed = problems(state.target, loose)
         loose = [row for row in loose if row.path not in changed]

@@ -47,16 +47,16 @@ def _size(path: Path) -> int:
     return 0
 
 
-def resumed_rows(session: Path) -> tuple[dict[str, FileRow], dict[str, str]]:
+def resumed_rows(session: Path) -> tuple[dict[str, FileRow], dict[str, str | None]]:
     """The rows that an interrupted run recorded and whose files are there with these very bytes, by path.
 
-    Beside them the fingerprint of the upstream file that each came from, where it was told, by path.
+    Beside them the fingerprint of the upstream file that each came from, None where it was not told.
 
     Files that share their bytes with the published version are dropped: carrying them again costs little, and nothing
     can be written into the published version by way of them.
     """
     rows: dict[str, FileRow] = {}
-    came_from: dict[str, str] = {}
+    came_from: dict[str, str | None] = {}
     with suppress(FileNotFoundError):
         for line in (session / JOURNAL).read_bytes().splitlines():
             with suppress(ValueError, TypeError):  # a line that was cut short

@@ -2,9 +2,8 @@
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -146,30 +145,14 @@ def prune(
         SettingsError: One of those is away, so that nobody knows what it names.
     """
 
-    def names() -> frozenset[str]:
+    def protected() -> Iterator[str]:
         required = noted()
         for directory, note in required.items():
             _require_readable(directory, note)
         ours = f"{target.name}/"
-        return frozenset(name.removeprefix(ours) for name in _named_by({*made, *required}) if name.startswith(ours))
+        yield from (name.removeprefix(ours) for name in _named_by({*made, *required}) if name.startswith(ours))
 
-    return maintenance.prune(target, _Later(names), really=really, wait_s=WAIT_S)
-
-
-class _Later(Collection[str]):
-    """Strings that are found out when they are first asked for: here, once the directory is held."""
-
-    def __init__(self, find: Callable[[], frozenset[str]]) -> None:
-        self._found = cache(find)
-
-    def __contains__(self, item: object) -> bool:
-        return item in self._found()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found())
-
-    def __len__(self) -> int:
-        return len(self._found())
+    return maintenance.prune(target, protected, really=really, wait_s=WAIT_S)
 
 
 def _require_readable(directory: Path, note: Path) -> None:

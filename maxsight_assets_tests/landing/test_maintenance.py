@@ -187,7 +187,7 @@ def test_prune_asks_first(target: Path) -> None:
     land(target, {"train/4.jpg": FILES["train/4.jpg"]})
     before = snapshot(target)
 
-    report = prune(target, protected={"train/1.jpg", "train/4.jpg"})
+    report = prune(target, protected=lambda: {"train/1.jpg", "train/4.jpg"})
 
     assert report.files == ("train/0.jpg", "train/2.jpg", "train/3.jpg")
     assert (report.bytes, report.previous) == (27, True)
@@ -202,7 +202,7 @@ def test_fault_78_prune_never_takes_what_a_split_names(target: Path) -> None:
     (target / "train/3.jpg").write_bytes(b"retouched")
     version = read_published(target)
 
-    report = prune(target, protected={"train/1.jpg"}, really=True)
+    report = prune(target, protected=lambda: {"train/1.jpg"}, really=True)
 
     assert report.files == ("train/0.jpg", "train/2.jpg")
     assert previous(target) is None
@@ -219,14 +219,14 @@ def test_fault_78_prune_deletes_what_was_set_aside_unless_it_is_all_that_is_left
     repair(target, from_memory([]))
     (target / "train/2.jpg").unlink()  # now only its edited copy is left
 
-    told = prune(target, protected={"train/1.jpg", "train/2.jpg"})
+    told = prune(target, protected=lambda: {"train/1.jpg", "train/2.jpg"})
     assert told.set_aside == ("train/1.jpg",)
     assert len(list(State.of(target).quarantine.rglob("*.jpg"))) == 2
-    prune(target, protected={"train/1.jpg", "train/2.jpg"}, really=True)
+    prune(target, protected=lambda: {"train/1.jpg", "train/2.jpg"}, really=True)
 
     assert [path.read_bytes() for path in State.of(target).quarantine.rglob("*.jpg")] == [b"PICTURE 2"]
     land(target, FILES)
-    assert prune(target, protected=set(FILES), really=True).set_aside == ("train/2.jpg",)
+    assert prune(target, protected=lambda: FILES, really=True).set_aside == ("train/2.jpg",)
     assert list(State.of(target).quarantine.iterdir()) == []
     assert_invariants(target, named=FILES)
 
@@ -236,7 +236,7 @@ def test_prune_leaves_a_previous_version_that_alone_holds_what_a_split_names(tmp
     land(target, FILES, keep=False)
     land(target, {"train/4.jpg": FILES["train/4.jpg"]}, keep=False)
 
-    report = prune(target, protected={"train/0.jpg"}, really=True)
+    report = prune(target, protected=lambda: {"train/0.jpg"}, really=True)
 
     assert not report.previous
     assert previous(target) is not None

@@ -161,7 +161,7 @@ class Target(RuleBasedStateMachine):
     @precondition(lambda self: not self.edited and read_published(self.target) is not None)
     @rule()
     def is_pruned(self) -> None:
-        prune(self.target, protected=self.named, really=True)
+        prune(self.target, protected=lambda: self.named, really=True)
 
     @invariant()
     def holds(self) -> None:
