@@ -67,8 +67,8 @@ MEAN_BYTES = 310_000
 BUCKET_ETAG = re.compile(r'"([0-9a-f]{32})"')
 """ETag of an object that was not uploaded in parts: the md5 of its bytes, over S3 and https alike."""
 
-GONE = re.compile(r"(403|404|410) ")
-"""Reasons that stay; whatever else came in place of an image (a web page, other bytes) may be the image next time."""
+GONE = re.compile(r"4\d\d ")
+"""Refusals, which stay; whatever else came in place of an image (a web page, other bytes) may be it next time."""
 
 ID_SHOWN = 40
 """Characters of something that is no image id that are noted."""

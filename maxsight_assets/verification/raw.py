@@ -144,7 +144,7 @@ def counts_match(view: RawView) -> Found:
 
 
 @rule(
-    "They are left out. Open Images: missing.csv has the reasons; what upstream said is gone (404, 410, 403) is asked "
+    "They are left out. Open Images: missing.csv has the reasons; what upstream refused (404, another 4xx) is asked "
     "for again by a run that states a field of the selection, for instance splits, anything else by the next run.",
     severity="warn",
 )

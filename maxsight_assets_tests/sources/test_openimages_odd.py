@@ -83,13 +83,16 @@ def test_a_web_page_instead_of_an_image_is_tried_again_by_the_next_run(tmp_path:
     assert (second.changed, second.tally.fetched_files, second.tally.missing) == (True, 1, [])
 
 
+@pytest.mark.parametrize(
+    ("line", "requests"), [("404 Not Found", 1), ("451 Unavailable For Legal Reasons", 2), ("403 Forbidden", 2)]
+)
 def test_an_image_that_was_gone_is_asked_for_again_by_a_run_that_states_a_selection(
-    tmp_path: Path, liar: LyingServer
+    tmp_path: Path, liar: LyingServer, line: str, requests: int
 ) -> None:
     ids = world(tmp_path, 150)
     base = offer(liar, tmp_path, ids)
     name = f"validation/{ids[0]}.jpg"
-    liar.publish(name, (tmp_path / "images" / name).read_bytes(), status("404 Not Found"))
+    liar.publish(name, (tmp_path / "images" / name).read_bytes(), *[status(line)] * requests)
 
     def run_once(**stated: object) -> Version:
         return land(tmp_path / "data", tmp_path / "tables", base, hosts=(liar.host,), **stated)
