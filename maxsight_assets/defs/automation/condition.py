@@ -92,6 +92,8 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
         """Whether to ask now that all conditions hold, and the cursor."""
         # Read again, because a run that `ready` saw as ended may have landed after `Behind` looked.
         records = Records.of(context)
+        if records.is_being_judged(context.key):
+            return False, context.cursor
         moved = records.moved(context.key)
         asks = Asks.from_cursor(context.cursor, moved)
         now = context.evaluation_time.timestamp()

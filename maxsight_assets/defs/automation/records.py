@@ -97,6 +97,18 @@ class Records:
         check = self.last_check.get(key)
         return check is None or self._verdict(check) is not None
 
+    def is_being_judged(self, key: dg.AssetKey) -> bool:
+        """Whether nobody has judged what the asset holds now, and a run that may is at work: `in_progress` is false.
+
+        It is the run that landed the asset, or the one in which its checks were planned last.
+        """
+        if self._is_judged(key):
+            return False
+        planned = self.instance.event_log_storage.get_asset_check_execution_history(self.last_check[key], limit=1)
+        ids = {self.by_key.get(key, Record()).landed_by, *(each.run_id for each in planned)}
+        runs = [self.instance.get_run_by_id(each) for each in ids if each]
+        return any(run is not None and not run.is_finished for run in runs)
+
     def passed(self, check: dg.AssetCheckKey) -> bool:
         """Whether a check passed what its asset holds now; a check that was planned and never ran says nothing."""
         return bool(self._verdict(check))

@@ -33,8 +33,8 @@ class Story:
         failing: Assets whose runs fail before they land.
         bad: Contents that the blocking checks reject.
         dying: Assets whose checks die before they say anything.
-        during: What happens once, by asset, while its run is between reading and landing; or, by `look at <upstream>`,
-            after somebody has read what that holds and before it is used.
+        during: What happens once, by asset, while its run is between reading and landing; by `check of <asset>`, while
+            that judges; or, by `look at <upstream>`, after somebody has read what that holds and before it is used.
         made: One entry per materialization: the asset and the contents that it was made from.
         said: The warnings in the log of the ticks.
         tick_s: Seconds between two ticks.
@@ -116,6 +116,7 @@ class Story:
     def _check(self, asset: str) -> dg.AssetChecksDefinition:
         @dg.asset_check(asset=asset, name="sound", blocking=True)
         def sound() -> dg.AssetCheckResult:
+            self.during.pop(f"check of {asset}", lambda: None)()
             if asset in self.dying:
                 raise OSError(f"{asset}: input/output error")
             return dg.AssetCheckResult(passed=self.disk[asset] not in self.bad)

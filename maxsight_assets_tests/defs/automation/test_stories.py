@@ -258,14 +258,50 @@ def test_landing_whose_checks_die_is_asked_for_again_and_then_goes_on(story: Sto
 def test_landing_whose_checks_never_run_is_given_up_with_a_warning(story: Story) -> None:
     story.dying.add("photos_raw")
     story.holds["photos"] = "B"
-    asked = []
+    asked: list[str] = []
+
+    def tick_meanwhile() -> None:
+        asked.extend(story.tick(run=False))
+
     for _ in range(6):
+        story.during["check of photos_raw"] = tick_meanwhile
         asked += story.settle()
         story.wait(3600)
 
     assert asked == ["photos_raw"] * 4  # for the change, and three times for its checks
     assert len(story.said) == 1
     assert "photos_raw: 3 refreshes for new data of its own checks did not land" in story.said[0]
+
+
+def test_landing_that_is_being_judged_is_not_asked_for_again(story: Story) -> None:
+    asked: list[str] = []
+    story.during["check of photos_raw"] = lambda: asked.extend(story.tick(run=False) + story.tick(run=False))
+    story.holds["photos"] = "B"
+
+    assert story.settle() == CHAIN
+    assert asked == []
+
+
+def test_first_landing_of_all_that_is_being_judged_is_not_asked_for_again(start: Story) -> None:
+    asked: list[str] = []
+    for name in ("photos_raw", "boxes_raw", "evaluation"):
+        start.during[f"check of {name}"] = lambda: asked.extend(start.tick(run=False))
+
+    assert start.run(*ALL)
+    assert asked == []
+    assert start.settle() == []
+
+
+def test_landing_whose_checks_a_person_runs_again_is_not_asked_for_meanwhile(story: Story) -> None:
+    story.dying.add("photos_raw")
+    assert not story.run("photos_raw")
+    story.dying.clear()
+    asked: list[str] = []
+    story.during["check of photos_raw"] = lambda: asked.extend(story.tick(run=False))
+    story.check("photos_raw")
+
+    assert asked == []
+    assert story.settle() == []
 
 
 def test_failing_blocking_check_mended_by_running_it_again(story: Story) -> None:
