@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 import polars as pl
@@ -36,6 +36,7 @@ class Story:
 
 class _Image(msgspec.Struct, gc=False):
     id: int
+    file_name: str
     source: str
     source_id: str
     audio_path: str | None = None
@@ -114,7 +115,13 @@ def _evaluated(image_id: str, places: Places) -> Iterator[tuple[tuple[str, str],
     """Evaluation images of an id, and the set that holds them."""
     for path in sorted(places.evaluation.glob("*/annotations.json")):
         for image in _read(path).images:
-            if image_id in {image.source_id, f"{image.source}/{image.source_id}", str(image.id)}:
+            ids = {
+                image.source_id,
+                f"{image.source}/{image.source_id}",
+                str(image.id),
+                PurePosixPath(image.file_name).stem,
+            }
+            if image_id in ids:
                 yield (image.source, image.source_id), path.parent.name
 
 

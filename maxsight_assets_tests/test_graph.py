@@ -166,6 +166,7 @@ def test_an_image_that_was_left_out_is_explained_with_the_picture_that_it_repeat
     watched = story.facts["group"].split()[0].removeprefix("evaluation:")
     (seen,) = explain(watched, load("sample"), project.places)
     assert seen.facts == {"evaluation": "in coco_val2017: kept out of training"}
+    assert explain(f"{watched.removeprefix('coco/'):0>12}", load("sample"), project.places) == [seen]  # its file's name
 
 
 def test_an_orphan_is_explained_by_the_image_that_it_names(landed: tuple[Project, RunOutcome]) -> None:
