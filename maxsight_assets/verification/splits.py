@@ -12,6 +12,7 @@ import msgspec
 import polars as pl
 from pydantic import ValidationError
 
+from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.tables import LEDGER, Tables
 from maxsight_assets.splitting.config import SPLITS, SplitConfig
 from maxsight_assets.splitting.groups import NODES, group
@@ -155,7 +156,10 @@ def ledger_balances(view: SplitsView) -> Found:
         return Found([f"{LEDGER_FILE}: missing, unreadable or of another schema"], 1)
     if view.inputs is None:
         return Found((), 0, {"skipped": "the inputs have been replaced since the splits were made"})
-    inputs = view.inputs()
+    try:
+        inputs = view.inputs()
+    except (FormatError, OSError) as error:  # their own checks name what was damaged since
+        return Found([f"not looked at: what the splits were made from cannot be read ({error})"], 1)
     dropped = view.ledger.filter(pl.col("action") == "drop")
     offenders = [
         f"{source}, {kind} {record}: came in {came}, accounted for {told} times"

@@ -12,6 +12,8 @@ import simplejpeg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from maxsight_assets.errors import FormatError
+from maxsight_assets.formats.tables import Tables
 from maxsight_assets.verdict import Rule
 from maxsight_assets.verification import evaluation, outputs, splits
 from maxsight_assets.verification.evaluation import EVALUATION_RULES, EvaluationView
@@ -300,6 +302,19 @@ def test_the_ledger_is_not_held_against_inputs_of_another_version(tmp_path: Path
 
     assert (verdict.passed, verdict.checked) == (True, 0)
     assert "skipped" in verdict.facts
+
+
+@pytest.mark.parametrize("error", [FormatError("instances_train2017.json: truncated"), FileNotFoundError("gone")])
+def test_inputs_that_were_damaged_since_are_named_and_end_no_other_check(error: Exception, tmp_path: Path) -> None:
+    def unreadable() -> Tables:
+        raise error
+
+    verdict = splits.ledger_balances.judge(replace(Written(tmp_path).splits_view(), inputs=unreadable))
+
+    assert (verdict.passed, verdict.examples) == (
+        False,
+        (f"not looked at: what the splits were made from cannot be read ({error})",),
+    )
 
 
 def test_labels_outside_the_space_are_counted_by_class(tmp_path: Path) -> None:
