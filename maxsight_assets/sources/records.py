@@ -12,6 +12,7 @@ from maxsight_assets.errors import LandingError
 from maxsight_assets.evaluation.build import ANNOTATIONS
 from maxsight_assets.formats.tables import IMAGES, Tables, conform
 from maxsight_assets.images.facts import examine, of_files
+from maxsight_assets.landing.manifest import problems
 from maxsight_assets.landing.publish import read_published
 from maxsight_assets.sources.raw import Source
 from maxsight_assets.splitting.build import Evaluation
@@ -78,12 +79,16 @@ def read_evaluation(root: Path, *, data_dir: Path, cache: Path) -> tuple[Evaluat
         The images with what is known of their files, and the data version of the sets.
 
     Raises:
-        LandingError: The evaluation sets are not published yet, or a picture of theirs cannot be read or is another by
-            now, so that nobody can tell whether training holds a near copy of it.
+        LandingError: The evaluation sets are not published yet, or a file or picture of theirs cannot be read or is
+            another by now, so that nobody can tell whether training holds a near copy of what they measure on.
     """
     manifest = read_published(root)
     if manifest is None:
         raise LandingError(f"inference_eval_set: nothing is published in {root}; materialize inference_eval_set first")
+    sets = [row for row in manifest.selected() if row.path.endswith(f"/{ANNOTATIONS}")]
+    if changed := problems(root, sets):
+        named = "; ".join(f"{path}: {fault}" for path, fault in changed.items())
+        raise LandingError(f"inference_eval_set: changed since it was published ({named}); materialize it again")
     rows = [
         {
             "source": image["source"],
@@ -93,8 +98,7 @@ def read_evaluation(root: Path, *, data_dir: Path, cache: Path) -> tuple[Evaluat
             "flickr_id": image["flickr_id"],
             "sha256": image["sha256"],
         }
-        for row in manifest.selected()
-        if row.path.endswith(f"/{ANNOTATIONS}")
+        for row in sets
         for image in json.loads((root / row.path).read_bytes())["images"]
     ]
     digests = {row["path"]: row["sha256"] for row in rows}
