@@ -5,12 +5,13 @@ How many images are gone upstream is `raw.every_image_landed` and `raw.enough_im
 
 import polars as pl
 
+from maxsight_assets.errors import FormatError
 from maxsight_assets.formats import openimages as formats
 from maxsight_assets.formats.openimages_csv import MID
 from maxsight_assets.verdict import Found, Rule
 from maxsight_assets.verification.boxes import ANNOTATED_RULES, BOX_NAME, table_rule
 from maxsight_assets.verification.raw import TOLERATED_SHARE
-from maxsight_assets.verification.views import RawView
+from maxsight_assets.verification.views import UNREADABLE, RawView
 
 COVERAGE = "coverage.csv"
 """Where a landing notes how each class that was asked for fared."""
@@ -86,12 +87,19 @@ def rows_are_sound(view: RawView) -> Found:
     offenders: list[str] = []
     checked = 0
     for name in sorted(path for path in view.on_disk if path.endswith("-annotations-bbox.csv") and "/" not in path):
-        rows = formats.read_boxes(view.root / name, split="", class_names={})
+        try:
+            rows = formats.read_boxes(view.root / name, split="", class_names={})
+        except FormatError as error:  # a file of an earlier selection, or of a person
+            offenders.append(str(error))
+            continue
         checked += rows.table.height + rows.rejected.height
         offenders += [
             f"{name}: line {line}: {reason}" for line, reason in rows.rejected[:, ["line", "reason"]].iter_rows()
         ]
-    for name, _, count, place, reason in _rejected(view).filter(pl.col("rejected") > 0).iter_rows():
+    noted = _rejected(view)
+    if noted is None:
+        return Found([*offenders, f"{REJECTED}: {UNREADABLE}"], checked)
+    for name, _, count, place, reason in noted.filter(pl.col("rejected") > 0).iter_rows():
         offenders.append(f"metadata/{name}: {place}: {reason}" + (f" ({count:,} rows)" if count > 1 else ""))
     return Found(offenders, checked)
 
@@ -105,21 +113,20 @@ def enough_rows_are_sound(view: RawView) -> Found:
 
     These are the rows that mention a class that was asked for, and the metadata of landed images.
     """
-    files = (
-        _rejected(view)
-        .group_by("file")
-        .agg(pl.col("rows").first(), pl.col("rejected").sum(), pl.col("place", "reason").first())
+    noted = _rejected(view)
+    if noted is None:
+        return Found([f"{REJECTED}: {UNREADABLE}"], 1)
+    files = noted.group_by("file").agg(
+        pl.col("rows").first(), pl.col("rejected").sum(), pl.col("place", "reason").first()
     )
     bad = files.filter(pl.col("rejected") > pl.max_horizontal(TOLERATED_SHARE * pl.col("rows"), 1))
     text = pl.format("metadata/{}: {} of {} rows; {}: {}", "file", "rejected", "rows", "place", "reason")
     return Found(bad.select(text).to_series(), int(files["rows"].sum()), {"rejected": int(files["rejected"].sum())})
 
 
-def _rejected(view: RawView) -> pl.DataFrame:
+def _rejected(view: RawView) -> pl.DataFrame | None:
     schema = dict.fromkeys(REJECTED_COLUMNS, pl.String) | {"rows": pl.Int64, "rejected": pl.Int64}
-    if REJECTED not in view.on_disk:
-        return pl.DataFrame(schema=schema)
-    return pl.read_csv(view.root / REJECTED, schema_overrides=schema)
+    return view.note(REJECTED, schema) if REJECTED in view.on_disk else pl.DataFrame(schema=schema)
 
 
 @table_rule(
@@ -140,9 +147,9 @@ def classes_are_covered(view: RawView) -> Found:
     """Every class that was asked for, and that upstream has under the selection, has a landed image."""
     if COVERAGE not in view.on_disk:
         return Found((), 0)
-    asked = pl.read_csv(
-        view.root / COVERAGE, schema_overrides={"mid": pl.String, "class": pl.String, "name": pl.String}
-    )
+    asked = view.note(COVERAGE, {"class": pl.String, "images_upstream": pl.Int64, "images_landed": pl.Int64})
+    if asked is None:
+        return Found([f"{COVERAGE}: {UNREADABLE}"], 1)
     bare = asked.filter((pl.col("images_landed") == 0) & (pl.col("images_upstream") > 0))
     nowhere = asked.filter(pl.col("images_upstream") == 0).height
     text = pl.format("{}: none of {} images landed", "class", "images_upstream")

@@ -23,6 +23,9 @@ from maxsight_assets.landing.manifest import FOLDER, Manifest, problems
 MISSING = "missing.csv"
 """Where a landing of single images notes those that upstream lists and does not serve: columns path, reason."""
 
+UNREADABLE = "changed since it was landed, and no table any more"
+"""What is said of a landing's note that was damaged."""
+
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 ANNOTATION_DIRS = ("annotations/", "annotations_instance/", "labels/")
 """Where raw directories keep what the publisher says of the images; ADE20K's masks are PNGs, but no pictures."""
@@ -129,11 +132,23 @@ class RawView:
 
     @cached_property
     def missing(self) -> pl.Series:
-        """Paths of selected images that are not there, those included that a landing noted as gone upstream."""
+        """Paths of selected images that are not there, those included that a landing noted as gone upstream.
+
+        A note that cannot be read is named in their place.
+        """
         noted = pl.Series("file", [], dtype=pl.String)
         if MISSING in self.on_disk:
-            noted = pl.read_csv(self.root / MISSING, infer_schema=False)["path"].alias("file")
+            note = self.note(MISSING, {"path": pl.String})
+            noted = pl.Series("file", [f"{MISSING} ({UNREADABLE})"]) if note is None else note["path"].alias("file")
         return pl.concat([self.images.filter(~pl.col("landed"))["file"], noted]).unique().sort()
+
+    def note(self, name: str, columns: Mapping[str, type[pl.DataType]]) -> pl.DataFrame | None:
+        """A table beside the images in which a landing noted something; None where it was damaged since."""
+        try:
+            table = pl.read_csv(self.root / name, infer_schema=False, schema_overrides=columns)
+        except (OSError, pl.exceptions.PolarsError):
+            return None
+        return table.select(list(columns)) if columns.keys() <= set(table.columns) else None
 
     @cached_property
     def counted(self) -> Mapping[str, SplitCounts]:

@@ -149,3 +149,22 @@ def test_a_class_that_was_asked_for_and_got_nothing_is_named(tmp_path: Path) -> 
 
     assert verdict.examples == ("Stairs: none of 5 images landed",)
     assert verdict.facts == {"classes that upstream has no image of": 1}
+
+
+@pytest.mark.parametrize("damaged", [b"", b"a;b\n1;2\n", b'\xff\x00,"x\n', b"null"])
+def test_notes_of_a_landing_that_were_damaged_since_fail_their_rules_and_end_no_other(
+    damaged: bytes, tmp_path: Path
+) -> None:
+    view = view_of(tmp_path)
+    for name in ("coverage.csv", "missing.csv", "rejected.csv", "train-annotations-bbox.csv"):
+        (tmp_path / name).write_bytes(damaged)
+
+    failed = {verdict.rule: verdict.offenders for verdict in run(OPENIMAGES_RULES, view) if not verdict.passed}
+
+    assert failed == {
+        "classes_are_covered": 1,
+        "enough_rows_are_sound": 1,
+        "every_image_landed": 1,
+        "no_unlisted_files": 4,
+        "rows_are_sound": 2,
+    }
