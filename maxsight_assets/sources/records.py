@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import polars as pl
 
-from maxsight_assets.errors import LandingError
+from maxsight_assets.errors import FormatError, LandingError
 from maxsight_assets.evaluation.build import ANNOTATIONS
 from maxsight_assets.formats.tables import IMAGES, Tables, conform
 from maxsight_assets.images.facts import examine, of_files
@@ -58,7 +58,12 @@ def read(source: Source, splits: frozenset[str], *, data_dir: Path, cache: Path)
     manifest = read_published(root)
     if manifest is None:
         raise LandingError(f"{source.asset}: nothing is published in {root}; materialize {source.asset} first")
-    tables = source.tables(root, manifest)
+    try:
+        tables = source.tables(root, manifest)
+    except FileNotFoundError as error:
+        raise FormatError(
+            f"{source.asset}: {error.filename} is gone; run `maxsight-assets repair {source.asset}`"
+        ) from None
     images = tables.images.filter(pl.col("split").is_in(list(splits)))
     boxes = tables.boxes.filter(pl.col("split").is_in(list(splits)))
     wanted = set(images["path"])

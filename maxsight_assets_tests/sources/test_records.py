@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from maxsight_assets.errors import LandingError
+from maxsight_assets.errors import FormatError, LandingError
 from maxsight_assets.landing.disk import sha256_of
 from maxsight_assets.landing.publish import staging
 from maxsight_assets.sources.landing import record_made
-from maxsight_assets.sources.records import read_evaluation
+from maxsight_assets.sources.raw import SOURCES
+from maxsight_assets.sources.records import read, read_evaluation
 from maxsight_assets_tests.verification.directories import jpeg
 
 SET = "coco_val2017/annotations.json"
@@ -46,3 +47,12 @@ def test_an_evaluation_set_that_is_not_as_it_was_published_guards_nothing(found:
 
     with pytest.raises(LandingError, match=f"changed since it was published.*{SET}.*materialize it again"):
         read_evaluation(root, data_dir=tmp_path, cache=tmp_path / "facts.parquet")
+
+
+def test_annotations_that_are_gone_are_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    selection = {"splits": {"val2017": None}}
+    with staging(tmp_path / "coco_raw", asset="coco_raw", source="upstream") as stage:
+        stage.publish(selection=selection, inputs={}, gate=lambda *_: (), keep=True)
+
+    with pytest.raises(FormatError, match=r"coco_raw: .*instances_val2017\.json is gone; run `maxsight-assets repair"):
+        read(SOURCES["coco"], frozenset({"val2017"}), data_dir=tmp_path, cache=tmp_path / "facts.parquet")
