@@ -144,8 +144,9 @@ def counts_match(view: RawView) -> Found:
 
 
 @rule(
-    "They are left out. Open Images: missing.csv has the reasons; what upstream refused (404, another 4xx) is asked "
-    "for again by a run that states a field of the selection, for instance splits, anything else by the next run.",
+    "They are left out. Open Images: missing.csv has the reasons; what upstream refused (404, another 4xx) or its "
+    "directory lacks is asked for again by a run that states a field of the selection, for instance splits, anything "
+    "else by the next run.",
     severity="warn",
 )
 def every_image_landed(view: RawView) -> Found:
