@@ -80,7 +80,7 @@ def flags_are_stated(view: RawView) -> Found:
     severity="warn",
 )
 def rows_are_sound(view: RawView) -> Found:
-    """Every row has as many fields as the header, coordinates within 0..1, and flags that are 1, 0 or -1.
+    """Every row has no more fields than the header, coordinates within 0..1, and flags that are 1, 0 or -1.
 
     Rows of landed images are looked at, and those of the publisher's tables that a landing looked at.
     """
