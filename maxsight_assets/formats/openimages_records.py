@@ -61,7 +61,8 @@ def collect_images(
         `reason` (null where the record is sound); sound records in the order of the file, then the others.
 
     Raises:
-        FormatError: The header lacks columns, a quote does not close, or something is no UTF-8.
+        FormatError: The header lacks columns, a quote does not close, a record is longer than `BLOCK_BYTES`, or
+            something is no UTF-8.
     """
     header = header_of(path, ("ImageID", *columns))
     wanted = None if image_ids is None else id_frame(image_ids)
@@ -110,5 +111,6 @@ def _blocks(path: Path, header: Sequence[str], columns: Sequence[str], misfits: 
                 yield pl.DataFrame(pl.from_arrow(batch))
     except pa.ArrowInvalid as error:
         raise FormatError(
-            f"{path.name}: not a CSV of image metadata, or a quote does not close: {str(error)[:SHOWN]}"
+            f"{path.name}: not a CSV of image metadata, or a quote does not close, or a record has more than "
+            f"{BLOCK_BYTES:,} bytes: {str(error)[:SHOWN]}"
         ) from None

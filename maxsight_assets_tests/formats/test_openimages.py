@@ -358,7 +358,9 @@ def test_metadata_of_any_length_is_read_whole(tmp_path: Path, records: int) -> N
         (b'"', 10, "not a CSV of image metadata, or a quote does not close"),
         (b'"', 99_990, "record 99992: a quote does not close"),
         (b"\xff", 10, "not a CSV of image metadata"),
+        (b"T" * 3_000_000, 10, ".* a record has more than 1,048,576 bytes"),
     ],
+    ids=["open quote", "open quote near the end", "no UTF-8", "huge field"],
 )
 def test_metadata_that_cannot_be_read_is_told_in_short(tmp_path: Path, spoil: bytes, at: int, told: str) -> None:
     path = write(tmp_path / "images.csv", METADATA, [metadata(str(number)) for number in range(100_000)])
