@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -30,7 +31,12 @@ KNOWN_IDS = frozenset(range(1, 91)) - UNUSED_IDS
 
 class _Named(msgspec.Struct):
     id: int
-    name: str = "unknown"
+    name: str
+
+
+class _License(msgspec.Struct):
+    id: int
+    name: Any = None  # no reader needs it, so that a file is not refused for it
 
 
 class _Image(msgspec.Struct, gc=False):
@@ -45,7 +51,7 @@ class _Document(msgspec.Struct):
     images: list[_Image]
     annotations: list[_Annotation]
     categories: list[_Named]
-    licenses: list[_Named] = []
+    licenses: list[_License] = []
 
 
 _DECODER = msgspec.json.Decoder(_Document)
@@ -80,7 +86,7 @@ class CocoView(RawView):
 
     def _document(self, split: str) -> DocumentFacts:
         document = _DECODER.decode((self.root / f"annotations/instances_{split}.json").read_bytes())
-        names = {each.id: each.name for each in document.licenses}
+        names = {each.id: str(each.name or "unknown") for each in document.licenses}
         return DocumentFacts(
             counts=SplitCounts(images=len(document.images), boxes=len(document.annotations)),
             categories={each.id: each.name for each in document.categories},

@@ -103,6 +103,17 @@ SPOILT: list[tuple[Rule[CocoView], Spoil, str]] = [
 ]
 
 
+def test_a_licence_without_a_name_is_counted_as_unknown_and_ends_no_check(tmp_path: Path) -> None:
+    contents = document() | {
+        "licenses": [{"id": 4, "name": None, "url": "http://creativecommons.org/licenses/by/2.0/"}]
+    }
+
+    verdicts = {verdict.rule: verdict for verdict in run(COCO_RULES, view_of(write_coco(tmp_path, contents)))}
+
+    assert all(verdict.passed for verdict in verdicts.values())
+    assert verdicts["images_have_a_licence"].facts == {"unknown": 4}
+
+
 @pytest.mark.parametrize(
     ("rule", "spoil", "offender"), SPOILT, ids=[f"{n}-{r.name}" for n, (r, _, _) in enumerate(SPOILT)]
 )
