@@ -67,7 +67,7 @@ MEAN_BYTES = 310_000
 BUCKET_ETAG = re.compile(r'"([0-9a-f]{32})"')
 """ETag of an object that was not uploaded in parts: the md5 of its bytes, over S3 and https alike."""
 
-GONE = re.compile(r"4\d\d ")
+GONE = re.compile(r"4\d\d\b")  # a server may state no reason beside it
 """Refusals, which stay; whatever else came in place of an image (a web page, other bytes) may be it next time."""
 
 ID_SHOWN = 40

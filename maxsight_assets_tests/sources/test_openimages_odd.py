@@ -84,7 +84,8 @@ def test_a_web_page_instead_of_an_image_is_tried_again_by_the_next_run(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("line", "requests"), [("404 Not Found", 1), ("451 Unavailable For Legal Reasons", 2), ("403 Forbidden", 2)]
+    ("line", "requests"),
+    [("404 Not Found", 1), ("404", 1), ("451 Unavailable For Legal Reasons", 2), ("403 Forbidden", 2), ("403", 2)],
 )
 def test_an_image_that_was_gone_is_asked_for_again_by_a_run_that_states_a_selection(
     tmp_path: Path, liar: LyingServer, line: str, requests: int
