@@ -219,8 +219,9 @@ def prune(
         loose = [row for row in manifest.rows.values() if row.kept and row.path not in safe]
         changed = problems(state.target, loose)
         loose = [row for row in loose if row.path not in changed]
-        only_there = past is not None and any(path in past.rows and path not in manifest.rows for path in safe)
         gone = {path for path in safe if not os.path.lexists(state.target / path)}
+        away = {path for path in safe if path in gone or path not in manifest.rows}
+        only_there = past is not None and not away.isdisjoint(past.rows)
         aside = [path for path, _ in disk.walk(state.quarantine) if path.partition("/")[2] not in gone]
         report = PruneReport(
             files=tuple(row.path for row in loose),

@@ -242,6 +242,19 @@ def test_prune_leaves_a_previous_version_that_alone_holds_what_a_split_names(tmp
     assert previous(target) is not None
 
 
+def test_prune_leaves_a_previous_version_that_holds_the_last_copy_of_what_a_split_names(target: Path) -> None:
+    land(target, {**FILES, "train/5.jpg": b"one more"})
+    (target / "train/0.jpg").unlink()  # the manifest names it still
+
+    report = prune(target, protected=lambda: FILES, really=True)
+
+    assert not report.previous
+    assert (State.of(target).previous / "train/0.jpg").read_bytes() == FILES["train/0.jpg"]
+    land(target, {**FILES, "train/5.jpg": b"one more"})
+    assert prune(target, protected=lambda: FILES, really=True).previous
+    assert_invariants(target, named=FILES)
+
+
 def test_fault_70_accepted_facts_replace_the_catalog_s(target: Path) -> None:
     pinned = RemoteFile(
         "zips/val2017.zip", "https://example.org/val2017.zip", bytes=10, sha1="b" * 40, on_change="stop"
