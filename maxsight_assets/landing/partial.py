@@ -123,10 +123,17 @@ class Partial:
     def finish(self, dest: Path, *, durable: bool) -> None:
         """Give the bytes their name; `durable`: after they are on the disk for certain."""
         if durable:
-            os.fsync(self._handle.fileno())
+            self._sync()
         self.path.replace(dest)
         self._sidecar.unlink(missing_ok=True)
         self._handle.close()  # last: it holds the lock
+
+    def _sync(self) -> None:
+        try:
+            os.fsync(self._handle.fileno())
+        except OSError:  # told once: later the bytes are read from memory and look sound, and syncing them succeeds
+            self.restart(None)
+            raise
 
     def close(self) -> None:
         """Keep what is worth resuming, remove the rest."""

@@ -1,6 +1,7 @@
 """What others left where a file goes: a download under way, a link, a bad sector, an edit that there is no room for."""
 
 import errno
+import os
 import zlib
 from pathlib import Path
 
@@ -69,6 +70,26 @@ def test_a_partial_file_that_the_disk_cannot_read_is_begun_anew(
         client.download(file, tmp_path / "got")
     assert (tmp_path / "got").read_bytes() == DATA
     assert liar.requests[-1].range is None
+
+
+def test_fault_30_a_download_whose_sync_failed_is_not_resumed(
+    liar: LyingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system says once that it could not write, and reads what it could not write from memory afterwards."""
+
+    def failing(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    file = pinned(liar.publish("a", DATA), DATA)
+    with quick_client(liar.host) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", failing)
+            with pytest.raises(OSError, match="Input/output"):
+                client.download(file, tmp_path / "got")
+        assert list(tmp_path.iterdir()) == []
+        client.download(file, tmp_path / "got")
+    assert (tmp_path / "got").read_bytes() == DATA
+    assert [request.range for request in liar.requests] == [None, None]
 
 
 @pytest.mark.parametrize("link", ["train/a.jpg", "train"])
