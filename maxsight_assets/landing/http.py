@@ -33,7 +33,8 @@ from maxsight_assets.landing.reply import (
 from maxsight_assets.landing.watch import Exchange, Watch
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+BUSY = frozenset({408, 425, 429, *range(500, 600)}) - {501, 505}
+"""What may pass: an unknown 5xx is one like 500 (RFC 9110, 15); 501 and 505 are about the server's abilities."""
 GONE = frozenset({404, 410})
 REFUSED = frozenset(range(400, 500)) - BUSY - {407, 412, 416}
 """Of this object; a proxy's 407 concerns all of them, 412 and 416 the part or version that was asked for."""

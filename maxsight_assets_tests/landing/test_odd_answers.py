@@ -34,6 +34,21 @@ def test_an_object_that_is_refused_counts_as_missing(liar: LyingServer, tmp_path
     assert isinstance(came["good.bin"], Landed)
 
 
+@pytest.mark.parametrize("line", ["507 Insufficient Storage", "520 Unknown Error", "524"])
+def test_any_fault_of_the_server_is_tried_again(liar: LyingServer, tmp_path: Path, line: str) -> None:
+    """A status of 5xx that nobody knows is treated like 500 (RFC 9110, 15)."""
+    faults = {"never": [servers.status(line)] * 99, "later": [servers.status(line)] * 2}
+    wanted = [(pinned(liar.publish(key, DATA, *each), DATA, key), tmp_path / key) for key, each in faults.items()]
+    with quick_client(liar.host) as client:
+        came = {file.key: item for file, item in client.download_many(wanted)}
+        with pytest.raises(TransientError, match=line):
+            client.probe(wanted[0][0])
+    never, later = came["never"], came["later"]
+    assert isinstance(never, Missing)
+    assert never.transient
+    assert isinstance(later, Landed)
+
+
 @pytest.mark.parametrize("line", ["401 Unauthorized", "407 Proxy Authentication Required"])
 def test_a_refusal_that_concerns_every_object_ends_the_run(liar: LyingServer, tmp_path: Path, line: str) -> None:
     file = pinned(liar.publish("a", DATA, *[servers.status(line)] * 9), DATA)
