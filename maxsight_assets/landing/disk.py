@@ -32,6 +32,9 @@ THREADS = min(8, (os.cpu_count() or 1) + 2)
 SCRATCH = "tmp~"
 """What names of unfinished files and directories beside a target begin with; the next opening removes left ones."""
 
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+"""What file systems without locks answer who asks for one, for instance NFS whose lock service does not run."""
+
 _BATCH = 32
 """Files that a thread takes at once, so that handing them out costs little beside hashing them."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from maxsight_assets.errors import Busy, Cancelled
-from maxsight_assets.landing.disk import SCRATCH, host, unique_name
+from maxsight_assets.landing.disk import NO_LOCKS, SCRATCH, host, unique_name
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def _acquire(lock: FileLock, note: Path, *, target: Path, wait_s: float, cancel:
         if cancel is not None and cancel.is_set():
             raise Cancelled(f"{target}: cancelled while waiting for {_holder(note)}")
         try:
-            lock.acquire(timeout=0)
+            _take(lock)
         except Timeout as error:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -71,6 +71,19 @@ def _acquire(lock: FileLock, note: Path, *, target: Path, wait_s: float, cancel:
             pause.wait(min(_POLL_S, left))
         else:
             return
+
+
+def _take(lock: FileLock) -> None:
+    """Take the lock, where nobody has it; a file system that has no locks refuses to, and keeps nobody out.
+
+    Raises:
+        Timeout: Somebody has it.
+    """
+    try:
+        lock.acquire(timeout=0)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
 
 
 def _sign(state: Path) -> None:
@@ -90,7 +103,7 @@ def _holder(note: Path) -> str:
 def _keeps_others_out(path: Path) -> bool:
     second = FileLock(path)
     try:
-        second.acquire(timeout=0)
+        _take(second)
     except Timeout:
         return True
     second.release()

@@ -4,7 +4,6 @@ The file is always a prefix of the object. The sidecar names a length up to whic
 later run can tell a sound prefix from one that a crash has torn; what lies behind it is cut off.
 """
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -14,15 +13,13 @@ from io import FileIO
 from pathlib import Path
 
 from maxsight_assets.errors import Busy
+from maxsight_assets.landing.disk import NO_LOCKS
 from maxsight_assets.landing.model import Probe, RemoteFile
 from maxsight_assets.landing.redact import scrub_url
 from maxsight_assets.landing.reply import CHUNK_BYTES, strong
 
 CHECKPOINT_BYTES = 16 << 20
 """A killed process loses at most this much of what it had received."""
-
-_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
-"""What file systems without locks say; there, two downloads to one name are not told apart."""
 
 
 class Partial:
@@ -166,9 +163,9 @@ class Partial:
             except FileNotFoundError:  # its holder has just finished
                 pass
             except OSError as error:
-                if error.errno not in _NO_LOCKS:
+                if error.errno not in NO_LOCKS:
                     raise
-                return handle
+                return handle  # there, two downloads to one name are not told apart
             handle.close()
 
     def _restore(self) -> bool:

@@ -1,5 +1,6 @@
 """The lock: who holds it is named, waiting ends, and publishing is right without it."""
 
+import errno
 import fcntl
 import json
 import multiprocessing
@@ -133,6 +134,22 @@ def test_fault_34_locks_that_do_nothing_are_found_out(
     with hold(tmp_path, target=tmp_path) as effective:
         assert not effective
     assert "file locks do nothing here" in caplog.text
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP])
+def test_fault_34_a_drive_that_has_no_locks_is_landed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    def refused(descriptor: int, how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    target = tmp_path / "data/world"
+
+    land(target, FILES)
+
+    assert "file locks do nothing here" in caplog.text
+    assert_invariants(target)
 
 
 def test_fault_34_tree_of_a_living_process_is_not_taken_over_where_locks_do_nothing(
