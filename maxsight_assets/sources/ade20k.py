@@ -38,7 +38,7 @@ def land(
         return {f"{top}/{place}": place for place in places if f"{top}/{place}" in members}
 
     def instances(members: Mapping[str, Member]) -> dict[str, str]:
-        landed = {path.stem for path in (stage.root / "images/validation").glob("*.jpg")}
+        landed = {PurePosixPath(path).stem for path in stage.rows if path.startswith("images/validation/")}
         return {name: name for name in members if PurePosixPath(name).stem in landed and "/validation/" in name}
 
     land_members(stage, upstream, SCENES, scenes, moved=SCENES in moved, tally=tally)

@@ -1,14 +1,23 @@
 """A run that was interrupted leaves staged files; the next one takes those that are upstream's still, and no others."""
 
+import io
+import tarfile
+import threading
 from pathlib import Path
 
 import pytest
 
+from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import FileFacts
 from maxsight_assets.errors import NotPublished, VerificationFailed
 from maxsight_assets.landing.publish import read_published
-from maxsight_assets.sources import openimages
+from maxsight_assets.profiles.model import ValidationSelection
+from maxsight_assets.sources import ade20k, openimages
+from maxsight_assets.sources.landing import Upstream
+from maxsight_assets.sources.raw import SOURCES, Version, refresh
+from maxsight_assets.verdict import Verdict
 from maxsight_assets_tests.images.pictures import encoded, picture
+from maxsight_assets_tests.landing.net_tools import quick_client
 from maxsight_assets_tests.sources import coco_upstream
 from maxsight_assets_tests.sources.coco_upstream import places_in, serving
 from maxsight_assets_tests.sources.openimages_world import land, world
@@ -49,3 +58,38 @@ def test_an_archive_with_another_hash_than_is_pinned_is_never_taken_member_by_me
                 with pytest.raises(VerificationFailed, match="sha256 0000"):
                     coco_upstream.land(upstream, places_in(tmp_path))
     assert read_published(places_in(tmp_path).data_dir / "coco_raw") is None
+
+
+def test_masks_are_taken_of_the_scenes_of_this_selection_only(tmp_path: Path) -> None:
+    top, names = "ADEChallengeData2016", [f"ADE_val_{number:08}" for number in range(1, 5)]
+    scenes = {f"{top}/images/validation/{name}.jpg": encoded(picture(n)) for n, name in enumerate(names)}
+    masks = {f"{top}/annotations/validation/{name}.png": name.encode() for name in names}
+    coco_upstream.pack(tmp_path / "www" / ade20k.SCENES, scenes | masks)
+    instances = tmp_path / "www" / ade20k.INSTANCES
+    instances.parent.mkdir(parents=True)
+    with tarfile.open(instances, "w") as tar:
+        for name in names:
+            info = tarfile.TarInfo(f"annotations_instance/validation/{name}.png")
+            info.size = len(name)
+            tar.addfile(info, io.BytesIO(name.encode()))
+
+    def land_scenes(data: Path, *, passes: bool = True, **stated: object) -> Version:
+        cancel = threading.Event()
+        catalog = catalogs.load("ade20k").embedded(base=(tmp_path / "www").as_uri())
+        with quick_client(cancel=cancel) as client:
+            return refresh(
+                SOURCES["ade20k"],
+                Upstream(catalog, client, "upstream", cancel),
+                data_dir=data,
+                cache=tmp_path / "facts.parquet",
+                default=ValidationSelection(),
+                stated=stated,
+                gate=lambda *_: [Verdict("some rule", passed=passes, checked=1)],
+            )
+
+    with pytest.raises(NotPublished):  # all four scenes are staged by then
+        land_scenes(tmp_path / "data", passes=False)
+    version = land_scenes(tmp_path / "data", max_images=2)
+
+    assert version.manifest.data_version == land_scenes(tmp_path / "clean", max_images=2).manifest.data_version
+    assert len(version.manifest.rows) == 2 * 3
