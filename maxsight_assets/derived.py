@@ -18,6 +18,7 @@ from maxsight_assets.evaluation.build import EvaluationSource, build_sets
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
+from maxsight_assets.landing.disk import discard
 from maxsight_assets.landing.manifest import Manifest
 from maxsight_assets.landing.publish import Stage, read_published, staging
 from maxsight_assets.places import Places
@@ -170,6 +171,7 @@ def _make(
     started = time.monotonic()
     with staging(target, asset=asset, source=origin, wait_s=WAIT_S) as stage:
         present = stage.present
+        discard(stage.root.iterdir())  # what an interrupted run left may be of other settings
         report, inputs = write(stage)
         for path in sorted(path for path in stage.root.rglob("*") if path.is_file()):
             record_made(stage, path.relative_to(stage.root).as_posix())
