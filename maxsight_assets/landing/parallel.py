@@ -22,19 +22,37 @@ def in_order(
 ) -> Generator[Result, None, None]:
     """Results of `work(item, abort)` in the order of the items, at most `ahead` of them begun and not yet taken.
 
-    `abort` is set when the first error, or the end of the iteration, makes the rest pointless. Close the
+    `abort` is set when the first error, or the end of the iteration, makes the rest pointless. An error that no other
+    try mends does so wherever it is; one that may pass, once all before it is taken, which is worth having. Close the
     iterator (`contextlib.closing`) where it may be left before its end.
     """
     abort = threading.Event()
     begun: deque[Future[Result]] = deque()
+    faults: list[BaseException] = []
     pool = ThreadPoolExecutor(workers, thread_name_prefix="landing")
+
+    def watched(item: Item) -> Result:
+        try:
+            return work(item, abort)
+        except BaseException as fault:
+            if not getattr(fault, "retryable", False):
+                faults.append(fault)
+                abort.set()
+            raise
+
+    def taken() -> Result:
+        try:
+            return begun.popleft().result()
+        except Cancelled:  # by the fault of another, it may be
+            raise faults[0] from None
+
     try:
         for item in items:
-            begun.append(pool.submit(work, item, abort))
+            begun.append(pool.submit(watched, item))
             if len(begun) >= ahead:
-                yield begun.popleft().result()
+                yield taken()
         while begun:
-            yield begun.popleft().result()
+            yield taken()
     finally:
         abort.set()
         pool.shutdown(wait=True, cancel_futures=True)

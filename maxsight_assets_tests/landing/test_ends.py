@@ -126,13 +126,14 @@ def test_an_exchange_that_is_ended_leaves_the_socket_alone_that_another_has_now(
     watch.close()
 
 
-def test_a_range_that_is_refused_ends_the_waits_of_the_others(liar: LyingServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("at", [0, 100_000])
+def test_a_range_that_is_refused_ends_the_waits_of_the_others(liar: LyingServer, tmp_path: Path, at: int) -> None:
     busy = servers.status("503 Slow Down", {"Retry-After": "300"})
     refused = servers.after(lambda: len(liar.requests) >= 5, servers.status("403 Forbidden"))
 
     async def by_range(call: servers.Call) -> None:
         start, _ = call.part() or (None, None)
-        await (servers.honest if start is None else busy if start else refused)(call)
+        await (servers.honest if start is None else refused if start == at else busy)(call)
 
     url = liar.publish("a", DATA, *[by_range] * 50)
     limits = replace(PATIENT, connections=4, part_bytes=50_000, parallel_from=100_000)
