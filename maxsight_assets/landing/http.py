@@ -220,7 +220,7 @@ class Http:
                     self._final[address.url] = url
                 return answer, published
             _leave(answer)
-            target = urljoin(url, target)
+            target = _joined(url, target)
             self._guard.check_hop(url, target)
             url = target
         raise LandingError(
@@ -229,9 +229,9 @@ class Http:
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], exchange: Exchange) -> urllib3.BaseHTTPResponse:
         timeout = urllib3.Timeout(connect=self._limits.connect_timeout_s, read=self._limits.header_timeout_s)
-        pool, target = self._pool(url)
         exchange.detach()
         try:
+            pool, target = self._pool(url)
             with self._watch.sending(exchange):
                 return pool.urlopen(
                     method,
@@ -316,6 +316,14 @@ class Http:
                 f"{scrub_url(address.url)}: {total:,} bytes, more than the {self._limits.max_bytes:,} allowed"
             )
         return reply
+
+
+def _joined(url: str, target: str) -> str:
+    """Where a redirect leads to."""
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        raise LandingError(f"{scrub_url(url)} redirects to something that is no address") from None
 
 
 def _same_version(now: Probe, before: Probe) -> None:

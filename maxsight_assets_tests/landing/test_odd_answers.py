@@ -102,6 +102,17 @@ def test_a_reason_that_echoes_a_key_is_told_without_it(liar: LyingServer, tmp_pa
     assert item == Missing(file, f"{line} No [hidden] [hidden]")
 
 
+@pytest.mark.parametrize("place", ["http://[x/canary", "http://a b/canary?canary"])
+def test_a_redirect_to_what_is_no_address_is_told(liar: LyingServer, tmp_path: Path, place: str) -> None:
+    url = liar.publish("a", DATA, *[servers.redirect(place)] * 9)
+    with quick_client(liar.host) as client:
+        with pytest.raises(LandingError) as one:
+            client.download(RemoteFile("a", url), tmp_path / "got")
+        with pytest.raises(LandingError, match=r"no address|invalid"):
+            list(client.download_many([(RemoteFile("a", url), tmp_path / "got")]))
+    assert "?canary" not in str(one.value)
+
+
 ODD = ("\u00b2", "9" * 5000, "-1", "1.5", "soon", "Mon, 01 Jan 2024 99999999999999999999:00:00 GMT")
 
 
