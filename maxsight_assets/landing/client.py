@@ -86,7 +86,7 @@ class Client:
         """What upstream says of an object, without fetching it.
 
         Raises:
-            TransientError, Cancelled, LandingError: As in `download`.
+            TransientError, Cancelled, VerificationFailed, LandingError: As in `download`.
         """
         with self._clean():
             if file.url.startswith("file:"):
@@ -99,6 +99,8 @@ class Client:
                     attempts.failed(fault)
                 except Absent as absent:
                     raise NotGiven(file, absent) from None
+                except (WrongRange, VersionChanged, PastEnd) as fault:
+                    raise VerificationFailed(f"{file.key}: upstream answers oddly when it is asked: {fault}") from None
 
     def _probe_once(self, file: RemoteFile) -> Probe:
         """By HEAD; where HEAD is refused, by a GET of the first byte (presigned addresses allow just one method)."""
@@ -106,7 +108,7 @@ class Client:
         try:
             with contextlib.closing(self._http.open(address, Ask(), method="HEAD")) as reply:
                 return reply.probe
-        except (Absent, LandingError) as refusal:
+        except (Absent, LandingError, WrongRange, VersionChanged, PastEnd) as refusal:
             if isinstance(refusal, Cancelled) or (isinstance(refusal, Absent) and refusal.status in (401, 404, 410)):
                 raise
             try:

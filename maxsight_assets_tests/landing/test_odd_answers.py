@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from maxsight_assets.errors import LandingError, TransientError
+from maxsight_assets.errors import LandingError, TransientError, VerificationFailed
 from maxsight_assets.landing.headers import length_of, retry_after, total_of_416
 from maxsight_assets.landing.model import Landed, Missing, RemoteFile
 from maxsight_assets_tests import servers
@@ -111,6 +111,20 @@ def test_a_redirect_to_what_is_no_address_is_told(liar: LyingServer, tmp_path: P
         with pytest.raises(LandingError, match=r"no address|invalid"):
             list(client.download_many([(RemoteFile("a", url), tmp_path / "got")]))
     assert "?canary" not in str(one.value)
+
+
+@pytest.mark.parametrize("line", ["206 Partial Content", "412 Precondition Failed", "416 Range Not Satisfiable"])
+def test_what_answers_no_question_is_asked_another_way_and_then_told(liar: LyingServer, line: str) -> None:
+    odd = servers.status(line, {"Content-Range": "bytes 5-9/10"})
+    url = liar.publish("a", DATA, odd)
+    with quick_client(liar.host) as client:
+        assert client.probe(RemoteFile("a", url)).bytes == len(DATA)
+        liar.publish("a", DATA, odd, odd)
+        if line.startswith("416"):
+            assert client.probe(RemoteFile("a", url)).bytes == 0
+        else:
+            with pytest.raises(VerificationFailed, match="a: upstream answers oddly"):
+                client.probe(RemoteFile("a", url))
 
 
 ODD = ("\u00b2", "9" * 5000, "-1", "1.5", "soon", "Mon, 01 Jan 2024 99999999999999999999:00:00 GMT")
