@@ -1,5 +1,6 @@
 """Objects that are files of this machine (`file://`), behind the same interface as the network."""
 
+import contextlib
 import email.utils
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,12 +45,13 @@ def probe(file: RemoteFile) -> Probe:
     """Length and time of a file; its ETag is made of them.
 
     Raises:
-        LandingError: Where it is absent or not a regular file.
+        LandingError: Where it is absent, not a regular file, or may not be looked at.
     """
     path = _path(file)
-    if not path.is_file():
-        raise LandingError(f"{file.key}: no such file on this machine; check the address in the catalog")
-    facts = path.stat()
+    with _explaining(file):
+        if not path.is_file():
+            raise LandingError(f"{file.key}: no such file on this machine; check the address in the catalog")
+        facts = path.stat()
     etag = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"'
     return Probe(facts.st_size, etag, email.utils.formatdate(facts.st_mtime, usegmt=True), ranges=True)
 
@@ -59,11 +61,22 @@ def open_file(file: RemoteFile, ask: Ask) -> DiskReply:
 
     Raises:
         VersionChanged: Where the file is not the one that `ask.since` saw.
+        LandingError: Where it may not be read.
     """
     now = probe(file)
     if ask.since is not None and now.etag != ask.since.etag:
         raise VersionChanged("the file changed")
-    return DiskReply(_path(file), ask, now)
+    with _explaining(file):
+        return DiskReply(_path(file), ask, now)
+
+
+@contextlib.contextmanager
+def _explaining(file: RemoteFile) -> Iterator[None]:
+    """An error of upstream's file is not one of the directory that is landed, for which it would be taken."""
+    try:
+        yield
+    except OSError as error:
+        raise LandingError(f"{file.key}: cannot be read ({error.strerror}); check the file's permissions") from None
 
 
 def _path(file: RemoteFile) -> Path:

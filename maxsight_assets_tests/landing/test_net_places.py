@@ -1,5 +1,6 @@
 """The other places that objects come from: S3 (SeaweedFS and moto), Hugging Face, files of this machine."""
 
+import errno
 import io
 import json
 import os
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -22,6 +23,7 @@ from maxsight_assets.landing.model import Landed, Missing, RemoteFile
 from maxsight_assets.landing.options import Credentials
 from maxsight_assets.landing.parallel import Throttle
 from maxsight_assets.landing.partial import Partial
+from maxsight_assets.landing.publish import staging
 from maxsight_assets_tests import servers
 from maxsight_assets_tests.landing.ground import Ground
 from maxsight_assets_tests.landing.net_tools import QUICK, pinned, quick_client, sha256, some_bytes
@@ -319,6 +321,29 @@ def test_file_of_this_machine_lands_and_is_read_by_ranges(tmp_path: Path) -> Non
         with pytest.raises(LandingError, match="no such file"):
             client.download(RemoteFile("b", (tmp_path / "absent").as_uri()), tmp_path / "b")
     assert (tmp_path / "got").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("call", ["open", "is_file"])
+def test_file_of_this_machine_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """It is upstream's: nothing is said of the directory that is landed."""
+    (tmp_path / "locked.bin").write_bytes(DATA)
+    allowed = getattr(Path, call)
+
+    def refused(self: Path, *args: Any, **kwargs: Any) -> object:
+        if self.name == "locked.bin":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+        return allowed(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, call, refused)
+    file = RemoteFile("a.bin", (tmp_path / "locked.bin").as_uri())
+    with (
+        quick_client() as client,
+        staging(tmp_path / "world", asset="world", source="upstream") as stage,
+        pytest.raises(LandingError, match=r"a\.bin: cannot be read \(Permission denied\)"),
+    ):
+        client.download(file, stage.root / "a.bin")
 
 
 def test_unknown_kind_of_address_is_named(tmp_path: Path) -> None:
