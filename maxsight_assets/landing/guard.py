@@ -14,6 +14,9 @@ from maxsight_assets.landing.redact import scrub_url
 
 PORTS = {"http": 80, "https": 443}
 
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that IANA gives out of IPv6; `is_global` also takes site-local addresses and the NAT64 of a site (RFC 8215)."""
+
 
 class Forbidden(LandingError):
     """An address that landing must not contact."""
@@ -31,8 +34,9 @@ def is_public(address: str) -> bool:
         hidden = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
         if hidden is None and ip in ipaddress.ip_network("64:ff9b::/96"):  # NAT64, RFC 6052
             hidden = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if hidden is not None:
-            ip = hidden
+        if hidden is None:
+            return ip in _UNICAST and ip.is_global
+        ip = hidden
     return ip.is_global and not ip.is_multicast
 
 

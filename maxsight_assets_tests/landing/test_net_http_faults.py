@@ -485,6 +485,7 @@ def test_fault_26_missing_items_are_yielded_and_the_rest_lands(liar: LyingServer
     [
         *("169.254.169.254", "[fd00:ec2::254]", "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "0.0.0.0"),
         *("[::1]", "[::ffff:10.1.2.3]", "[64:ff9b::a9fe:a9fe]", "[2002:a9fe:a9fe::1]", "[fe80::1]", "224.0.0.1"),
+        *("[fec0::1]", "[64:ff9b:1::a9fe:a9fe]", "[::10.1.2.3]", "[ff0e::1]"),
     ],
 )
 def test_fault_74_metadata_and_private_addresses_are_forbidden_by_the_guard(host: str) -> None:
