@@ -126,7 +126,7 @@ def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> 
         of_classes = everything.boxes.filter(pl.col("label").is_in(list(selection.classes)))["image_id"].unique()
         images = images.filter(pl.col("image_id").is_in(of_classes.implode()))
     if selection.licences:
-        allowed = [licence["url"] for licence in document.licenses if licence["id"] in selection.licences]
+        allowed = [each.get("url") for each in document.licenses if each["id"] in selection.licences]
         images = images.filter(pl.col("license").is_in(allowed))
     ids = take(images["image_id"], selection.splits[split], seed=selection.seed)  # type: ignore[index]
     not_taken = everything.images.filter(~pl.col("image_id").is_in(list(ids)))["image_id"]

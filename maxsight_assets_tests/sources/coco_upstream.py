@@ -6,7 +6,7 @@ import threading
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -109,15 +109,22 @@ def places_in(root: Path) -> Places:
     return Places(root / "data", root / "data/cleaned_splits", root / "state")
 
 
-def land(upstream: Upstream, places: Places, *, gate: Gate = lambda *_: (), **splits: int | None) -> Version:
-    """Land COCO with these largest counts by split."""
+def land(
+    upstream: Upstream,
+    places: Places,
+    *,
+    gate: Gate = lambda *_: (),
+    licences: Sequence[int] = (),
+    **splits: int | None,
+) -> Version:
+    """Land COCO with these largest counts by split; of these licences only, where there are some."""
     return refresh(
         COCO,
         upstream,
         data_dir=places.data_dir,
         cache=places.facts,
         default=CocoSelection(splits={"val2017": None}),
-        stated={"splits": splits} if splits else {},
+        stated={"splits": splits or None, "licences": licences or None},
         gate=gate,
     )
 

@@ -183,6 +183,25 @@ def test_splits_without_annotations_land_by_their_lists(site: Site, tmp_path: Pa
     assert [finding for finding in report.findings if not finding.verdict.passed] == []
 
 
+def test_licences_choose_images_also_beside_one_without_an_address(site: Site, tmp_path: Path) -> None:
+    whole = sound(6)
+    whole["licenses"] = [{"id": 1, "url": "http://licences.example/by/"}, {"id": 2, "name": "without an address"}]
+    for image in whole["images"]:
+        image["license"] = 1 + image["id"] % 2
+    listing = {name: whole[name] for name in ("info", "licenses", "images")}
+    pack(
+        site.root / "annotations/image_info_test2017.zip",
+        {"annotations/image_info_test2017.json": json.dumps(listing).encode()},
+    )
+    pack(site.root / "zips/test2017.zip", {f"test2017/{n:012}.jpg": jpeg(n) for n in range(1, 7)})
+    places = places_in(tmp_path)
+
+    with site.open(origin="embedded") as upstream:
+        version = land(upstream, places, val2017=0, test2017=None, licences=[1, 2])
+
+    assert images_of(version) == {f"test2017/{n:012}.jpg" for n in (2, 4, 6)}
+
+
 def test_coco_that_was_unzipped_years_ago_is_adopted_in_place(site: Site, tmp_path: Path) -> None:
     places = places_in(tmp_path)
     root = places.data_dir / "coco_raw"
