@@ -13,6 +13,9 @@ DATA_VERSION_TAG = "dagster/data_version"
 JUDGED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 INPUT_TAG_PREFIX = "dagster/input_data_version/"
 
+VERDICTS = 10
+"""Latest verdicts of a check that are looked through for one of what its asset holds now, see `Records.passed`."""
+
 UNJUDGED = "its own checks"
 """Stands among what moved where an asset landed and its blocking checks did not run, because the run died between."""
 
@@ -114,14 +117,19 @@ class Records:
         return bool(self._verdict(check))
 
     def _verdict(self, check: dg.AssetCheckKey) -> bool | None:
-        """What a check says of what its asset holds now; None where it has not been asked."""
-        latest = self.instance.event_log_storage.get_asset_check_execution_history(check, limit=1, status=JUDGED)
-        evaluation = latest[0].evaluation if latest else None
-        if evaluation is None:
-            return None
-        record, target = self.by_key.get(check.asset_key, Record()), evaluation.target_materialization_data
-        judged_now = latest[0].run_id == record.landed_by or (target and target.storage_id == record.landed_id)
-        return evaluation.passed if judged_now else None
+        """What a check says of what its asset holds now; None where it has not been asked.
+
+        Dagster has the verdicts in the order in which they were planned: that of a landing stands behind those of all
+        runs of the checks alone that began while it landed, and that looked at what the asset held before.
+        """
+        latest = self.instance.event_log_storage.get_asset_check_execution_history(check, limit=VERDICTS, status=JUDGED)
+        record = self.by_key.get(check.asset_key, Record())
+        for each in latest:
+            evaluation = each.evaluation
+            target = evaluation.target_materialization_data if evaluation else None
+            if evaluation and (each.run_id == record.landed_by or (target and target.storage_id == record.landed_id)):
+                return evaluation.passed
+        return None
 
     def failed_at(self, key: dg.AssetKey) -> float:
         """When the asset's latest run ended without landing it, seconds since the epoch; 0 where it did land."""

@@ -304,6 +304,19 @@ def test_landing_whose_checks_a_person_runs_again_is_not_asked_for_meanwhile(sto
     assert story.settle() == []
 
 
+def test_landing_during_which_a_person_runs_the_checks_is_judged_by_its_own(story: Story) -> None:
+    story.during["photos_raw"] = lambda: story.check("photos_raw")
+    story.holds["photos"] = "B"
+
+    assert story.settle() == CHAIN
+
+
+def test_failing_landing_during_which_a_person_runs_the_checks_holds_what_is_below(story: Story) -> None:
+    story.during["photos_raw"] = lambda: story.check("photos_raw")
+
+    _rejected(story)
+
+
 def test_failing_blocking_check_mended_by_running_it_again(story: Story) -> None:
     _rejected(story)
     story.bad.clear()
