@@ -17,7 +17,7 @@ from typing import Any
 import dagster as dg
 import msgspec
 
-from maxsight_assets.defs.automation.records import Records
+from maxsight_assets.defs.automation.records import UNJUDGED, Records
 
 
 def refresh_condition(*, tries: int = 3, backoff_s: float = 300.0) -> "RefreshWhenBehind":
@@ -106,7 +106,7 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
             # context.log is a child logger that does not reach the log of the tick.
             context._root_log.warning(self._giving_up(context.key, moved, cancelled=cancelled))  # noqa: SLF001
             asks = replace(asks, given_up=True)
-        return ask, json.dumps(asdict(asks)) if asks.times else None
+        return ask, json.dumps(asdict(asks)) if asks.at else None
 
     def _giving_up(self, key: dg.AssetKey, moved: Mapping[str, str], *, cancelled: bool) -> str:
         if cancelled:
@@ -199,12 +199,15 @@ class Asks:
 
     @classmethod
     def from_cursor(cls, cursor: str | None, moved: Mapping[str, str]) -> "Asks":
-        """Take up the count for `moved`; begin at none where the cursor is lost, unreadable or of another change."""
+        """Take up the count for `moved`; begin at none where the cursor is lost, unreadable or of another change.
+
+        Where nobody judged what landed, the run that was asked for last is still the one that a person may cancel.
+        """
         try:
             asks = msgspec.json.decode(cursor, type=cls) if cursor else cls(moved)
         except msgspec.MsgspecError:
             return cls(moved)
-        return asks if asks.moved == moved else cls(moved)
+        return asks if asks.moved == moved else cls(moved, at=asks.at if UNJUDGED in moved else 0.0)
 
     def not_before(self, failed_at: float, backoff_s: float, *, now: float) -> float:
         """When the next ask may be made, seconds since the epoch.

@@ -3,7 +3,7 @@
 Read only; the decisions are in `condition`.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import dagster as dg
@@ -17,7 +17,7 @@ VERDICTS = 10
 """Latest verdicts of a check that are looked through for one of what its asset holds now, see `Records.passed`."""
 
 UNJUDGED = "its own checks"
-"""Stands among what moved where an asset landed and its blocking checks did not run, because the run died between."""
+"""Stands among what moved where an asset landed and a blocking check of it did not run: the run died between, say."""
 
 
 def made_from(inputs: Mapping[str, str]) -> dict[str, str]:
@@ -52,7 +52,7 @@ class Records:
     instance: dg.DagsterInstance
     parents: Mapping[dg.AssetKey, Set[dg.AssetKey]]
     by_key: Mapping[dg.AssetKey, Record]
-    last_check: Mapping[dg.AssetKey, dg.AssetCheckKey]
+    blocking: Mapping[dg.AssetKey, Sequence[dg.AssetCheckKey]]
 
     @classmethod
     def of(cls, context: dg.AutomationContext[dg.AssetKey]) -> "Records":
@@ -68,10 +68,8 @@ class Records:
                 for key, entry in found.items()
                 if (landed := entry.last_materialization)
             },
-            last_check={
-                key: max(blocking, key=lambda check: check.name)
-                for key in keys
-                if (blocking := [check for check in graph.get(key).check_keys if graph.get(check).blocking])
+            blocking={
+                key: sorted(check for check in graph.get(key).check_keys if graph.get(check).blocking) for key in keys
             },
         )
 
@@ -91,26 +89,29 @@ class Records:
         now = {dep.to_user_string(): self.by_key.get(dep, Record()).tags or {} for dep in self.parents[key]}
         versions = {dep: tags[DATA_VERSION_TAG] for dep, tags in sorted(now.items()) if DATA_VERSION_TAG in tags}
         moved = {dep: version for dep, version in versions.items() if version != made_from.get(INPUT_TAG_PREFIX + dep)}
-        if not moved and not self._is_judged(key):
+        if not moved and self._unjudged(key):
             moved[UNJUDGED] = made_from.get(DATA_VERSION_TAG, "")
         return moved
 
-    def _is_judged(self, key: dg.AssetKey) -> bool:
-        """Whether the blocking checks ran on what the asset holds now; they are told in order, so the last one says."""
-        check = self.last_check.get(key)
-        return check is None or self._verdict(check) is not None
+    def _unjudged(self, key: dg.AssetKey) -> list[dg.AssetCheckKey]:
+        """The blocking checks that nobody asked of what the asset holds now; a person may have run some of them."""
+        return [check for check in self.blocking[key] if self._verdict(check) is None]
 
     def is_being_judged(self, key: dg.AssetKey) -> bool:
         """Whether nobody has judged what the asset holds now, and a run that may is at work: `in_progress` is false.
 
-        It is the run that landed the asset, or the one in which its checks were planned last.
+        It is the run that landed the asset, or the one in which a check was planned last.
         """
-        if self._is_judged(key):
-            return False
-        planned = self.instance.event_log_storage.get_asset_check_execution_history(self.last_check[key], limit=1)
-        ids = {self.by_key.get(key, Record()).landed_by, *(each.run_id for each in planned)}
-        runs = [self.instance.get_run_by_id(each) for each in ids if each]
-        return any(run is not None and not run.is_finished for run in runs)
+        return any(not run.dagster_run.is_finished for run in self._judges(key))
+
+    def _judges(self, key: dg.AssetKey) -> list[dg.RunRecord]:
+        """The runs that were to judge what the asset holds now; none where it is judged."""
+        unjudged, history = self._unjudged(key), self.instance.event_log_storage.get_asset_check_execution_history
+        if not unjudged:
+            return []
+        planned = {each.run_id for check in unjudged for each in history(check, limit=1)}
+        ids = sorted(filter(None, {self.by_key.get(key, Record()).landed_by, *planned}))
+        return [run for each in ids if (run := self.instance.get_run_record_by_id(each))]
 
     def passed(self, check: dg.AssetCheckKey) -> bool:
         """Whether a check passed what its asset holds now; a check that was planned and never ran says nothing."""
@@ -132,18 +133,20 @@ class Records:
         return None
 
     def failed_at(self, key: dg.AssetKey) -> float:
-        """When the asset's latest run ended without landing it, seconds since the epoch; 0 where it did land."""
-        run = self._did_not_land(key)
-        return (run.end_time if run else None) or 0.0
+        """When the latest run ended without landing or judging the asset, seconds since the epoch; 0 where it did."""
+        return max((run.end_time or 0.0 for run in self._in_vain(key)), default=0.0)
 
     def cancelled_at(self, key: dg.AssetKey) -> float:
         """The same, where a person cancelled that run; Dagster has one that was killed or interrupted as failed."""
-        run = self._did_not_land(key)
-        cancelled = run is not None and run.dagster_run.status == dg.DagsterRunStatus.CANCELED
-        return self.failed_at(key) if cancelled else 0.0
+        runs = [run for run in self._in_vain(key) if run.dagster_run.status == dg.DagsterRunStatus.CANCELED]
+        return max((run.end_time or 0.0 for run in runs), default=0.0)
 
-    def _did_not_land(self, key: dg.AssetKey) -> dg.RunRecord | None:
+    def _in_vain(self, key: dg.AssetKey) -> list[dg.RunRecord]:
+        """The latest run of the asset where it did not land it, or else those that were to judge what is landed."""
         record = self.by_key.get(key, Record())
         if not record.last_run or record.last_run == record.landed_by:
-            return None
-        return self.instance.get_run_record_by_id(record.last_run)
+            runs = self._judges(key)
+        else:
+            run = self.instance.get_run_record_by_id(record.last_run)
+            runs = [run] if run else []
+        return [run for run in runs if run.dagster_run.status != dg.DagsterRunStatus.SUCCESS]

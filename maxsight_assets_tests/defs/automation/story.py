@@ -9,7 +9,7 @@ Every raw asset and the evaluation have a blocking check. Sensors, condition and
 import contextlib
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 from dagster._core.test_utils import freeze_time
@@ -59,7 +59,7 @@ class Story:
 
     # The code location
 
-    def load(self, *, code_version: str) -> None:
+    def load(self, *, code_version: str, checks: Sequence[str] = ("sound",)) -> None:
         """Load the code location, as at a start or after an edit of the code."""
         condition = refresh_condition(tries=3, backoff_s=300)
         shared = {"code_version": code_version, "automation_condition": condition}
@@ -78,7 +78,7 @@ class Story:
 
         self.defs = dg.Definitions(
             assets=[*(dg.AssetSpec(f"{name}_upstream") for name in RAW), *raw, evaluation, splits],
-            asset_checks=[self._check(name) for name in ("photos_raw", "boxes_raw", "evaluation")],
+            asset_checks=[self._check(name, checks) for name in ("photos_raw", "boxes_raw", "evaluation")],
             sensors=[*self.sensors.values(), refresh_sensor()],
             executor=dg.in_process_executor,
         )
@@ -113,15 +113,21 @@ class Story:
         self.made.append((asset, content))
         return dg.MaterializeResult(data_version=dg.DataVersion(content), tags=tags)
 
-    def _check(self, asset: str) -> dg.AssetChecksDefinition:
-        @dg.asset_check(asset=asset, name="sound", blocking=True)
-        def sound() -> dg.AssetCheckResult:
+    def _check(self, asset: str, names: Sequence[str]) -> dg.AssetChecksDefinition:
+        @dg.multi_asset_check(
+            name=f"{asset}_checks",
+            specs=[dg.AssetCheckSpec(name, asset=asset, blocking=True) for name in names],
+            can_subset=True,
+        )
+        def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
             self.during.pop(f"check of {asset}", lambda: None)()
             if asset in self.dying:
                 raise OSError(f"{asset}: input/output error")
-            return dg.AssetCheckResult(passed=self.disk[asset] not in self.bad)
+            for key in sorted(context.selected_asset_check_keys):
+                passed = self.disk[asset] not in self.bad
+                yield dg.AssetCheckResult(passed=passed, asset_key=key.asset_key, check_name=key.name)
 
-        return sound
+        return checks
 
     # What happens
 

@@ -247,12 +247,41 @@ def _rejected(story: Story) -> None:
 def test_landing_whose_checks_die_is_asked_for_again_and_then_goes_on(story: Story) -> None:
     story.dying.add("photos_raw")
     story.holds["photos"] = "B"
-    assert story.settle() == ["photos_raw"] * 2  # for the change, and for its checks; the next one waits
+    assert story.settle() == ["photos_raw"]
+    story.wait(BACKOFF_S)
+    assert story.settle() == ["photos_raw"]  # for its checks
     story.dying.clear()
     story.wait(3600)
 
     assert story.settle() == ["photos_raw", "evaluation", "splits"]
     assert story.settle() == []
+
+
+def test_landing_whose_checks_die_waits_for_the_run_by_which_dagster_retries_them(story: Story) -> None:
+    """A run that died is retried by another one, some seconds later; no whole landing is asked for meanwhile."""
+    story.dying.add("photos_raw")
+    story.holds["photos"] = "B"
+    assert story.settle() == ["photos_raw"]
+    story.dying.clear()
+    story.check("photos_raw")
+
+    assert story.settle() == ["evaluation", "splits"]
+
+
+def test_refresh_that_a_person_cancels_while_it_is_judged_is_not_asked_for_again(story: Story) -> None:
+    def cancel() -> None:
+        (run,) = story.instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+        story.wait(60)
+        story.cancel(run)
+        raise dg.DagsterExecutionInterruptedError
+
+    story.during["check of photos_raw"] = cancel
+    story.holds["photos"] = "B"
+    story.tick_s = BACKOFF_S
+
+    assert story.settle(ticks=12) == ["photos_raw"]
+    assert len(story.said) == 1
+    assert "photos_raw: a person cancelled its refresh for new data of its own checks" in story.said[0]
 
 
 def test_landing_whose_checks_never_run_is_given_up_with_a_warning(story: Story) -> None:
@@ -315,6 +344,16 @@ def test_failing_landing_during_which_a_person_runs_the_checks_holds_what_is_bel
     story.during["photos_raw"] = lambda: story.check("photos_raw")
 
     _rejected(story)
+
+
+@pytest.mark.parametrize("checks", [("agreed", "sound"), ("sound", "whole")])
+def test_blocking_check_that_is_new_in_the_code_is_asked_and_holds_nothing(
+    story: Story, checks: tuple[str, str]
+) -> None:
+    story.load(code_version="2", checks=checks)
+    story.holds["boxes"] = "C"
+
+    assert sorted(story.settle()) == ["boxes_raw", "evaluation", "photos_raw", "splits"]
 
 
 def test_failing_blocking_check_mended_by_running_it_again(story: Story) -> None:
