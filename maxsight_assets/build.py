@@ -55,7 +55,10 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # the refresh sensor needs a beta flag, and says why
         refresh = refresh_sensor()
-    reporting = [_reporting_sensor(name, upstreams, settings, getattr(profile, name)) for name in datasets]
+    reporting = [
+        _reporting_sensor(name, upstreams, settings, getattr(profile, name), landed_as=landed_as)
+        for name, landed_as in zip(datasets, raw_names, strict=True)
+    ]
     upstream_specs = [upstream_spec(catalogs.load(dataset)) for dataset in datasets]
     return dg.Definitions(
         assets=[*upstream_specs, *assets],
@@ -81,7 +84,7 @@ def _upstreams(settings: Settings, *, embedded: bool, given: Mapping[str, Any]) 
 
 
 def _reporting_sensor(
-    dataset: str, upstreams: Upstreams, settings: Settings, default: Selection
+    dataset: str, upstreams: Upstreams, settings: Settings, default: Selection, *, landed_as: str
 ) -> dg.SensorDefinition:
     """The sensor that reports what one upstream has now."""
 
@@ -96,6 +99,7 @@ def _reporting_sensor(
         f"{dataset}_upstream_sensor",
         dg.AssetKey(f"{dataset}_upstream"),
         fingerprint,
+        landed_as=dg.AssetKey(landed_as),
         minimum_interval_s=30 if upstreams.embedded_world else 3600,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )

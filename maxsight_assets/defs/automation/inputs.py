@@ -17,6 +17,16 @@ def last_reported(instance: dg.DagsterInstance, upstream: dg.AssetKey) -> str | 
     return (entry.tags or {}).get(DATA_VERSION_TAG) if entry else None
 
 
+def is_landing(instance: dg.DagsterInstance, asset: dg.AssetKey) -> bool:
+    """Whether the latest run that is to land an asset has not ended, nor landed it."""
+    entry = next((record.asset_entry for record in instance.get_asset_records([asset])), None)
+    run_id = entry.last_run_id if entry else None
+    if entry is None or not run_id or (entry.last_materialization and entry.last_materialization.run_id == run_id):
+        return False
+    run = instance.get_run_by_id(run_id)
+    return run is not None and not run.is_finished
+
+
 def report(upstream: dg.AssetKey, fingerprint: str, **metadata: dg.MetadataValue) -> dg.AssetMaterialization:
     """The event that says what an upstream holds now; automation ignores an observation of an asset without code."""
     return dg.AssetMaterialization(

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 import dagster as dg
 
-from maxsight_assets.defs.automation.inputs import last_reported, report
+from maxsight_assets.defs.automation.inputs import is_landing, last_reported, report
 from maxsight_assets.errors import LandingError
 from maxsight_assets.landing.redact import scrub
 
@@ -51,6 +51,7 @@ def upstream_sensor(
     asset_key: dg.AssetKey,
     fingerprint: Fingerprint,
     *,
+    landed_as: dg.AssetKey,
     minimum_interval_s: int = 3600,
     budget_s: float = 30.0,
     warn_after: int = 3,
@@ -62,6 +63,8 @@ def upstream_sensor(
         name: Name of the sensor.
         asset_key: The upstream's asset.
         fingerprint: Computes the upstream's fingerprint. A `LandingError` or `OSError` means that upstream is away.
+        landed_as: The asset that lands from it. Nothing is reported while it lands: it says itself what it reads, which
+            may be of another selection than the published one that a look goes by.
         minimum_interval_s: Seconds between two looks.
         budget_s: Seconds that a look may take; Dagster ends a tick after 60.
         warn_after: Looks in a row that fail before the tick's log warns.
@@ -76,6 +79,9 @@ def upstream_sensor(
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         failures = _failures(context)
+        if is_landing(context.instance, landed_as):
+            reason = f"{landed_as.to_user_string()} lands and reports itself; the next look after that compares"
+            return dg.SensorResult(skip_reason=reason, cursor=_Cursor(failures=failures).text())
         before = last_reported(context.instance, asset_key)
         try:
             now = _within(budget_s, fingerprint)

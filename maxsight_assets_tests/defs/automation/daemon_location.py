@@ -67,6 +67,7 @@ def defs() -> dg.Definitions:
                 "photos_sensor",
                 UPSTREAM,
                 lambda late: upstream(),
+                landed_as=photos_raw.key,
                 minimum_interval_s=1,
                 default_status=dg.DefaultSensorStatus.RUNNING,
             ),

@@ -85,7 +85,8 @@ class Story:
         self.job = self.defs.resolve_implicit_global_asset_job_def()
 
     def _sensor(self, name: str) -> dg.SensorDefinition:
-        return upstream_sensor(f"{name}_sensor", dg.AssetKey(f"{name}_upstream"), lambda late: self._look(name))
+        upstream, raw = dg.AssetKey(f"{name}_upstream"), dg.AssetKey(f"{name}_raw")
+        return upstream_sensor(f"{name}_sensor", upstream, lambda late: self._look(name), landed_as=raw)
 
     def _look(self, name: str) -> str:
         held = self.holds[name]

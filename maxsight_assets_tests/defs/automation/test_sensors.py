@@ -13,6 +13,7 @@ from maxsight_assets.errors import TransientError
 from maxsight_assets_tests.defs.automation.story import Story
 
 KEY = dg.AssetKey("photos_upstream")
+RAW = dg.AssetKey("photos_raw")
 
 
 def _look(
@@ -23,7 +24,7 @@ def _look(
     budget_s: float = 30,
 ) -> tuple[dg.SensorResult, list[str]]:
     """One look and what the tick's log warns of; what is reported goes to the event log, as the daemon does it."""
-    sensor = upstream_sensor("photos_sensor", KEY, fingerprint, budget_s=budget_s, warn_after=3)
+    sensor = upstream_sensor("photos_sensor", KEY, fingerprint, landed_as=RAW, budget_s=budget_s, warn_after=3)
     context = dg.build_sensor_context(instance=instance, cursor=cursor)
     warnings: list[str] = []
     context.log.warning = warnings.append
@@ -141,7 +142,9 @@ def test_fault_52_look_that_was_too_slow_reports_at_the_next_tick(instance: dg.D
 
 def test_one_upstream_that_is_away_does_not_hide_the_others(instance: dg.DagsterInstance) -> None:
     _look(instance, _away)
-    other = upstream_sensor("boxes_sensor", dg.AssetKey("boxes_upstream"), lambda late: "B")
+    other = upstream_sensor(
+        "boxes_sensor", dg.AssetKey("boxes_upstream"), lambda late: "B", landed_as=dg.AssetKey("boxes_raw")
+    )
 
     assert len(other(dg.build_sensor_context(instance=instance)).asset_events) == 1
 
@@ -151,6 +154,7 @@ def test_status_and_interval_are_the_callers() -> None:
         "photos_sensor",
         KEY,
         lambda late: "A",
+        landed_as=RAW,
         minimum_interval_s=600,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )

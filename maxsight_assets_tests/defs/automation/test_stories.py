@@ -170,6 +170,20 @@ def test_look_that_a_landing_overtakes_repeats_nothing(story: Story) -> None:
     assert story.made[0] == ("photos_raw", "B")
 
 
+def test_look_by_the_published_selection_while_another_one_lands_repeats_nothing(story: Story) -> None:
+    def look_by_the_published_one() -> None:
+        story.holds["photos"] = "A"
+        story.look("photos")
+        story.holds["photos"] = "A and more"
+
+    story.during["photos_raw"] = look_by_the_published_one
+    story.holds["photos"] = "A and more"
+    assert story.run("photos_raw")
+
+    assert story.settle(looking=False) == ["evaluation", "splits"]
+    assert story.settle() == []
+
+
 def test_change_while_the_raw_runs_is_not_lost(story: Story) -> None:
     def meanwhile() -> None:
         story.holds["photos"] = "C"
