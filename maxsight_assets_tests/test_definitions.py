@@ -73,6 +73,18 @@ def test_assets_that_a_profile_switches_off_are_not_in_the_graph(tmp_path: Path)
     assert {"coco_raw", "openimages_subset", "inference_eval_set", "cleaned_splits"} <= names
 
 
+@pytest.mark.parametrize("profile", ["sample", "full"])
+def test_checks_share_the_pool_of_the_landing_that_would_exchange_what_they_look_at(
+    profile: str, tmp_path: Path
+) -> None:
+    defs = build_defs(settings.load({"MAXSIGHT_PROFILE": profile, "DATA_DIR": str(tmp_path)}))
+    graph = defs.resolve_asset_graph()
+
+    for checks in defs.asset_checks or ():
+        (asset,) = {key.asset_key for key in checks.check_keys}
+        assert checks.node_def.pools == graph.get(asset).pools == {asset.to_user_string()}
+
+
 def validated(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [Path(sys.executable).with_name("dagster"), "definitions", "validate", "-w", "workspace.yaml"],

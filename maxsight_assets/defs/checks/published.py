@@ -27,6 +27,7 @@ def _checks_of(inspection: Inspection) -> dg.AssetChecksDefinition:
             for rule in inspection.rules
         ],
         can_subset=True,
+        pool=inspection.asset,  # the asset's own: what is being looked at is not exchanged under it by another run
     )
     def checks(context: dg.AssetCheckExecutionContext, storage: Storage) -> Iterator[dg.AssetCheckResult]:
         from maxsight_assets.defs import metadata
