@@ -25,7 +25,7 @@ class Published:
         directory: Where.
         files: Number of files; 0 where nothing is published. The same for `bytes`.
         data_version: Digest of what is published; empty where nothing is.
-        source: `embedded` or `upstream`.
+        source: `embedded` or `upstream`; `damaged` where the manifest cannot be read.
     """
 
     asset: str
@@ -112,7 +112,7 @@ def print_published(console: Console, rows: Iterable[Published]) -> None:
     """Print what is published, a line an asset."""
     console.print(f"{'asset':20}{'files':>8}{'size':>12}  {'version':14}where")
     for row in rows:
-        size, version = f"{row.bytes / 1e6:,.1f} MB", row.data_version[:12] or "none yet"
+        size, version = f"{row.bytes / 1e6:,.1f} MB", row.data_version[:12] or row.source or "none yet"
         console.print(f"{row.asset:20}{row.files:>8,}{size:>12}  {version:14}{row.directory}", markup=False)
 
 

@@ -63,6 +63,18 @@ def test_status_tells_what_is_published(root: Path) -> None:
     assert all(row["files"] and len(row["data_version"]) == 64 and row["source"] == "embedded" for row in rows)
 
 
+def test_status_tells_a_damaged_manifest_from_none(root: Path) -> None:
+    page = root / "data/ade20k/.maxsight/MANIFEST.json"
+    whole = page.read_bytes()
+    page.write_bytes(whole[:-9])
+    try:
+        lines = run(root, "status").stdout.splitlines()
+    finally:
+        page.write_bytes(whole)
+
+    assert [line.split()[4] for line in lines if line.startswith("ade20k_raw")] == ["damaged"]
+
+
 def test_verify_names_a_damaged_file_and_fails(root: Path) -> None:
     assert run(root, "verify").returncode == 0
     picture = next((root / "data/ade20k/images/validation").glob("*.jpg"))
