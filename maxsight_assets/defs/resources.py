@@ -42,7 +42,7 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Whom to say one is; anonymous where there is no S3 to say it to, see `s3.PublishersUpstreams`."""
         from maxsight_assets.landing.options import Credentials
 
-        return Credentials(hf_token=SecretStr(self.hf_token) if self.hf_token else None)
+        return Credentials(hf_token=SecretStr(self.hf_token.strip()) if self.hf_token else None)
 
     def open(
         self, dataset: str, *, cancel: threading.Event | None = None, progress: "Progress | None" = None

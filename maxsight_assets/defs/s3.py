@@ -44,7 +44,8 @@ class PublishersUpstreams(Upstreams):
 
     def _keys(self) -> tuple[str | None, ...]:
         if self.s3.aws_access_key_id and self.s3.aws_secret_access_key:
-            return tuple(getattr(self.s3, name) for name in KEYS)
+            keys = (getattr(self.s3, name) for name in KEYS)
+            return tuple(key and key.strip() for key in keys)  # an EnvVar is as the environment has it
         from botocore.exceptions import BotoCoreError
         from botocore.session import Session
 
@@ -58,8 +59,8 @@ class PublishersUpstreams(Upstreams):
                 "resource s3: no keys for a signed session; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
                 "profile_name to a profile of ~/.aws that has them, or use_unsigned_session for a public bucket"
             )
-        keys = found.get_frozen_credentials()
-        return keys.access_key, keys.secret_key, keys.token
+        frozen = found.get_frozen_credentials()
+        return frozen.access_key, frozen.secret_key, frozen.token
 
 
 def s3_of(settings: Settings) -> S3Resource:

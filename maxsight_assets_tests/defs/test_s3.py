@@ -41,6 +41,19 @@ def test_keys_region_and_endpoint_reach_landing_by_the_s3_resource(environment: 
     assert (found.aws_region, found.s3_endpoint) == ("eu-west-1", "http://127.0.0.1:1")
 
 
+def test_a_line_end_after_a_secret_does_not_reach_landing(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {**KEYS, "HF_TOKEN": "canary-token"}
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, f"{value}\n")
+
+    found = credentials_of({**environment, "HF_TOKEN": "canary-token\n"})
+
+    assert found.hf_token is not None
+    assert (*found.secrets()[:3], found.hf_token.get_secret_value()) == tuple(secrets.values())
+
+
 def test_the_s3_resource_shows_names_of_variables_and_no_secret(environment: dict[str, str]) -> None:
     s3 = resources_of(environment)["s3"]
 
