@@ -67,8 +67,10 @@ $(READY_DEV): $(READY) requirements-dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# No file's rule, because its path may hold blanks, which make cannot say.
+# No file's rule, because its path may hold blanks, which make cannot say. In a DAGSTER_HOME of your own, yours stays.
 dagster-home:
 	@case "$$DAGSTER_HOME" in /*) ;; *) echo "DAGSTER_HOME=$$DAGSTER_HOME: write it as an absolute path" >&2; exit 1;; esac
 	@mkdir -p "$$DAGSTER_HOME"
-	@[ "$$DAGSTER_HOME/dagster.yaml" -nt dagster.yaml ] || cp dagster.yaml "$$DAGSTER_HOME/dagster.yaml"
+	@[ "$$DAGSTER_HOME/dagster.yaml" -nt dagster.yaml ] || \
+		{ [ "$$DAGSTER_HOME" != "$(CURDIR)/.dagster_home" ] && [ -e "$$DAGSTER_HOME/dagster.yaml" ]; } || \
+		cp dagster.yaml "$$DAGSTER_HOME/dagster.yaml"

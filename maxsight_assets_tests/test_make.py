@@ -75,6 +75,16 @@ def test_a_dagster_yaml_of_ones_own_stays_until_the_template_is_newer(installed:
     assert copy.read_text("utf-8") == "mine"
 
 
+def test_the_dagster_yaml_of_a_home_of_ones_own_is_never_replaced(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    copy = tmp_path / "home/dagster.yaml"
+    copy.write_text("storage: of other projects too", "utf-8")
+    os.utime(copy, (0, 0))
+
+    assert made(installed, "run", dagster_home=str(copy.parent)).returncode == 0
+    assert copy.read_text("utf-8") == "storage: of other projects too"
+
+
 def test_a_relative_dagster_home_is_refused_in_one_line(installed: Path) -> None:
     for value in ("rel", "~/x"):
         done = made(installed, "ui", dagster_home=value)
