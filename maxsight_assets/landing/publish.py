@@ -53,7 +53,10 @@ def read_published(target: Path) -> Manifest | None:
 
 
 def previous(target: Path) -> Manifest | None:
-    """The version that `rollback` would bring back; None where there is none."""
+    """The version that `rollback` would bring back; None where there is none.
+
+    While an interrupted exchange waits to be finished, which `rollback` does first, it may be the version before that.
+    """
     return Manifest.read(State.of(target).previous)
 
 

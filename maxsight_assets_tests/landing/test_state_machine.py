@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from maxsight_assets.errors import LandingError, Refused
 from maxsight_assets.landing.maintenance import prune, repair, rollback
-from maxsight_assets.landing.manifest import FileRow
-from maxsight_assets.landing.publish import previous, read_published
+from maxsight_assets.landing.manifest import FileRow, Manifest
+from maxsight_assets.landing.publish import opened, previous, read_published
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.landing.staged import land
 from maxsight_assets_tests.landing.victim import Victims
@@ -59,6 +59,14 @@ class Target(RuleBasedStateMachine):
         self.named = {row.path for row in manifest.selected()}  # a split is built on what is published
         self.edited.clear()
         self.unsettled = False
+
+    def _settled(self) -> tuple[Manifest | None, Manifest | None]:
+        """The previous version and the present one, once what was interrupted is finished; looked up in a copy."""
+        with tempfile.TemporaryDirectory(prefix="state-machine-") as copy:
+            shutil.copytree(self.base, copy, dirs_exist_ok=True)
+            target = Path(copy) / self.target.relative_to(self.base)
+            with opened(target):
+                return previous(target), read_published(target)
 
     def _there(self) -> set[str]:
         return {path.name for path in self.target.iterdir()} if self.target.exists() else set()
@@ -150,7 +158,7 @@ class Target(RuleBasedStateMachine):
     @precondition(lambda self: previous(self.target) is not None)
     @rule()
     def is_rolled_back(self) -> None:
-        past, present = previous(self.target), read_published(self.target)
+        past, present = self._settled()
         assert past is not None
         try:
             assert rollback(self.target).data_version == past.data_version
