@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-# A loaded machine is slow, not wrong: no example is failed for the time it took.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+# A loaded machine is slow, not wrong: no example is failed for the time it took. Examples are the same in every run, so
+# that a failure is of the change at hand; `--hypothesis-profile other` looks for new ones.
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("other", deadline=None)
+hypothesis.settings.load_profile("same")
 
 if TYPE_CHECKING:
     from maxsight_assets_tests.project import Project

@@ -205,7 +205,6 @@ def test_target_survives_anything_in_any_order(
             stateful_step_count=steps,
             deadline=None,
             database=None,
-            derandomize=examples < 10,
             suppress_health_check=list(HealthCheck),
         ),
     )
