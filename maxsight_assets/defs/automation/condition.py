@@ -17,7 +17,7 @@ from typing import Any
 import dagster as dg
 import msgspec
 
-from maxsight_assets.defs.automation.records import UNJUDGED, Records
+from maxsight_assets.defs.automation.records import Records
 
 
 def refresh_condition(*, tries: int = 3, backoff_s: float = 300.0) -> "RefreshWhenBehind":
@@ -41,7 +41,7 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
     A first landing is never asked for. Nothing is asked for while an ancestor is behind itself, so that no run reads
     half of a change. A refresh that does not land is asked for again, `tries` times in all, with a wait that doubles
     and counts from the end of the failed run; then a warning in the tick's log says so, and nothing more is asked for
-    until the inputs change once more or a person's run lands. One that a person cancels is not asked for again: the
+    until the inputs change once more or a person's run lands. Where a person cancels a run, asked for or by hand, the
     same goes for it at once.
 
     Attributes:
@@ -97,7 +97,7 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
         moved = records.moved(context.key)
         asks = Asks.from_cursor(context.cursor, moved)
         now = context.evaluation_time.timestamp()
-        cancelled = records.cancelled_at(context.key) > asks.at > 0
+        cancelled = records.is_cancelled(context.key, moved)
         ask = bool(moved) and asks.times < self.tries and not cancelled
         ask = ask and now >= asks.not_before(records.failed_at(context.key), self.backoff_s, now=now)
         if ask:
@@ -106,13 +106,13 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
             # context.log is a child logger that does not reach the log of the tick.
             context._root_log.warning(self._giving_up(context.key, moved, cancelled=cancelled))  # noqa: SLF001
             asks = replace(asks, given_up=True)
-        return ask, json.dumps(asdict(asks)) if asks.at else None
+        return ask, json.dumps(asdict(asks)) if asks.times or asks.given_up else None
 
     def _giving_up(self, key: dg.AssetKey, moved: Mapping[str, str], *, cancelled: bool) -> str:
         if cancelled:
             return (
-                f"{key.to_user_string()}: a person cancelled its refresh for new data of {', '.join(sorted(moved))}; "
-                "no more are asked for until these change once more. To take them now, materialize it by hand; "
+                f"{key.to_user_string()}: a person cancelled its run for new data of {', '.join(sorted(moved))}; "
+                "none is asked for until these change once more. To take them now, materialize it by hand; "
                 "what is below it waits until then."
             )
         return (
@@ -199,15 +199,12 @@ class Asks:
 
     @classmethod
     def from_cursor(cls, cursor: str | None, moved: Mapping[str, str]) -> "Asks":
-        """Take up the count for `moved`; begin at none where the cursor is lost, unreadable or of another change.
-
-        Where nobody judged what landed, the run that was asked for last is still the one that a person may cancel.
-        """
+        """Take up the count for `moved`; begin at none where the cursor is lost, unreadable or of another change."""
         try:
             asks = msgspec.json.decode(cursor, type=cls) if cursor else cls(moved)
         except msgspec.MsgspecError:
             return cls(moved)
-        return asks if asks.moved == moved else cls(moved, at=asks.at if UNJUDGED in moved else 0.0)
+        return asks if asks.moved == moved else cls(moved)
 
     def not_before(self, failed_at: float, backoff_s: float, *, now: float) -> float:
         """When the next ask may be made, seconds since the epoch.

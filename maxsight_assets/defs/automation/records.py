@@ -36,12 +36,14 @@ class Record:
         tags: Of the latest materialization; None where there is none.
         landed_by: The run of the latest materialization.
         landed_id: Where the latest materialization stands in the event log.
+        landed_at: When that was, seconds since the epoch; of an upstream, when what it holds was reported.
         last_run: The latest run that was to materialize the asset, or did.
     """
 
     tags: Mapping[str, str] | None = None
     landed_by: str | None = None
     landed_id: int | None = None
+    landed_at: float = 0.0
     last_run: str | None = None
 
 
@@ -64,9 +66,15 @@ class Records:
             instance,
             parents={key: graph.get(key).parent_keys for key in keys},
             by_key={
-                key: Record(landed.tags or {}, landed.run_id, entry.last_materialization_storage_id, entry.last_run_id)
+                key: Record(
+                    landed.asset_materialization.tags or {} if landed.asset_materialization else {},
+                    landed.run_id,
+                    landed.storage_id,
+                    landed.timestamp,
+                    entry.last_run_id,
+                )
                 for key, entry in found.items()
-                if (landed := entry.last_materialization)
+                if (landed := entry.last_materialization_record)
             },
             blocking={
                 key: sorted(check for check in graph.get(key).check_keys if graph.get(check).blocking) for key in keys
@@ -136,10 +144,12 @@ class Records:
         """When the latest run ended without landing or judging the asset, seconds since the epoch; 0 where it did."""
         return max((run.end_time or 0.0 for run in self._in_vain(key)), default=0.0)
 
-    def cancelled_at(self, key: dg.AssetKey) -> float:
-        """The same, where a person cancelled that run; Dagster has one that was killed or interrupted as failed."""
-        runs = [run for run in self._in_vain(key) if run.dagster_run.status == dg.DagsterRunStatus.CANCELED]
-        return max((run.end_time or 0.0 for run in runs), default=0.0)
+    def is_cancelled(self, key: dg.AssetKey, moved: Mapping[str, str]) -> bool:
+        """Whether a person cancelled that run since the inputs in `moved` have; Dagster has a killed one as failed."""
+        names = {UNJUDGED if each == key else each.to_user_string(): record for each, record in self.by_key.items()}
+        since = max((names[each].landed_at for each in moved), default=0.0)
+        cancelled = [run for run in self._in_vain(key) if run.dagster_run.status == dg.DagsterRunStatus.CANCELED]
+        return any((run.end_time or 0.0) > since for run in cancelled)
 
     def _in_vain(self, key: dg.AssetKey) -> list[dg.RunRecord]:
         """The latest run of the asset where it did not land it, or else those that were to judge what is landed."""

@@ -283,19 +283,13 @@ def test_landing_whose_checks_die_waits_for_the_run_by_which_dagster_retries_the
 
 
 def test_refresh_that_a_person_cancels_while_it_is_judged_is_not_asked_for_again(story: Story) -> None:
-    def cancel() -> None:
-        (run,) = story.instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-        story.wait(60)
-        story.cancel(run)
-        raise dg.DagsterExecutionInterruptedError
-
-    story.during["check of photos_raw"] = cancel
+    story.during["check of photos_raw"] = lambda: _cancel_what_runs(story)
     story.holds["photos"] = "B"
     story.tick_s = BACKOFF_S
 
     assert story.settle(ticks=12) == ["photos_raw"]
     assert len(story.said) == 1
-    assert "photos_raw: a person cancelled its refresh for new data of its own checks" in story.said[0]
+    assert "photos_raw: a person cancelled its run for new data of its own checks" in story.said[0]
 
 
 def test_landing_whose_checks_never_run_is_given_up_with_a_warning(story: Story) -> None:
@@ -447,6 +441,13 @@ def test_backoff_runs_from_the_end_of_the_failed_run(story: Story) -> None:
     assert story.settle() == CHAIN
 
 
+def _cancel_what_runs(story: Story) -> None:
+    (run,) = story.instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    story.wait(60)
+    story.cancel(run)
+    raise dg.DagsterExecutionInterruptedError
+
+
 def _cancelled(story: Story) -> None:
     story.holds["photos"] = "B"
     story.look()
@@ -462,7 +463,7 @@ def test_refresh_that_a_person_cancels_is_not_asked_for_again_and_that_is_said_o
     story.tick_s = BACKOFF_S
     assert story.settle(ticks=12) == []
     assert len(story.said) == 1
-    assert "photos_raw: a person cancelled its refresh for new data of photos_upstream" in story.said[0]
+    assert "photos_raw: a person cancelled its run for new data of photos_upstream" in story.said[0]
 
 
 def test_new_change_after_a_cancelled_refresh_is_asked_for(story: Story) -> None:
@@ -491,6 +492,19 @@ def test_run_by_hand_that_a_person_cancels_does_not_hold_the_refresh(story: Stor
 
     assert story.settle() == CHAIN
     assert story.said == []
+
+
+def test_landing_by_hand_that_a_person_cancels_is_not_followed_by_one(story: Story) -> None:
+    """It has reported what it read: of another selection, say, which the stored one does not have."""
+    story.during["photos_raw"] = lambda: _cancel_what_runs(story)
+    story.holds["photos"] = "A and more"
+    assert not story.run("photos_raw")
+    story.tick_s = BACKOFF_S
+
+    assert story.settle(looking=False, ticks=12) == []
+    assert len(story.said) == 1
+    story.holds["photos"] = "A"
+    assert story.settle() == []
 
 
 def test_new_change_starts_the_count_anew(story: Story) -> None:
