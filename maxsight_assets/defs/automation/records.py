@@ -147,7 +147,7 @@ class Records:
     def is_cancelled(self, key: dg.AssetKey, moved: Mapping[str, str]) -> bool:
         """Whether a person cancelled that run since the inputs in `moved` have; Dagster has a killed one as failed."""
         names = {UNJUDGED if each == key else each.to_user_string(): record for each, record in self.by_key.items()}
-        since = max((names[each].landed_at for each in moved), default=0.0)
+        since = max((names[each].landed_at for each in moved), default=float("inf"))
         cancelled = [run for run in self._in_vain(key) if run.dagster_run.status == dg.DagsterRunStatus.CANCELED]
         return any((run.end_time or 0.0) > since for run in cancelled)
 
