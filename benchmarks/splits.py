@@ -3,9 +3,9 @@
 Both read the same generated `instances_train2017.json` (118,287 images, 860,001 annotations with masks) and write three
 COCO files. The plain one drops boxes without area or of unknown labels and shuffles images; it looks for no copies and
 keeps no ledger. Each runs in a process of its own, so that its time and peak memory are its own; imports are not timed,
-and the quicker of two runs counts.
+and the quickest of three runs counts, since a machine's memory is now slower, now faster.
 
-    python benchmarks/splits.py            # all of it, twice: about five minutes and 3 GB of disk
+    python benchmarks/splits.py            # all of it, three times: about seven minutes and 3 GB of disk
     python benchmarks/splits.py --scale 0.1
 """
 
@@ -170,7 +170,7 @@ def main() -> None:
         source = Path(directory) / "instances_train2017.json"
         generate(source, arguments.scale)
         print(f"{source.name}: {source.stat().st_size:,} bytes")
-        measure.compare(__file__, WAYS, source, rounds=2)
+        measure.compare(__file__, WAYS, source, rounds=3)
 
 
 if __name__ == "__main__":
