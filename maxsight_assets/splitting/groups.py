@@ -170,4 +170,7 @@ def _components(size: int, left: NDArray[np.uint32], right: NDArray[np.uint32]) 
     for one, other in zip(left.tolist(), right.tolist(), strict=True):
         a, b = root(one), root(other)
         parent[max(a, b)] = min(a, b)
-    return np.array([root(row) for row in range(size)], dtype=np.intp)
+    roots = np.arange(size, dtype=np.intp)
+    joined = np.union1d(left, right)
+    roots[joined] = [root(row) for row in joined.tolist()]
+    return roots

@@ -43,20 +43,17 @@ def assign(images: pl.DataFrame, boxes: pl.DataFrame, config: SplitConfig) -> pl
         SettingsError: The strategy is `official`, and a publisher's split is none of train, val and test.
     """
     groups = images.group_by("group").agg(size=pl.len()).sort("group")
-    draws = _draws(groups["group"], config.seed)
+    groups = groups.with_columns(draw=_draws(groups["group"], config.seed))
     if config.strategy == "stratified":
-        return stratify(groups.select("group", "size", draw=pl.Series(draws)), _labels(images, boxes), config.sizes)
+        return stratify(groups.select("group", "size", "draw"), _labels(images, boxes), config.sizes)
     published: list[Split] = ["train"] * groups.height
     if config.strategy == "official":
-        names = images.group_by("group").agg(pl.col("split").unique().sort()).sort("group")["split"]
+        names = images.group_by("group").agg(pl.col("split").unique()).sort("group")["split"]
         published = [_most_held_out(each) for each in names.to_list()]
+    groups = groups.with_columns(published=pl.Series(published, dtype=pl.String))
     drawn = tuple(split for split in HELD_OUT if split == "train" or split not in published)
-    choices = [drawn if each == "train" else (each,) for each in published]
-    if config.sizes.are_counts:
-        subset = _by_count(draws, groups["size"].to_list(), choices, sizes=config.sizes)
-    else:
-        subset = [_by_share(draw, each, config.sizes) for draw, each in zip(draws, choices, strict=True)]
-    return groups.select("group", subset=pl.Series(subset, dtype=pl.String))
+    subset = _by_count if config.sizes.are_counts else _by_share
+    return groups.select("group", subset=subset(groups, drawn, config.sizes))
 
 
 def _labels(images: pl.DataFrame, boxes: pl.DataFrame) -> pl.DataFrame:
@@ -66,34 +63,32 @@ def _labels(images: pl.DataFrame, boxes: pl.DataFrame) -> pl.DataFrame:
     return named.group_by("group", "label").len("boxes")
 
 
-def _draws(groups: pl.Series, seed: int) -> list[float]:
+def _draws(groups: pl.Series, seed: int) -> pl.Series:
     """A number in [0, 1) for each group: the upper 53 bits of a hash of its name and the seed."""
-    drawn = hashes(f"{seed}\0{name}" for name in groups) >> np.uint64(11)
-    return list((drawn / 2**53).tolist())
+    drawn = hashes((f"{seed}\0" + groups).to_list()) >> np.uint64(11)
+    return pl.Series(drawn / 2**53)
 
 
-def _by_share(draw: float, choices: tuple[Split, ...], sizes: Sizes) -> Split:
-    *drawn, rest = choices
-    end = 0.0
-    for split in drawn:
+def _by_share(groups: pl.DataFrame, drawn: tuple[Split, ...], sizes: Sizes) -> pl.Series:
+    """Divide the numbers from 0 to 1 between the drawn splits, of which the last takes the rest."""
+    end, subset = 0.0, pl.when(pl.col("published") != "train").then("published")
+    for split in drawn[:-1]:
         end += sizes.test if split == "test" else sizes.val
-        if draw < end:
-            return split
-    return rest
+        subset = subset.when(pl.col("draw") < end).then(pl.lit(split))
+    return groups.select(subset=subset.otherwise(pl.lit(drawn[-1])))["subset"]
 
 
-def _by_count(
-    draws: list[float], members: list[int], choices: list[tuple[Split, ...]], *, sizes: Sizes
-) -> list[Split | None]:
+def _by_count(groups: pl.DataFrame, drawn: tuple[Split, ...], sizes: Sizes) -> pl.Series:
     """Take groups, in the order of their draws, into the first of their splits that has room for all their images."""
     room = {"train": sizes.train or 0, "val": int(sizes.val), "test": int(sizes.test)}
-    subset: list[Split | None] = [None] * len(draws)
-    for index in sorted(range(len(draws)), key=draws.__getitem__):
-        fits = (split for split in choices[index] if room[split] >= members[index])
-        subset[index] = taken = next(fits, None)
+    subset: list[Split | None] = [None] * groups.height
+    members, published = groups["size"].to_list(), groups["published"].to_list()
+    for index in groups["draw"].to_numpy().argsort(kind="stable").tolist():
+        choices = drawn if published[index] == "train" else (published[index],)
+        subset[index] = taken = next((split for split in choices if room[split] >= members[index]), None)
         if taken is not None:
             room[taken] -= members[index]
-    return subset
+    return pl.Series(subset, dtype=pl.String)
 
 
 def _most_held_out(published: list[str]) -> Split:
