@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from maxsight_assets.cleaning.config import CleaningConfig
-from maxsight_assets.cleaning.rules import PLAIN_MASK, Rule, box_rules, image_rules, no_boxes
+from maxsight_assets.cleaning.rules import Rule, box_rules, image_rules, no_boxes
 from maxsight_assets.errors import NotPublished
 from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, conform
 
@@ -157,7 +157,6 @@ def _with_images(boxes: pl.DataFrame, known: pl.DataFrame, *, masks: bool) -> pl
     """Boxes in canonical order, with what they must know of their images."""
     if not masks:
         boxes = boxes.with_columns(segmentation=pl.lit(None, dtype=pl.String))
-    boxes = boxes.with_columns(plain_mask=PLAIN_MASK)  # while they are in the order in which they were read
     joined = boxes.join(known, on=IMAGE_KEY, how="left")
     key = ("place", "box_id")  # a number sorts faster than the text that it stands for
     ordered = joined.sort(key)

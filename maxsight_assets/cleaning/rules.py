@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from maxsight_assets.cleaning.config import CleaningConfig, Flag
-from maxsight_assets.formats.masks import segmentation_fault
+from maxsight_assets.formats.masks import segmentation_fault, sound_by_form
 from maxsight_assets.verdict import Severity
 
 GEOMETRY = ("x", "y", "w", "h")
@@ -36,14 +36,6 @@ _FLAGGED: Mapping[Flag, str] = {
     "occluded": "The publisher says that something stands before the thing.",
     "truncated": "The publisher says that the thing reaches out of the picture.",
 }
-_PLAIN_BELOW = 700
-_NUMBER = r"[1-6]?\d{1,2}(?:\.\d+)?"
-_POLYGON = rf"\[{_NUMBER},{_NUMBER}(?:,{_NUMBER},{_NUMBER}){{2,}}\]"
-PLAIN_MASK = pl.col("segmentation").str.contains(rf"^\[{_POLYGON}(?:,{_POLYGON})*\]$")
-"""Whether a mask is sound by its text alone: polygons of three points or more, all coordinates in [0, 700).
-
-Nearly all of COCO's are, and matching a pattern is six times as fast as reading the numbers.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,8 +312,8 @@ def _repairs() -> tuple[Rule, ...]:
 
 
 def _segmentation_is_unusable() -> pl.Expr:
-    plain = pl.col("plain_mask") & (pl.min_horizontal("image_width", "image_height") * 2 >= _PLAIN_BELOW)
-    looked_at = pl.when(plain.not_()).then("segmentation")  # null where there is no mask or no need to look
+    sound = sound_by_form("image_width", "image_height")
+    looked_at = pl.when(~sound).then("segmentation")  # null where there is no mask or no need to look
     return pl.struct(looked_at, "image_width", "image_height").map_batches(_unusable, return_dtype=pl.Boolean)
 
 

@@ -6,6 +6,7 @@ pycocotools may be given one.
 """
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 from numpy.typing import NDArray
 
 from maxsight_assets.errors import FormatError
+from maxsight_assets.formats.masks import PLAIN_MASK
 from maxsight_assets.formats.sections import Long, Sections, count_keys
 from maxsight_assets.formats.tables import BOXES, IMAGES, Tables, conform
 
@@ -31,6 +33,16 @@ _CHUNK = 20_000  # records encoded or decoded at a time
 _SECTIONS = ("info", "licenses", "images", "annotations", "categories")
 _FLICKR_PHOTO = r"/(\d+)_[0-9a-f]+(?:_[a-z0-9]+)?\.[a-z]+$"  # .../<photo id>_<secret>_z.jpg
 _NO_BOX = (np.nan, np.nan, np.nan, np.nan)
+_IMAGE_COLUMNS = (  # columns of the table that follow from what an image's record says alone
+    pl.col("width", "height").clip(-(2**31), 2**31 - 1).cast(pl.Int32),  # one that no picture has stays one
+    pl.col("page").str.extract(_FLICKR_PHOTO).alias("flickr_id"),
+)
+_BOX_COLUMNS = (  # likewise of an annotation's
+    pl.col("image_id", "box_id").cast(pl.String),
+    pl.col("x", "y", "w", "h", "area").fill_nan(None),
+    pl.col("crowd") != 0,
+    PLAIN_MASK,
+)
 
 
 class _Image(msgspec.Struct, gc=False):
@@ -101,7 +113,7 @@ class CocoDocument:
     licenses: list[dict[str, Any]]
     categories: list[dict[str, Any]]
     extra: Mapping[str, Raw] = field(repr=False)
-    _sections: Sections[pl.DataFrame] = field(repr=False)
+    _sections: Sections[Future[pl.DataFrame]] = field(repr=False)
     _tables: Tables = field(repr=False)
 
     def tables(self) -> Tables:
@@ -120,14 +132,14 @@ class CocoDocument:
         """The `annotations` records likewise; record i is row i of `tables().boxes`."""
         return self._sections.records("annotations")
 
-    def masks(self, rows: pl.Series) -> pl.Series:
-        """The column `segmentation` of some rows of `tables().boxes`, for a document that was read without masks."""
+    def masks(self, rows: pl.Series) -> pl.DataFrame:
+        """What `tables().boxes` says of the masks of some of its rows, for a document that was read without them."""
         annotations, decode = self.annotations(), msgspec.json.Decoder(_Masked).decode
         parts = [
             _texts(*_joined([decode(annotations[row]).segmentation for row in rows[start : start + _CHUNK]]))
             for start in range(0, max(len(rows), 1), _CHUNK)
         ]
-        return pl.concat(parts, rechunk=False).alias("segmentation")
+        return pl.concat(parts, rechunk=False).to_frame("segmentation").with_columns(PLAIN_MASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +167,17 @@ def read_instances(
     Raises:
         FormatError: Broken syntax, a key twice in one object, a missing part or a wrong type. The text names the place.
     """
-    longs = {
-        "annotations": Long(_Annotation, lambda records: _box_rows(records, masks=masks)),
-        "images": Long(_Image, _image_rows),
-    }
-    sections = Sections(path, longs, absent=() if annotated else ("annotations", "categories"))
+
+    def later(made: tuple[pl.DataFrame, int], *columns: pl.Expr) -> tuple[Future[pl.DataFrame], int]:
+        frame, keys = made
+        return pool.submit(frame.with_columns, *columns), keys
+
+    with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:  # Polars works while the next piece is decoded
+        longs = {
+            "annotations": Long(_Annotation, lambda records: later(_box_rows(records, masks=masks), *_BOX_COLUMNS)),
+            "images": Long(_Image, lambda records: later(_image_rows(records), *_IMAGE_COLUMNS)),
+        }
+        sections = Sections(path, longs, absent=() if annotated else ("annotations", "categories"))
     urls = {each.id: each.url for each in sections.small("licenses", _License)}
     categories = sections.value("categories", list[_Category])
     names = {each.id: each.name for each in categories}
@@ -167,20 +185,13 @@ def read_instances(
         raise FormatError(f"{path.name}: $.categories: two have one id, so nobody can tell what its boxes show")
     sections.check_keys()
     place = {"source": pl.lit(SOURCE), "split": pl.lit(split)}
-    images = pl.concat(sections.made["images"]).with_columns(
-        **place,
-        path=image_dir + "/" + pl.col("file_name"),
-        license=_named("license", urls),
-        flickr_id=pl.col("page").str.extract(_FLICKR_PHOTO),
-        width=_pixels("width"),
-        height=_pixels("height"),
+    images = pl.concat(each.result() for each in sections.made["images"]).with_columns(
+        **place, path=image_dir + "/" + pl.col("file_name"), license=_named("license", urls)
     )
-    boxes = pl.concat(sections.made.pop("annotations"), rechunk=False).with_columns(
-        pl.col("x", "y", "w", "h", "area").fill_nan(None),
-        **place,
-        label=_named("category_id", names),
-        crowd=pl.col("crowd") != 0,
+    boxes = pl.concat((each.result() for each in sections.made["annotations"]), rechunk=False).with_columns(
+        **place, label=_named("category_id", names)
     )
+    sections.made.clear()
     return CocoDocument(
         info=sections.value("info", dict[str, Any]) if "info" in sections.values else {},
         licenses=sections.value("licenses", list[dict[str, Any]]) if "licenses" in sections.values else [],
@@ -295,10 +306,9 @@ def _box_rows(records: list[_Annotation], *, masks: bool) -> tuple[pl.DataFrame,
             **{name: pl.Series(boxes[:, i]) for i, name in enumerate("xywh")},
             "area": pl.Series(areas),
             "crowd": pl.Series(crowds),
+            "segmentation": _texts(texts, offsets) if masks else pl.Series([None] * len(records), dtype=pl.String),
         }
     )
-    if masks:
-        frame = frame.with_columns(segmentation=_texts(texts, offsets))
     missing = no_boxes + no_areas + no_crowds + raws.count(UNSET)
     return frame, len(records) * len(_Annotation.__struct_fields__) - missing + _rle_keys(texts, offsets)
 
@@ -330,11 +340,6 @@ def _numbers(values: list[Any], dtype: type[np.number[Any]], *, missing: float) 
 def _named(column: str, names: Mapping[int, str | None]) -> pl.Expr:
     """Names instead of ids; null for an id that has none."""
     return pl.col(column).replace_strict(list(names), list(names.values()), default=None, return_dtype=pl.String)
-
-
-def _pixels(column: str) -> pl.Expr:
-    """Widths or heights; one that no picture has stays one that none has."""
-    return pl.col(column).clip(-(2**31), 2**31 - 1).cast(pl.Int32)
 
 
 def _joined(raws: list[Any]) -> tuple[bytes, NDArray[np.int64]]:

@@ -3,7 +3,17 @@
 from typing import Annotated
 
 import msgspec
+import polars as pl
 from msgspec import Meta, Raw
+
+_PLAIN_BELOW = 700
+_NUMBER = r"[1-6]?[0-9]{1,2}(?:\.[0-9]+)?"
+_POLYGON = rf"\[{_NUMBER},{_NUMBER}(?:,{_NUMBER},{_NUMBER}){{2,}}\]"
+PLAIN_MASK = pl.col("segmentation").str.contains(rf"^\[{_POLYGON}(?:,{_POLYGON})*\]$").alias("plain_mask")
+"""Whether the text of a mask is polygons of three points or more with all coordinates in [0, 700).
+
+Nearly all of COCO's are, and matching a pattern is six times as fast as reading the numbers.
+"""
 
 _MAX_PIXELS = 89_478_485  # where Pillow begins to warn of a decompression bomb (Image.MAX_IMAGE_PIXELS)
 
@@ -14,6 +24,17 @@ class _Rle(msgspec.Struct, gc=False):
 
 
 _MASK = msgspec.json.Decoder(list[list[float]] | _Rle)
+
+
+def sound_by_form(width: str, height: str) -> pl.Expr:
+    """Whether a row's `plain_mask` alone says that its mask is sound, so that `segmentation_fault` need not look.
+
+    Args:
+        width: Name of the column with the picture's width in pixels.
+        height: Likewise of its height.
+    """
+    reach = 2 * pl.min_horizontal(width, height)  # how far out a polygon may lie
+    return (pl.col("plain_mask") & (reach >= _PLAIN_BELOW)).fill_null(value=False)
 
 
 def segmentation_fault(raw: str | bytes | Raw, width: int, height: int) -> str | None:

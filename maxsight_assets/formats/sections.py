@@ -20,7 +20,7 @@ from maxsight_assets.formats import strict_json
 T = TypeVar("T")
 _Value = TypeVar("_Value")
 
-_PIECE_BYTES = 16 * 2**20
+_PIECE_BYTES = 8 * 2**20
 _PIECE_RECORDS = 20_000
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")  # where a list ends that is followed by more text

@@ -43,6 +43,7 @@ _BOXES = {
     "depiction": (pl.Boolean, "a drawing or a toy of the thing; null: unknown"),
     "inside": (pl.Boolean, "seen from its inside; null: unknown"),
     "segmentation": (pl.String, "COCO's polygons or RLE as raw JSON text; null where there is none"),
+    "plain_mask": (pl.Boolean, "`segmentation` is polygons of 3 points or more within [0, 700) pixels; null: unknown"),
 }
 BOXES = pl.Schema({name: dtype for name, (dtype, _) in _BOXES.items()})
 """Schema of the boxes table, one row a box. `(source, box_id)` is its key (not unique where upstream is defective)."""

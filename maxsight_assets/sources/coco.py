@@ -114,7 +114,7 @@ def _with_masks(root: Path, selection: CocoSelection, *, split: str) -> Tables:
     whole = selection.splits[split] is None and not selection.classes and not selection.licences  # type: ignore[index]
     document = read_split(root, split, masks=whole)
     chosen = _chosen(document, selection, split=split)
-    boxes = chosen.boxes if whole else chosen.boxes.with_columns(document.masks(chosen.boxes["row"]))
+    boxes = chosen.boxes if whole else chosen.boxes.with_columns(document.masks(chosen.boxes["row"]).get_columns())
     return Tables(images=chosen.images, boxes=boxes.drop("row"))
 
 

@@ -71,11 +71,11 @@ def _draws(groups: pl.Series, seed: int) -> pl.Series:
 
 def _by_share(groups: pl.DataFrame, drawn: tuple[Split, ...], sizes: Sizes) -> pl.Series:
     """Divide the numbers from 0 to 1 between the drawn splits, of which the last takes the rest."""
-    end, subset = 0.0, pl.when(pl.col("published") != "train").then("published")
+    end, choices = 0.0, [pl.when(pl.col("published") != "train").then("published")]
     for split in drawn[:-1]:
         end += sizes.test if split == "test" else sizes.val
-        subset = subset.when(pl.col("draw") < end).then(pl.lit(split))
-    return groups.select(subset=subset.otherwise(pl.lit(drawn[-1])))["subset"]
+        choices.append(pl.when(pl.col("draw") < end).then(pl.lit(split)))
+    return groups.select(subset=pl.coalesce(*choices, pl.lit(drawn[-1])))["subset"]
 
 
 def _by_count(groups: pl.DataFrame, drawn: tuple[Split, ...], sizes: Sizes) -> pl.Series:
