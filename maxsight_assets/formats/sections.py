@@ -1,12 +1,13 @@
 """JSON documents of a few sections, of which some are long lists of records: the form of COCO's files.
 
-A long list is decoded a piece at a time, and each piece is let go when its columns are made, which bounds what is held
-beside the file. What the records mean is for the format modules.
+A long list is read and decoded a piece at a time, and each piece is let go when its columns are made, so that a file is
+never held whole. What the records mean is for the format modules.
 """
 
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -24,6 +25,7 @@ _PIECE_BYTES = 8 * 2**20
 _PIECE_RECORDS = 20_000
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")  # where a list ends that is followed by more text
+_NEAR_END = 2**16  # bytes in which the end of a record is looked for first
 _TAKEN = b'"taken out"'
 
 
@@ -41,7 +43,7 @@ class Long(Generic[T]):
 
 
 class Sections(Generic[T]):
-    """A document that has been read: each of its long sections as what was made of it, the others still as text.
+    """A document that was read: each of its long sections as what was made of it, the others still as text.
 
     Attributes:
         made: What was made of the pieces of each long section, in their order; at least one piece, which may be empty.
@@ -60,14 +62,14 @@ class Sections(Generic[T]):
             FormatError: Broken syntax, a missing section, a wrong type, or a key twice in one object of a long section
                 (`check_keys` looks at the others). The text names the place.
         """
+        self._path = path
         self._name = path.name
-        self._data = strict_json.read_bytes(path)
-        self.made: dict[str, list[T]] = {name: [] for name in longs}
-        self._keys = 0
+        self._state = strict_json.state_of(path)
         self._absent = {name: Raw(b"[]") for name in absent}
+        self._begin(longs)
         values = self._quickly(longs)
         if values is None:
-            self.made, self._keys = {name: [] for name in longs}, 0
+            self._begin(longs)
             values = self._slowly(longs)
         self._keys += len(values)
         self.values = {name: value for name, value in (self._absent | values).items() if name not in longs}
@@ -81,56 +83,87 @@ class Sections(Generic[T]):
         return self.value(name, list[type_]) if name in self.values else []  # type: ignore[valid-type]
 
     def records(self, name: str) -> list[Raw]:
-        """The records of a long section as the very bytes of the file."""
-        return self._decode(self._absent | self._top(), name, list[Raw])  # type: ignore[no-any-return]
+        """The records of a long section as the very bytes of the file, which is read once more.
+
+        Raises:
+            FormatError: The file has changed.
+        """
+        return self._decode(self._absent | self._top(self._whole()), name, list[Raw])  # type: ignore[no-any-return]
 
     def check_keys(self) -> None:
         """Refuse keys that stand twice in one object."""
         others = sum(strict_json.count_keys(self._decode(self.values, name, object)) for name in self.values)
-        strict_json.check_keys(self._data, self._keys + others, name=self._name)
+        if self._in_text != self._keys + others:
+            strict_json.check_keys(self._whole(), self._keys + others, name=self._name)
+
+    def _begin(self, longs: Mapping[str, Long[T]]) -> None:
+        self.made: dict[str, list[T]] = {name: [] for name in longs}
+        self._keys = 0  # that were seen in objects
+        self._in_text = 0  # that the text has
 
     def _quickly(self, longs: Mapping[str, Long[T]]) -> dict[str, Raw] | None:
         """Read a document that is as it should be; None where anything is odd, which `_slowly` names or copes with."""
-        rest: bytes | memoryview | None = self._data
         try:
-            for name, long in longs.items():
-                rest = self._take_out(rest, name, long) if rest is not None else None
+            rest = self._take_out(longs)
             values = None if rest is None else msgspec.json.decode(rest, type=dict[str, Raw])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        whole = values is not None and all(bytes(values.get(name, b"")) == _TAKEN for name in longs)
-        return values if whole else None
-
-    def _take_out(self, data: bytes | memoryview, name: str, long: Long[T]) -> bytes | None:
-        """Decode a list in pieces of some megabytes that seem to end between two records.
-
-        A piece that does not is no sound JSON by itself, and raises. Which list of that name this is shows in what is
-        returned: the document with a mark in the list's place.
-        """
-        found = re.search(rb'"%s"\s*:\s*\[' % name.encode(), data)
-        if found is None:
+        if rest is None or values is None or any(bytes(values.get(name, b"")) != _TAKEN for name in longs):
             return None
+        self._in_text += strict_json.keys_in(rest)
+        return values
+
+    def _take_out(self, longs: Mapping[str, Long[T]]) -> bytes | None:
+        """Keep the records of the long lists, and return the document with a mark in the place of each."""
+        wanted, rest, text, seen = dict(longs), [], b"", 0
+        with self._path.open("rb") as file:
+            while wanted:
+                begins = rb'"(%s)"\s*:\s*\[' % "|".join(wanted).encode()
+                found = re.compile(begins).search(text, seen)
+                if found:
+                    rest += [text[: found.end() - 1], _TAKEN]
+                    name = found[1].decode()
+                    after = self._take_list(file, text[found.end() :], name, wanted.pop(name))
+                    if after is None:
+                        return None
+                    text, seen = after, 0
+                elif more := file.read(_PIECE_BYTES):
+                    text, seen = text + more, max(0, len(text) - _NEAR_END)
+                else:
+                    return None
+            return b"".join((*rest, text, file.read()))
+
+    def _take_list(self, file: BufferedReader, text: bytes, name: str, long: Long[T]) -> bytes | None:
+        """Keep the records of a list that begins with this text, and return what follows its end.
+
+        A piece ends where a record seems to; one that does not is no sound JSON by itself, and raises.
+        """
         decoder = msgspec.json.Decoder(list[long.record])  # type: ignore[name-defined]
-        view = memoryview(data)
-        start, cut = found.end(), _BETWEEN.search(data, found.end() + _PIECE_BYTES)
         while True:
-            piece = b"".join((b"[", view[start : cut.start() + 1 if cut else len(data)], b"]"))
+            more = file.read(_PIECE_BYTES)
+            cut = _last_between(more)
+            if more and cut is None:
+                text += more
+                continue
+            piece = b"".join((b"[", text, memoryview(more)[: cut.start() + 1 if cut else 0], b"]"))
             try:
-                self._keep(name, long, decoder.decode(piece))
+                self._keep(name, long, decoder.decode(piece), piece)
             except msgspec.DecodeError as error:
                 trailing = _TRAILING.search(str(error))
                 if trailing is None:
                     return None
                 end = int(trailing[1]) - 1
-                self._keep(name, long, decoder.decode(piece[:end]))
-                return b"".join((view[: found.end() - 1], _TAKEN, view[start + end - 1 :]))
+                self._keep(name, long, decoder.decode(piece[:end]), piece[:end])
+                return (text + more)[end - 1 :]
             if cut is None:
                 return None
-            start, cut = cut.end() - 1, _BETWEEN.search(data, cut.end() + _PIECE_BYTES)
+            text = more[cut.end() - 1 :]
 
     def _slowly(self, longs: Mapping[str, Long[T]]) -> dict[str, Raw]:
         """Read record by record, so that an error names its record."""
-        values = self._top()
+        data = self._whole()
+        values = self._top(data)
+        self._in_text = strict_json.keys_in(data)
         for name, long in longs.items():
             raws = self._decode(self._absent | values, name, list[Raw])
             decoder = msgspec.json.Decoder(long.record)
@@ -143,18 +176,33 @@ class Sections(Generic[T]):
                 self._keep(name, long, records)
         return values
 
-    def _keep(self, name: str, long: Long[T], records: list[Any]) -> None:
+    def _keep(self, name: str, long: Long[T], records: list[Any], text: bytes = b"") -> None:
         made, keys = long.make(records)
         self.made[name].append(made)
         self._keys += keys
+        self._in_text += strict_json.keys_in(text)
 
-    def _top(self) -> dict[str, Raw]:
-        return strict_json.decode(self._data, msgspec.json.Decoder(dict[str, Raw]), name=self._name)
+    def _whole(self) -> memoryview:
+        data = strict_json.read_bytes(self._path)
+        if strict_json.state_of(self._path) != self._state:
+            raise FormatError(f"{self._name}: changed while it was read; read it again")
+        return data
+
+    def _top(self, data: memoryview) -> dict[str, Raw]:
+        return strict_json.decode(data, msgspec.json.Decoder(dict[str, Raw]), name=self._name)
 
     def _decode(self, values: Mapping[str, Raw], name: str, type_: Any) -> Any:
         if name not in values:
             raise FormatError(f"{self._name}: $.{name}: missing; this is not a COCO annotation file of the asked kind")
         return strict_json.decode(values[name], msgspec.json.Decoder(type_), name=self._name, at=f"$.{name}")
+
+
+def _last_between(text: bytes) -> re.Match[bytes] | None:
+    """The last place that seems to be between two records."""
+    for start in (max(0, len(text) - _NEAR_END), 0):
+        if found := list(_BETWEEN.finditer(text, start)):
+            return found[-1]
+    return None
 
 
 def count_keys(records: list[Any], record: type[msgspec.Struct]) -> int:

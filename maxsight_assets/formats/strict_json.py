@@ -27,15 +27,27 @@ _READ = 2**24
 _BLOCK = 2**18  # bytes that stay in a processor's cache
 
 
+def state_of(path: Path) -> tuple[int, int]:
+    """Size in bytes and time of the last change of a file, by which one notices that it changed.
+
+    Raises:
+        FormatError: The file is larger than `MAX_BYTES`.
+    """
+    facts = path.stat()
+    if facts.st_size > MAX_BYTES:
+        raise FormatError(
+            f"{path.name}: {facts.st_size:,} bytes, more than the {MAX_BYTES:,} that an annotation file may have"
+        )
+    return facts.st_size, facts.st_mtime_ns
+
+
 def read_bytes(path: Path) -> memoryview:
     """Read a JSON file whole, by several threads, since new memory costs more time than the file.
 
     Raises:
         FormatError: The file is larger than `MAX_BYTES`.
     """
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise FormatError(f"{path.name}: {size:,} bytes, more than the {MAX_BYTES:,} that an annotation file may have")
+    size, _ = state_of(path)
     data = np.empty(size, np.uint8).data
 
     def fill(start: int) -> int:
@@ -93,14 +105,14 @@ def check_keys(data: bytes | memoryview, expected: int, *, name: str) -> None:
     Raises:
         FormatError: The text names the place of the second occurrence.
     """
-    if _keys(data) == expected:
+    if keys_in(data) == expected:
         return
     place = _scan(data, len(data), until_duplicate=True)
     if place is not None:
         raise FormatError(f"{name}: ${place}: this key stands twice in the same object; correct the file")
 
 
-def _keys(data: bytes | memoryview) -> int:
+def keys_in(data: bytes | memoryview) -> int:
     """Number of colons after a quote, blanks between them or not: of keys, unless text holds such too.
 
     Three times as fast as `bytes.count` where there are many, as long as no colon has a blank before it.

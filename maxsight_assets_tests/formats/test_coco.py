@@ -101,6 +101,7 @@ def test_an_annotation_becomes_a_row(tmp_path: Path) -> None:
             "depiction": None,
             "inside": None,
             "segmentation": "[[10.0, 10.5, 20, 10.5, 20, 30]]",
+            "plain_mask": True,
         }
     ]
 
