@@ -34,7 +34,8 @@ def sound_by_form(width: str, height: str) -> pl.Expr:
         height: Likewise of its height.
     """
     reach = 2 * pl.min_horizontal(width, height)  # how far out a polygon may lie
-    return (pl.col("plain_mask") & (reach >= _PLAIN_BELOW)).fill_null(value=False)
+    pixels = pl.col(width).cast(pl.Int64) * pl.col(height)
+    return (pl.col("plain_mask") & (reach >= _PLAIN_BELOW) & (pixels <= _MAX_PIXELS)).fill_null(value=False)
 
 
 def segmentation_fault(raw: str | bytes | Raw, width: int, height: int) -> str | None:

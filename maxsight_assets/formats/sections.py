@@ -71,6 +71,7 @@ class Sections(Generic[T]):
         if values is None:
             self._begin(longs)
             values = self._slowly(longs)
+        self._check_unchanged()
         self._keys += len(values)
         self.values = {name: value for name, value in (self._absent | values).items() if name not in longs}
 
@@ -184,9 +185,12 @@ class Sections(Generic[T]):
 
     def _whole(self) -> memoryview:
         data = strict_json.read_bytes(self._path)
+        self._check_unchanged()
+        return data
+
+    def _check_unchanged(self) -> None:
         if strict_json.state_of(self._path) != self._state:
             raise FormatError(f"{self._name}: changed while it was read; read it again")
-        return data
 
     def _top(self, data: memoryview) -> dict[str, Raw]:
         return strict_json.decode(data, msgspec.json.Decoder(dict[str, Raw]), name=self._name)

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pycocotools import mask as masks
 
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats import coco, strict_json
-from maxsight_assets.formats.masks import segmentation_fault
+from maxsight_assets.formats.masks import PLAIN_MASK, segmentation_fault, sound_by_form
 
 HEAD = '{"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": "cat"}], "annotations": '
 GOOD = '{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}'
@@ -174,6 +177,43 @@ def test_fault_63_sound_masks_pass(mask: Any) -> None:
 @pytest.mark.parametrize(("mask", "reason"), UNSOUND)
 def test_fault_63_unsound_masks_are_named(mask: Any, reason: str) -> None:
     assert segmentation_fault(json.dumps(mask), 640, 480) == reason
+
+
+_NUMBERS = st.one_of(
+    st.sampled_from(
+        ["0", "7", "69", "699", "699.99", "700", "0699", "1000", "12345", "-1", "1e9", "1.5e2", '"1"', "1."]
+    ),
+    st.floats(-10, 2_000, width=16).map(repr),
+)
+
+
+@given(
+    polygons=st.lists(st.lists(_NUMBERS, max_size=9), max_size=3),
+    comma=st.sampled_from([",", ", ", ",  ", " ,", ",\n"]),
+    sides=st.tuples(*[st.one_of(st.integers(350, 1_000), st.just(10_000))] * 2),
+)
+def test_fault_63_a_mask_that_is_sound_by_its_form_has_no_fault(
+    polygons: list[list[str]], comma: str, sides: tuple[int, int]
+) -> None:
+    text = "[" + comma.join(f"[{comma.join(numbers)}]" for numbers in polygons) + "]"
+    width, height = sides
+    row = pl.DataFrame({"segmentation": [text], "w": [width], "h": [height]}).with_columns(PLAIN_MASK)
+    try:
+        json.loads(text)  # what is read is JSON
+    except ValueError:
+        return
+
+    if row.select(sound_by_form("w", "h")).item():
+        assert segmentation_fault(text, width, height) is None
+
+
+def test_fault_63_most_masks_are_sound_by_their_form_and_none_beside_a_small_picture() -> None:
+    texts = ["[[0,0,699.99,0,1,699]]", "[[1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6]]", "[[1,2,3,4,5,700]]", "[]", None]
+    rows = pl.DataFrame({"segmentation": texts, "w": 640, "h": 350}).with_columns(PLAIN_MASK)
+
+    assert rows.select(sound_by_form("w", "h")).to_series().to_list() == [True, True, False, False, False]
+    for sides in ({"h": 349}, {"w": 100_000, "h": 100_000}):
+        assert not rows.with_columns(**sides).select(sound_by_form("w", "h")).to_series().any()
 
 
 @pytest.mark.parametrize("text", ["[[1,2,NaN,4,5,6]]", "[[1,2,1e999,4,5,6]]", "[[1,2", "[" * 100_000, "\ud800", ""])

@@ -1,6 +1,7 @@
 """Documents read in pieces: wherever a piece ends, the records are those of the whole."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,33 @@ def test_fault_62_a_list_that_stands_twice_is_refused(tmp_path: Path, monkeypatc
 
     with pytest.raises(FormatError, match=r"\$\.annotations: this key stands twice"):
         read_.check_keys()
+
+
+@pytest.mark.parametrize("longer", [True, False])
+def test_records_of_a_file_that_changed_are_not_taken_for_those_that_were_read(
+    longer: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.json"
+    read_ = read(path, {"annotations": RECORDS, "images": FLAT}, piece=100, monkeypatch=monkeypatch)
+
+    path.write_text(path.read_text(encoding="utf-8") + " " * longer, encoding="utf-8")
+    os.utime(path, ns=(0, 0))
+
+    with pytest.raises(FormatError, match=r"a\.json: changed while it was read"):
+        read_.records("annotations")
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.json"
+
+    def changing(records: list[Record]) -> tuple[list[int], int]:
+        os.utime(path, ns=(0, 0))
+        return ids(records)
+
+    monkeypatch.setitem(LONGS, "images", Long(Record, changing))
+
+    with pytest.raises(FormatError, match=r"a\.json: changed while it was read"):
+        read(path, {"annotations": RECORDS, "images": FLAT}, piece=100, monkeypatch=monkeypatch)
 
 
 def test_keys_are_counted_as_far_as_they_are_there() -> None:

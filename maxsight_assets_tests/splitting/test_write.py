@@ -2,6 +2,7 @@ import contextlib
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -99,6 +100,42 @@ def test_masks_are_the_text_that_came_in(tmp_path: Path) -> None:
     assert b'"segmentation":[[1,2.50,3,4,5,6]]}' in files["maxsight_train.json"]
     assert b'"segmentation":{"counts":[307200],"size":[480,640]}}' in files["maxsight_train.json"]
     assert b'"segmentation":[]}' in files["maxsight_train.json"]
+
+
+@pytest.mark.parametrize("number", [1, 2, 7])
+def test_the_bytes_are_the_same_however_many_annotations_are_written_at_a_time(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = split(mixed(), sizes=SIZES)
+    first = written(result, tmp_path / "first")
+
+    monkeypatch.setattr(write, "_CHUNK", number)
+
+    assert written(result, tmp_path / "second") == first
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    published=st.text(st.characters(codec="utf-8"), min_size=1, max_size=6),
+    mask=st.sampled_from(["[[1, 2,\n 3, 4, 5, 6]]", '{"size": [480, 640],\r\n "counts": ":}\\",\\""}', "[]"]),
+    numbers=st.tuples(*[st.floats(0.001, 90)] * 4),
+)
+def test_an_annotation_comes_back_as_it_was_whatever_its_text(
+    published: str, mask: str, numbers: tuple[float, ...], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    images, boxes, facts = world(1)
+    x, y, w, h = numbers
+    row = boxes[:1].with_columns(box_id=pl.lit(published), x=x, y=y, w=w, h=h, area=w * h)
+    result = split((images, row, facts))
+    result = replace(result, boxes=result.boxes.with_columns(segmentation=pl.lit(mask)))
+    (name,) = result.boxes["subset"]
+
+    files = written(result, tmp_path_factory.mktemp("texts") / "out")
+
+    (annotation,) = json.loads(files[f"maxsight_{name}.json"])["annotations"]
+    assert annotation["source_id"] == published
+    assert annotation["segmentation"] == json.loads(mask)
+    assert (*annotation["bbox"], annotation["area"]) == (x, y, w, h, w * h)
 
 
 def test_licences_are_named_and_every_image_has_one(tmp_path: Path) -> None:
