@@ -140,7 +140,7 @@ def box_rules(config: CleaningConfig) -> tuple[Rule, ...]:
     """Rules over boxes, in the order in which they are applied.
 
     The table has BOXES columns and `image_known`, `image_rule` (why the image was dropped, or null), `image_width` and
-    `image_height` (true pixels), `name` (the detector's word for the label, or null) and `plain_mask` (`PLAIN_MASK`).
+    `image_height` (true pixels) and `name` (the detector's word for the label, or null).
     """
     x, y, w, h = (pl.col(name) for name in GEOMETRY)
     left, top = x.clip(0), y.clip(0)

@@ -125,7 +125,13 @@ class CocoDocument:
         return self._tables
 
     def images(self) -> list[Raw]:
-        """The `images` records as the very bytes of the file; record i is row i of `tables().images`."""
+        """The `images` records as the very bytes of the file; record i is row i of `tables().images`.
+
+        The file is read once more, and so it is for `annotations` and `masks`.
+
+        Raises:
+            FormatError: The file has changed.
+        """
         return self._sections.records("images")
 
     def annotations(self) -> list[Raw]:
@@ -160,9 +166,8 @@ def read_instances(
         split: Value of the tables' `split` column, for example "val2017".
         image_dir: Directory of the images relative to DATA_DIR, for example "coco_raw/val2017".
         annotated: False for an `image_info_*.json`, which has no annotations.
-        masks: False leaves `segmentation` null in the tables, which spares a third of the memory;
-        `CocoDocument.masks` has
-            them.
+        masks: False leaves `segmentation` and `plain_mask` null in the tables, which spares most of their memory;
+            `CocoDocument.masks` has them.
 
     Raises:
         FormatError: Broken syntax, a key twice in one object, a missing part or a wrong type. The text names the place.

@@ -1,7 +1,7 @@
 """JSON documents of a few sections, of which some are long lists of records: the form of COCO's files.
 
-A long list is read and decoded a piece at a time, and each piece is let go when its columns are made, so that a file is
-never held whole. What the records mean is for the format modules.
+A long list is read and decoded a piece at a time, and each piece is let go when its columns are made, so that a sound
+file is never held whole. What the records mean is for the format modules.
 """
 
 import re
