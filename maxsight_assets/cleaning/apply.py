@@ -70,9 +70,12 @@ def clean(
             counted.with_columns(pl.col("boxes").fill_null(0)), (no_boxes(),), stop_on=stops
         )
         image_ledger = pl.concat([image_ledger, empty])
+    has_mask = pl.col("segmentation").is_not_null()
     return Cleaned(
         images=kept_images.with_columns(width="file_width", height="file_height").select(IMAGES.names()),
-        boxes=kept_boxes.with_columns(label="name").select(BOXES.names()),
+        boxes=kept_boxes.with_columns(label="name", plain_mask=pl.when(has_mask).then("plain_mask")).select(
+            BOXES.names()
+        ),
         ledger=pl.concat([image_ledger, box_ledger]).sort(pl.all()),
     )
 

@@ -33,9 +33,9 @@ def sound_by_form(width: str, height: str) -> pl.Expr:
         width: Name of the column with the picture's width in pixels.
         height: Likewise of its height.
     """
-    reach = 2 * pl.min_horizontal(width, height)  # how far out a polygon may lie
+    reaches = pl.min_horizontal(width, height) >= _PLAIN_BELOW / 2  # a polygon may lie as far out as a side is long
     pixels = pl.col(width).cast(pl.Int64) * pl.col(height)
-    return (pl.col("plain_mask") & (reach >= _PLAIN_BELOW) & (pixels <= _MAX_PIXELS)).fill_null(value=False)
+    return (pl.col("plain_mask") & reaches & (pixels <= _MAX_PIXELS)).fill_null(value=False)
 
 
 def segmentation_fault(raw: str | bytes | Raw, width: int, height: int) -> str | None:

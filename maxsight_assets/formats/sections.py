@@ -1,7 +1,7 @@
 """JSON documents of a few sections, of which some are long lists of records: the form of COCO's files.
 
-A long list is read and decoded a piece at a time, and each piece is let go when its columns are made, so that a sound
-file is never held whole. What the records mean is for the format modules.
+A long list is read and decoded a piece at a time, and each piece is let go when its columns are made, so that a file
+that is as it should be is not held whole. What the records mean is for the format modules.
 """
 
 import re
@@ -25,7 +25,10 @@ _PIECE_BYTES = 8 * 2**20
 _PIECE_RECORDS = 20_000
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")  # where a list ends that is followed by more text
-_NEAR_END = 2**16  # bytes in which the end of a record is looked for first
+_NEAR_END = (
+    2**16
+)  # bytes at the end of a piece in which the end of a record, or the head of a list, is looked for first
+_FAR = 2**26  # bytes without either, after which the slow way is the shorter one
 _TAKEN = b'"taken out"'
 
 
@@ -88,6 +91,7 @@ class Sections(Generic[T]):
 
         Raises:
             FormatError: The file has changed.
+            OSError: It is gone.
         """
         return self._decode(self._absent | self._top(self._whole()), name, list[Raw])  # type: ignore[no-any-return]
 
@@ -109,7 +113,9 @@ class Sections(Generic[T]):
             values = None if rest is None else msgspec.json.decode(rest, type=dict[str, Raw])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        if rest is None or values is None or any(bytes(values.get(name, b"")) != _TAKEN for name in longs):
+        if rest is None or values is None:
+            return None
+        if any(bytes(values[name]) != _TAKEN if name in values else name not in self._absent for name in longs):
             return None
         self._in_text += strict_json.keys_in(rest)
         return values
@@ -128,10 +134,15 @@ class Sections(Generic[T]):
                     if after is None:
                         return None
                     text, seen = after, 0
-                elif more := file.read(_PIECE_BYTES):
-                    text, seen = text + more, max(0, len(text) - _NEAR_END)
-                else:
+                    continue
+                more = file.read(_PIECE_BYTES)
+                if not more and wanted.keys() <= self._absent.keys():
+                    break
+                if not more or len(text) > _FAR:
                     return None
+                text, seen = text + more, max(0, len(text) - _NEAR_END)
+            for name, long in wanted.items():
+                self._keep(name, long, [])
             return b"".join((*rest, text, file.read()))
 
     def _take_list(self, file: BufferedReader, text: bytes, name: str, long: Long[T]) -> bytes | None:
@@ -144,6 +155,8 @@ class Sections(Generic[T]):
             more = file.read(_PIECE_BYTES)
             cut = _last_between(more)
             if more and cut is None:
+                if len(text) > _FAR:
+                    return None
                 text += more
                 continue
             piece = b"".join((b"[", text, memoryview(more)[: cut.start() + 1 if cut else 0], b"]"))
@@ -190,7 +203,7 @@ class Sections(Generic[T]):
 
     def _check_unchanged(self) -> None:
         if strict_json.state_of(self._path) != self._state:
-            raise FormatError(f"{self._name}: changed while it was read; read it again")
+            raise FormatError(f"{self._name}: has changed since it was read first; read it again")
 
     def _top(self, data: memoryview) -> dict[str, Raw]:
         return strict_json.decode(data, msgspec.json.Decoder(dict[str, Raw]), name=self._name)

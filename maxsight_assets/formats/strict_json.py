@@ -57,7 +57,7 @@ def read_bytes(path: Path) -> memoryview:
 
     with ThreadPoolExecutor(4) as pool:
         if sum(pool.map(fill, range(0, size, _READ))) != size:
-            raise FormatError(f"{path.name}: changed while it was read")
+            raise FormatError(f"{path.name}: changed while it was read; read it again")
     return data
 
 

@@ -43,8 +43,8 @@ _NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, err
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
-_NUMBER = re.compile(r"\(os error (\d+)\)")
-"""How Rust's standard library writes an errno: an error of Polars, `OSError` or not, has it nowhere but in its text."""
+_NUMBER = re.compile(r"(?:\(os error |\[Errno )(\d+)[)\]]")
+"""How Rust's standard library and Python write an errno: an error of Polars has it nowhere but in its text."""
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 

@@ -48,7 +48,7 @@ def assign(images: pl.DataFrame, boxes: pl.DataFrame, config: SplitConfig) -> pl
         return stratify(groups.select("group", "size", "draw"), _labels(images, boxes), config.sizes)
     published: list[Split] = ["train"] * groups.height
     if config.strategy == "official":
-        names = images.group_by("group").agg(pl.col("split").unique()).sort("group")["split"]
+        names = images.group_by("group").agg(pl.col("split").unique().sort()).sort("group")["split"]
         published = [_most_held_out(each) for each in names.to_list()]
     groups = groups.with_columns(published=pl.Series(published, dtype=pl.String))
     drawn = tuple(split for split in HELD_OUT if split == "train" or split not in published)

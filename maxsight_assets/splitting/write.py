@@ -135,9 +135,19 @@ def _write_document(path: Path, head: Mapping[str, object], boxes: pl.DataFrame,
     categories = [{"id": number, "name": name} for number, name in enumerate(labels, start=1)]
     with path.open("wb") as file:
         file.write(encode(head)[:-1] + b',"annotations":[')
-        file.flush()  # Polars writes past the buffer
         _write_annotations(file, boxes, labels)
         file.write(b'],"categories":' + encode(categories) + b"}\n")
+
+
+class _Writer:
+    """A file as something that Polars can only write to.
+
+    It would close a copy of a file's descriptor after each table, which ends the writing on drives that upload a file
+    when it is closed.
+    """
+
+    def __init__(self, file: BufferedWriter) -> None:
+        self.write = file.write
 
 
 def _write_annotations(file: BufferedWriter, boxes: pl.DataFrame, labels: tuple[str, ...]) -> None:
@@ -160,9 +170,12 @@ def _write_annotations(file: BufferedWriter, boxes: pl.DataFrame, labels: tuple[
     parts = list(chain.from_iterable((pl.lit(text), value) for text, value in record.items()))
     for number, chunk in enumerate(boxes.iter_slices(_CHUNK)):
         comma = pl.when(pl.int_range(pl.len()) + number > 0).then(pl.lit(",")).otherwise(pl.lit(""))
-        chunk.select(
+        texts = chunk.select(
             pl.concat_str(comma, *parts, pl.lit(',"segmentation"')), pl.coalesce("segmentation", pl.lit("[]"))
-        ).write_csv(file, include_header=False, separator=":", line_terminator="}", quote_style="never")
+        )
+        texts.write_csv(  # type: ignore[call-overload]  # more than `write` is not asked of a file
+            _Writer(file), include_header=False, separator=":", line_terminator="}", quote_style="never"
+        )
 
 
 def _write_list(path: Path, images: pl.DataFrame, boxes: pl.DataFrame) -> None:

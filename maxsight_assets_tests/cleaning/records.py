@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from maxsight_assets.formats.masks import PLAIN_MASK
 from maxsight_assets.formats.tables import BOXES, IMAGES, conform
 from maxsight_assets.images.facts import FILE_FACTS
 
@@ -65,7 +66,7 @@ def images_of(*rows: dict[str, Any]) -> pl.DataFrame:
 
 
 def boxes_of(*rows: dict[str, Any]) -> pl.DataFrame:
-    return conform(pl.DataFrame(rows, infer_schema_length=None), BOXES)
+    return conform(pl.DataFrame(rows, infer_schema_length=None), BOXES).with_columns(PLAIN_MASK)
 
 
 def facts_of(images: pl.DataFrame, *, without: Sequence[str] = (), **changed: dict[str, Any]) -> pl.DataFrame:

@@ -223,8 +223,14 @@ def test_fault_63_most_masks_are_sound_by_their_form_and_none_beside_a_small_pic
     rows = pl.DataFrame({"segmentation": texts, "w": 640, "h": 350}).with_columns(PLAIN_MASK)
 
     assert rows.select(sound_by_form("w", "h")).to_series().to_list() == [True, True, False, False, False]
-    for sides in ({"h": 349}, {"w": 100_000, "h": 100_000}):
-        assert not rows.with_columns(**sides).select(sound_by_form("w", "h")).to_series().any()
+    for sides in ({"h": 349}, {"w": 100_000, "h": 100_000}, {"w": -(2**31) + 700, "h": 2**31 - 1}):
+        assert (
+            not rows.with_columns(**sides)
+            .cast({"w": pl.Int32, "h": pl.Int32})
+            .select(sound_by_form("w", "h"))
+            .to_series()
+            .any()
+        )
 
 
 @pytest.mark.parametrize("text", ["[[1,2,NaN,4,5,6]]", "[[1,2,1e999,4,5,6]]", "[[1,2", "[" * 100_000, "\ud800", ""])

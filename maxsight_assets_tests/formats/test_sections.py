@@ -42,12 +42,14 @@ RECORDS = [{"id": number, "parts": [{"a": 1}, {"b": number}]} for number in rang
 FLAT = [{"id": number, "parts": []} for number in range(40)]
 
 
+@pytest.mark.parametrize("far", [0, 30, 2**26])
 @pytest.mark.parametrize("piece", [1, 2, 7, 100, 10_000])
 @pytest.mark.parametrize("records", [RECORDS, FLAT, []], ids=["nested", "flat", "empty"])
 @pytest.mark.parametrize("order", [("images", "annotations", "info"), ("info", "annotations", "images")])
 def test_wherever_a_piece_ends_the_records_are_those_of_the_file(
-    piece: int, records: list[Any], order: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    far: int, piece: int, records: list[Any], order: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sections, "_FAR", far)
     content = {"images": FLAT, "annotations": records, "info": {"x": 1}}
 
     read_ = read(tmp_path / "a.json", {name: content[name] for name in order}, piece=piece, monkeypatch=monkeypatch)
@@ -57,6 +59,24 @@ def test_wherever_a_piece_ends_the_records_are_those_of_the_file(
     assert {name: bytes(value) for name, value in read_.values.items()} == {"info": b'{"x": 1}'}
     assert [json.loads(bytes(raw)) for raw in read_.records("annotations")] == records
     read_.check_keys()
+
+
+@pytest.mark.parametrize("piece", [1, 7, 10_000])
+@pytest.mark.parametrize(
+    "rest", ['"info": {"x": 1}', '"info": {"x": 1}, "annotations": []', '"annotations": [{"id": 7}]']
+)
+def test_a_list_that_may_be_absent_is_empty_or_as_it_stands(
+    piece: int, rest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(f'{{"images": {json.dumps(FLAT)}, {rest}}}', encoding="utf-8")
+    monkeypatch.setattr(sections, "_PIECE_BYTES", piece)
+    monkeypatch.setattr(Sections, "_slowly", None)
+
+    read_ = Sections(path, LONGS, absent=["annotations"])
+
+    assert whole(read_, "images") == list(range(40))
+    assert whole(read_, "annotations") == [record["id"] for record in json.loads(f"{{{rest}}}").get("annotations", [])]
 
 
 @settings(deadline=None)
@@ -125,7 +145,7 @@ def test_records_of_a_file_that_changed_are_not_taken_for_those_that_were_read(
     path.write_text(path.read_text(encoding="utf-8") + " " * longer, encoding="utf-8")
     os.utime(path, ns=(0, 0))
 
-    with pytest.raises(FormatError, match=r"a\.json: changed while it was read"):
+    with pytest.raises(FormatError, match=r"a\.json: has changed since it was read first"):
         read_.records("annotations")
 
 
@@ -138,7 +158,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeyp
 
     monkeypatch.setitem(LONGS, "images", Long(Record, changing))
 
-    with pytest.raises(FormatError, match=r"a\.json: changed while it was read"):
+    with pytest.raises(FormatError, match=r"a\.json: has changed since it was read first"):
         read(path, {"annotations": RECORDS, "images": FLAT}, piece=100, monkeypatch=monkeypatch)
 
 

@@ -1,7 +1,10 @@
 import contextlib
 import csv
+import fcntl
 import io
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +15,8 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from maxsight_assets.errors import FormatError
+from maxsight_assets.errors import FormatError, LandingError
+from maxsight_assets.landing.disk import explaining
 from maxsight_assets.splitting import write
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets.splitting.read import iter_samples, load_split
@@ -21,6 +25,7 @@ from maxsight_assets_tests.images.pictures import encoded, picture
 from maxsight_assets_tests.splitting.worlds import SPACE, World, shuffled, split, world, written
 
 SIZES = {"val": 0.3, "test": 0.3}
+FULL = Path("/dev/full")
 FILES = [f"maxsight_{name}.json" for name in SPLITS]
 
 
@@ -136,6 +141,37 @@ def test_an_annotation_comes_back_as_it_was_whatever_its_text(
     assert annotation["source_id"] == published
     assert annotation["segmentation"] == json.loads(mask)
     assert (*annotation["bbox"], annotation["area"]) == (x, y, w, h, w * h)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
+def test_a_disk_that_is_full_is_told_as_one(tmp_path: Path) -> None:
+    result = split(mixed())
+    boxes = result.boxes.with_columns(segmentation=pl.lit(f"[[{'1,' * 10_000}1]]"))
+
+    file = FULL.open("wb")
+
+    with pytest.raises(LandingError, match="no space left on its disk"), explaining(tmp_path):
+        write._write_annotations(file, boxes, result.labels)
+
+    with contextlib.suppress(OSError):
+        file.close()
+
+
+def test_the_file_is_closed_once_when_all_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drive that uploads a file when a descriptor of it is closed takes nothing after that; a lock ends then too."""
+    monkeypatch.setattr(write, "_CHUNK", 2)
+    result = split(mixed())
+    code = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'ab'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    other = [sys.executable, "-c", code, tmp_path / "a"]
+
+    with (tmp_path / "a").open("wb") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        write._write_annotations(file, result.boxes, result.labels)
+        locked_out = subprocess.run(other, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert "BlockingIOError" in locked_out.stderr
+    assert json.loads(f"[{(tmp_path / 'a').read_text(encoding='utf-8')}]")
+    subprocess.run(other, check=True)
 
 
 def test_licences_are_named_and_every_image_has_one(tmp_path: Path) -> None:
