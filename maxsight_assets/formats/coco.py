@@ -66,6 +66,10 @@ class _Annotation(msgspec.Struct, gc=False):
     segmentation: Raw | UnsetType = UNSET
 
 
+class _Masked(msgspec.Struct, gc=False):
+    segmentation: Raw | UnsetType = UNSET
+
+
 class _Keypoints(_Annotation, gc=False, kw_only=True):
     keypoints: list[float]
     num_keypoints: _Int | UnsetType = UNSET
@@ -123,7 +127,7 @@ class CocoDocument:
     def images(self) -> list[Raw]:
         """The `images` records as the very bytes of the file; record i is row i of `tables().images`.
 
-        The file is read once more, and so it is for `annotations`.
+        The file is read once more, and so it is for `annotations` and `masks`.
 
         Raises:
             FormatError: The file has changed.
@@ -134,6 +138,15 @@ class CocoDocument:
     def annotations(self) -> list[Raw]:
         """The `annotations` records likewise; record i is row i of `tables().boxes`."""
         return self._sections.records("annotations")
+
+    def masks(self, rows: pl.Series) -> pl.DataFrame:
+        """What `tables().boxes` says of the masks of some of its rows, for a document that was read without them."""
+        annotations, decode = self.annotations(), msgspec.json.Decoder(_Masked).decode
+        parts = [
+            _texts(*_joined([decode(annotations[row]).segmentation for row in rows[start : start + _CHUNK]]))
+            for start in range(0, max(len(rows), 1), _CHUNK)
+        ]
+        return pl.concat(parts, rechunk=False).to_frame("segmentation").with_columns(PLAIN_MASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +167,8 @@ def read_instances(
         split: Value of the tables' `split` column, for example "val2017".
         image_dir: Directory of the images relative to DATA_DIR, for example "coco_raw/val2017".
         annotated: False for an `image_info_*.json`, which has no annotations.
-        masks: False leaves `segmentation` and `plain_mask` null in the tables, which spares most of their memory.
+        masks: False leaves `segmentation` and `plain_mask` null in the tables, which spares most of their memory;
+            `CocoDocument.masks` has them.
 
     Raises:
         FormatError: Broken syntax, a key twice in one object, a missing part or a wrong type. The text names the place.
