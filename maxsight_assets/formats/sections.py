@@ -25,9 +25,7 @@ _PIECE_BYTES = 8 * 2**20
 _PIECE_RECORDS = 20_000
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")  # where a list ends that is followed by more text
-_NEAR_END = (
-    2**16
-)  # bytes at the end of a piece in which the end of a record, or the head of a list, is looked for first
+_NEAR_END = 2**16  # bytes at the end of a piece where a record's end, or a list's head, is looked for first
 _FAR = 2**26  # bytes without either, after which the slow way is the shorter one
 _TAKEN = b'"taken out"'
 
