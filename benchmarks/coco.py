@@ -85,7 +85,7 @@ def _listed(folder: Path) -> list[tuple[str, Path]]:
 
 def hash_check() -> measure.Work:
     """The check of a landed directory that comes before: every file's bytes are those of the manifest."""
-    from maxsight_assets.landing.manifest import FileRow, problems
+    from maxsight_assets.publishing.manifest import FileRow, problems
 
     def work(folder: Path) -> int:
         files = _listed(folder)

@@ -112,9 +112,9 @@ def zip_ways(url: str, sha256: str) -> dict[str, list[str]]:
 
 def land_zip(url: str, chosen: int | None, sha256: str | None = None) -> None:
     """Ours: the zip's members to the working directory."""
-    from maxsight_assets.landing.archive import open_archive
-    from maxsight_assets.landing.client import Client, Limits
-    from maxsight_assets.landing.model import RemoteFile
+    from maxsight_assets.archives.archive import open_archive
+    from maxsight_assets.remote import RemoteFile
+    from maxsight_assets.transport.client import Client, Limits
 
     host = url.split("/")[2]
     with Client(limits=Limits(loopback_allowed=frozenset({host}))) as client:
@@ -130,8 +130,8 @@ def land_many(base: str, count: str) -> None:
     """Ours: many small objects."""
     from pydantic import SecretStr
 
-    from maxsight_assets.landing.client import Client, Credentials, Limits
-    from maxsight_assets.landing.model import Landed, RemoteFile
+    from maxsight_assets.remote import Landed, RemoteFile
+    from maxsight_assets.transport.client import Client, Credentials, Limits
 
     host = base.split("/")[2]
     credentials, root = Credentials(), base

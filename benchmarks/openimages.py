@@ -44,15 +44,15 @@ def wanted(path: Path) -> frozenset[str]:
 
 def ours(path: Path, mids: frozenset[str]) -> int:
     """Which image has which class."""
-    from maxsight_assets.formats.openimages import class_images
+    from maxsight_assets.datasets.openimages.format import class_images
 
     return class_images(path, mids)[0].height
 
 
 def choose(path: Path, mids: frozenset[str]) -> str:
     """What a landing does: which images, in the order of budgets, kept for the next time."""
+    from maxsight_assets.datasets.openimages import choice as openimages_choice
     from maxsight_assets.profiles.model import OpenImagesSelection
-    from maxsight_assets.sources import openimages_choice
 
     selection = OpenImagesSelection(splits={"train": None})
     tables = {"train": openimages_choice.Tables(boxes=path, images=path, digest=str(path.stat().st_size))}
@@ -62,7 +62,7 @@ def choose(path: Path, mids: frozenset[str]) -> str:
 
 def write_copy(path: Path, _: frozenset[str]) -> str:
     """Write what selections look at as Parquet."""
-    from maxsight_assets.formats.openimages_csv import collect_boxes
+    from maxsight_assets.datasets.openimages.format_csv import collect_boxes
 
     copy = path.with_suffix(".parquet")
     collect_boxes(path, lambda rows: rows.select("image_id", "mid", "reason", *FLAGS).sink_parquet(copy, lazy=True))
@@ -109,9 +109,9 @@ WAYS |= {"write copy": write_copy, "from the copy": from_copy}
 
 def ours_from_s3(endpoint: str, keys: list[str], out: Path) -> int:
     """Land images as this project does: each one hashed and compared with its ETag."""
-    from maxsight_assets.landing.client import Client
-    from maxsight_assets.landing.model import Landed, RemoteFile
-    from maxsight_assets.landing.options import Credentials
+    from maxsight_assets.remote import Landed, RemoteFile
+    from maxsight_assets.transport.client import Client
+    from maxsight_assets.transport.options import Credentials
 
     with Client(credentials=Credentials(s3_endpoint=endpoint)) as client:
         files = ((RemoteFile(key, f"s3://bench/{key}"), out / key) for key in keys)
@@ -122,8 +122,8 @@ def ours_from_s3(endpoint: str, keys: list[str], out: Path) -> int:
 
 def whole_landing(endpoint: str, tables: Path, out: Path) -> int:
     """Land the asset, in all its steps."""
-    from maxsight_assets.landing.options import Credentials
-    from maxsight_assets_tests.sources.openimages_world import land
+    from maxsight_assets.transport.options import Credentials
+    from maxsight_assets_tests.datasets.openimages.world import land
 
     return land(out, tables, "s3://bench", credentials=Credentials(s3_endpoint=endpoint)).tally.fetched_files
 
@@ -139,7 +139,7 @@ def fill(endpoint: str, tables: Path, count: int) -> list[str]:
     import obstore
     from obstore.store import S3Store
 
-    from maxsight_assets_tests.sources.openimages_world import ROW, write_tables
+    from maxsight_assets_tests.datasets.openimages.world import ROW, write_tables
 
     subprocess.run(["curl", "-sf", "-X", "PUT", f"{endpoint}/bench"], check=True)
     store = S3Store("bench", endpoint=endpoint, skip_signature=True, client_options={"allow_http": True})

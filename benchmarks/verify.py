@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
-from maxsight_assets.landing.maintenance import verify
-from maxsight_assets.landing.manifest import FileRow
-from maxsight_assets.landing.publish import staging
+from maxsight_assets.publishing.maintenance import verify
+from maxsight_assets.publishing.manifest import FileRow
+from maxsight_assets.publishing.stage import staging
 
 FILES = 5_000
 ROUNDS = 5

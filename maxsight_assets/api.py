@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maxsight_assets import settings
-from maxsight_assets.sources.verify_coco import verify_coco_dataset
+from maxsight_assets.datasets.coco.verify import verify_coco_dataset
 from maxsight_assets.splitting import read
 
 if TYPE_CHECKING:

@@ -89,9 +89,10 @@ def _reporting_sensor(
     """The sensor that reports what one upstream has now."""
 
     def fingerprint(cancel: threading.Event) -> str:
-        from maxsight_assets.sources import raw
+        from maxsight_assets.datasets.registry import SOURCES
+        from maxsight_assets.pipeline import raw
 
-        source = raw.SOURCES[dataset]
+        source = SOURCES[dataset]
         with upstreams.process_config_and_initialize_cm() as ready, ready.open(dataset, cancel=cancel) as upstream:
             return raw.fingerprint(source, upstream, settings.data_dir / source.directory, default=default)
 

@@ -1,7 +1,7 @@
 """The errors that this project raises on purpose.
 
 An error's text says what happened, to which file or record, and what to do about it. It never holds a secret: text that
-comes from a client library goes through `landing.redact` first.
+comes from a client library goes through `transport.redact` first.
 """
 
 from dataclasses import dataclass

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maxsight_assets.landing.exchange import State
-from maxsight_assets.landing.manifest import FOLDER, PAGE, ROWS, Manifest, problems
-from maxsight_assets.landing.publish import previous, read_published
+from maxsight_assets.publishing.manifest import FOLDER, PAGE, ROWS, Manifest, problems
+from maxsight_assets.publishing.stage import previous, read_published
+from maxsight_assets.publishing.swap import State
 
 
 def assert_invariants(

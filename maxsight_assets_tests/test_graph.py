@@ -12,13 +12,13 @@ import polars as pl
 import pytest
 from pycocotools.coco import COCO
 
+from maxsight_assets.commands.explain import explain
 from maxsight_assets.defs.runs import RunOutcome
 from maxsight_assets.errors import SettingsError
-from maxsight_assets.explain import explain
-from maxsight_assets.fates import fates
 from maxsight_assets.labels.space import load_space
-from maxsight_assets.landing.publish import read_published
 from maxsight_assets.profiles.model import load
+from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.sample_upstream.fates import fates
 from maxsight_assets_tests.project import Project, copy_world
 
 ASSETS = {"coco_raw", "openimages_subset", "bdd100k_raw", "ade20k_raw", "inference_eval_set", "cleaned_splits"}

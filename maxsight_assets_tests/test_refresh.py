@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from maxsight_assets.landing.publish import read_published
+from maxsight_assets.publishing.stage import read_published
 from maxsight_assets.sample_upstream.touch import touch
 from maxsight_assets.sample_upstream.world import publish
 from maxsight_assets_tests.project import Project

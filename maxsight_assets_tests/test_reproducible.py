@@ -26,7 +26,7 @@ def versions(python: Path, directory: Path, *, variables: Mapping[str, str]) -> 
     directory.mkdir()
 
     def run(*arguments: str) -> bytes:
-        command = [str(python), "-m", "maxsight_assets.cli", *arguments]
+        command = [str(python), "-m", "maxsight_assets.commands.app", *arguments]
         done = subprocess.run(command, env=environment, cwd=directory, check=False, capture_output=True)
         assert done.returncode == 0, done.stderr.decode()[-2000:]
         return done.stdout

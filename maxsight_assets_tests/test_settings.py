@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from maxsight_assets import settings
 from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.defs.config import stated_of
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.places import Places
@@ -19,7 +20,6 @@ from maxsight_assets.profiles.model import (
     ValidationSelection,
     with_stated,
 )
-from maxsight_assets.sources.raw import SOURCES
 
 
 def test_defaults_keep_the_sample_in_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,14 +5,14 @@ A catalog states facts only; how much of them a run takes is the profile's matte
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from maxsight_assets.errors import SettingsError
-from maxsight_assets.landing.model import RemoteFile
+from maxsight_assets.remote import RemoteFile
 
 DATASETS = ("coco", "openimages", "bdd100k", "ade20k")
 """Every dataset that has a catalog file, in the order of the graph."""
@@ -130,8 +130,8 @@ def load(dataset: str) -> Catalog:
     Raises:
         SettingsError: The file does not have the form of a catalog.
     """
-    path = Path(__file__).with_name(f"{dataset}.yaml")
+    path = files("maxsight_assets.datasets").joinpath(dataset, "catalog.yaml")
     try:
         return Catalog.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (yaml.YAMLError, ValidationError) as error:
-        raise SettingsError(f"catalog/{path.name}: {error}") from error
+        raise SettingsError(f"datasets/{dataset}/catalog.yaml: {error}") from error

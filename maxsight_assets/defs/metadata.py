@@ -13,12 +13,12 @@ import dagster as dg
 if TYPE_CHECKING:
     import polars as pl
 
-    from maxsight_assets.derived import Made
-    from maxsight_assets.landing.manifest import Manifest
+    from maxsight_assets.pipeline.derived import Made
+    from maxsight_assets.pipeline.overview import Overview
+    from maxsight_assets.pipeline.raw import Version
     from maxsight_assets.places import Places
     from maxsight_assets.profiles.model import Profile
-    from maxsight_assets.sources.overview import Overview
-    from maxsight_assets.sources.raw import Version
+    from maxsight_assets.publishing.manifest import Manifest
     from maxsight_assets.verdict import Verdict
 
 Metadata = dict[str, dg.MetadataValue]
@@ -64,7 +64,7 @@ def of_overview(seen: "Overview") -> Metadata:
 
 def of_version(version: "Version", target: str) -> Metadata:
     """What one landing of a raw dataset came to."""
-    from maxsight_assets.landing.manifest import ROWS
+    from maxsight_assets.publishing.manifest import ROWS
 
     info, tally = version.manifest.info, version.tally
     images = sum(1 for row in version.manifest.selected() if row.width is not None)
@@ -130,7 +130,7 @@ def of_evaluation(made: "Made", target: str) -> Metadata:
 
 def of_splits(made: "Made", places: "Places", profile: "Profile") -> Metadata:
     """What the splits hold and what became of the rest, in tables that answer a person's questions."""
-    from maxsight_assets.fates import fates
+    from maxsight_assets.sample_upstream.fates import fates
 
     report = made.report
     splits = report["splits"]

@@ -12,8 +12,8 @@ from maxsight_assets.places import Places
 from maxsight_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from maxsight_assets.landing.options import Credentials, Progress
-    from maxsight_assets.sources.landing import Upstream
+    from maxsight_assets.datasets.landing import Upstream
+    from maxsight_assets.transport.options import Credentials, Progress
 
 
 class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -40,7 +40,7 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def credentials(self) -> "Credentials":
         """Whom to say one is; anonymous where there is no S3 to say it to, see `s3.PublishersUpstreams`."""
-        from maxsight_assets.landing.options import Credentials
+        from maxsight_assets.transport.options import Credentials
 
         return Credentials(hf_token=SecretStr(self.hf_token.strip()) if self.hf_token else None)
 
@@ -48,7 +48,7 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
         self, dataset: str, *, cancel: threading.Event | None = None, progress: "Progress | None" = None
     ) -> "AbstractContextManager[Upstream]":
         """One upstream, ready to be read; its traffic ends when the block is left, for whatever reason."""
-        from maxsight_assets.sources.upstreams import Access, open_upstream
+        from maxsight_assets.datasets.upstreams import Access, open_upstream
 
         access = Access(
             embedded_world=Path(self.embedded_world) if self.embedded_world else None,

@@ -8,7 +8,7 @@ import dagster as dg
 
 from maxsight_assets.defs.automation.records import DATA_VERSION_TAG
 from maxsight_assets.errors import SettingsError
-from maxsight_assets.summary import Told
+from maxsight_assets.pipeline.inspection import Told
 
 CONSOLE = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
 """What a terminal shows of a run: our own lines, not Dagster's account of every step."""

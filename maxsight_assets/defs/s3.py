@@ -14,7 +14,7 @@ from maxsight_assets.errors import SettingsError
 from maxsight_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from maxsight_assets.landing.options import Credentials
+    from maxsight_assets.transport.options import Credentials
 
 KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 

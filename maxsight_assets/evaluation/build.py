@@ -15,11 +15,11 @@ import polars as pl
 
 from maxsight_assets.cleaning.apply import Cleaned, clean
 from maxsight_assets.cleaning.config import CleaningConfig
+from maxsight_assets.disk import sha256_of
 from maxsight_assets.formats.coco import write_document
 from maxsight_assets.formats.ids import stable_ids
 from maxsight_assets.formats.tables import LEDGER, Tables
 from maxsight_assets.labels.space import LabelSpace
-from maxsight_assets.landing.disk import sha256_of
 
 CONTRACT = "contract.json"
 LEDGER_FILE = "ledger.parquet"

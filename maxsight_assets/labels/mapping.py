@@ -1,6 +1,6 @@
 """What each publisher's class is called in the detector's label space, if anything.
 
-The judgement is data: `<source>.csv` beside this module has one row for every class that the publisher has. A class
+The judgement is data: `datasets/<source>/labels.csv` has one row for every class that the publisher has. A class
 that the detector has no name for is None, never a near miss: a false label is worse than no label.
 """
 
@@ -45,13 +45,15 @@ def rows(source: str) -> tuple[Mapped, ...]:
     Raises:
         FormatError: The data file contradicts itself; the text names the line.
     """
-    text = files("maxsight_assets.labels").joinpath(f"{source}.csv").read_text(encoding="utf-8")
+    text = files("maxsight_assets.datasets").joinpath(source, "labels.csv").read_text(encoding="utf-8")
     reader = csv.DictReader(io.StringIO(text))
     mapped: dict[str, Mapped] = {}
     for row in reader:
         label, name, relation = row["label"], row["name"] or None, row["relation"]
         if label in mapped or relation not in get_args(Relation) or (name is None) != (relation == "none"):
-            raise FormatError(f"{source}.csv: line {reader.line_num}: {label!r} stands twice or contradicts itself")
+            raise FormatError(
+                f"datasets/{source}/labels.csv: line {reader.line_num}: {label!r} stands twice or contradicts itself"
+            )
         mapped[label] = Mapped(label=label, name=name, relation=cast(Relation, relation), reason=row["reason"])
     return tuple(mapped.values())
 

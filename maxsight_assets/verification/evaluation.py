@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
+from maxsight_assets.disk import sha256_of
 from maxsight_assets.evaluation.build import ANNOTATIONS, CONTRACT
-from maxsight_assets.landing.disk import sha256_of
 from maxsight_assets.verdict import Found, Rule, rule
 from maxsight_assets.verification.outputs import IMAGE_NAME, OUTPUT_RULES, REBUILD, REPAIR_INPUT, OutputView
 

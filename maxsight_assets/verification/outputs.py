@@ -15,7 +15,7 @@ import polars as pl
 
 from maxsight_assets.images.facts import examine
 from maxsight_assets.labels.space import LabelSpace
-from maxsight_assets.landing.manifest import Manifest, problems
+from maxsight_assets.publishing.manifest import Manifest, problems
 from maxsight_assets.verdict import Found, Rule, rule
 
 ROUNDING_PX = 0.001

@@ -18,7 +18,7 @@ from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.tables import BOXES, IMAGES, Tables
 from maxsight_assets.images.facts import examine, of_files
-from maxsight_assets.landing.manifest import FOLDER, Manifest, problems
+from maxsight_assets.publishing.manifest import FOLDER, Manifest, problems
 
 MISSING = "missing.csv"
 """Where a landing of single images notes those that upstream lists and does not serve: columns path, reason."""

@@ -2,7 +2,7 @@
 
 from maxsight_assets.defs.metadata import _places, columns_of
 from maxsight_assets.formats.tables import ABOUT, BOXES, IMAGES
-from maxsight_assets.landing.manifest import FileRow, Manifest
+from maxsight_assets.publishing.manifest import FileRow, Manifest
 
 
 def test_every_column_is_explained() -> None:

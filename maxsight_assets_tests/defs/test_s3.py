@@ -8,7 +8,7 @@ from maxsight_assets import settings
 from maxsight_assets.build import build_defs
 from maxsight_assets.defs.s3 import PublishersUpstreams
 from maxsight_assets.errors import SettingsError
-from maxsight_assets.landing.options import Credentials
+from maxsight_assets.transport.options import Credentials
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "canary-secret", "AWS_SESSION_TOKEN": "token"}
 

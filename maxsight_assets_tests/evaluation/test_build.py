@@ -13,13 +13,13 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval, Params
 
+from maxsight_assets.disk import sha256_of
 from maxsight_assets.evaluation.build import SPLITS, EvaluationSettings, EvaluationSource, build_sets
 from maxsight_assets.formats.coco import read_instances
 from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, Tables, conform
 from maxsight_assets.images.facts import FILE_FACTS, examine, of_files
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
-from maxsight_assets.landing.disk import sha256_of
 
 REAL = Path(__file__).resolve().parents[2] / "../shared/data/coco_mini"
 SPACE = load_space()

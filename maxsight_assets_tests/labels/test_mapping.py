@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from maxsight_assets.formats import openimages
+from maxsight_assets.datasets.openimages import format as openimages
 from maxsight_assets.labels import mapping
 from maxsight_assets.labels.space import LabelSpace, load_space
 

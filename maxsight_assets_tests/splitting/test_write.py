@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from maxsight_assets.disk import explaining
 from maxsight_assets.errors import FormatError, LandingError
-from maxsight_assets.landing.disk import explaining
 from maxsight_assets.splitting import write
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets.splitting.read import iter_samples, load_split

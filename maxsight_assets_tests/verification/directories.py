@@ -10,12 +10,12 @@ import numpy as np
 import simplejpeg
 
 from maxsight_assets.catalog.model import SplitCounts
+from maxsight_assets.datasets.coco.rules import KNOWN_IDS, CocoView
 from maxsight_assets.formats.coco import read_instances
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.labels import mapping
-from maxsight_assets.landing.manifest import FileRow, Manifest
-from maxsight_assets.landing.model import Level
-from maxsight_assets.verification.coco import KNOWN_IDS, CocoView
+from maxsight_assets.publishing.manifest import FileRow, Manifest
+from maxsight_assets.remote import Level
 
 WIDTH, HEIGHT = 64, 48
 ANNOTATIONS = "annotations/instances_val2017.json"

@@ -7,13 +7,13 @@ import polars as pl
 import pytest
 
 from maxsight_assets.cleaning.config import CleaningConfig
+from maxsight_assets.disk import sha256_of
 from maxsight_assets.evaluation.build import EvaluationSource, build_sets
 from maxsight_assets.formats.coco import read_instances
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.images.facts import examine, of_files
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
-from maxsight_assets.landing.disk import sha256_of
 from maxsight_assets.splitting.build import Evaluation, build_splits
 from maxsight_assets.splitting.config import Sizes, SplitConfig
 from maxsight_assets.splitting.write import write_splits

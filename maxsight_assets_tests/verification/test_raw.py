@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from maxsight_assets.catalog.model import SplitCounts
-from maxsight_assets.landing.manifest import Manifest
-from maxsight_assets.landing.model import Level
+from maxsight_assets.publishing.manifest import Manifest
+from maxsight_assets.remote import Level
 from maxsight_assets.verdict import Rule, run
 from maxsight_assets.verification import raw
 from maxsight_assets.verification.raw import FILE_RULES, IMAGE_RULES

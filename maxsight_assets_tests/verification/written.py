@@ -8,10 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from maxsight_assets.disk import sha256_of
 from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, Tables, conform
 from maxsight_assets.labels.space import LabelSpace
-from maxsight_assets.landing.disk import sha256_of
-from maxsight_assets.landing.manifest import FileRow, Manifest
+from maxsight_assets.publishing.manifest import FileRow, Manifest
 from maxsight_assets.verification.evaluation import EvaluationView
 from maxsight_assets.verification.splits import SplitsView
 from maxsight_assets_tests.verification.directories import HEIGHT, WIDTH, jpeg

@@ -21,8 +21,8 @@ def evaluation_asset(profile: Profile, raw_names: Sequence[str]) -> dg.AssetsDef
         out. `contract.json` states what an mAP run relies on. `file_name` is relative to DATA_DIR.
         """
         from maxsight_assets.defs import metadata
-        from maxsight_assets.derived import make_evaluation
-        from maxsight_assets.inspection import EVALUATION
+        from maxsight_assets.pipeline.derived import make_evaluation
+        from maxsight_assets.pipeline.inspection import EVALUATION
 
         places = storage.places
         with as_failures():

@@ -107,9 +107,9 @@ def raw_assets(profile: Profile) -> list[dg.AssetsDefinition]:
 
 def _coverage(storage: Storage) -> dict[str, dg.MetadataValue]:
     """What the landed Open Images add to the detector's words, and how each class that was asked for fared."""
+    from maxsight_assets.datasets.openimages.source import DIRECTORY, class_coverage, label_coverage
     from maxsight_assets.defs.metadata import table
-    from maxsight_assets.landing.publish import read_published
-    from maxsight_assets.sources.openimages import DIRECTORY, class_coverage, label_coverage
+    from maxsight_assets.publishing.stage import read_published
 
     root = storage.places.data_dir / DIRECTORY
     manifest = read_published(root)
@@ -131,10 +131,11 @@ def _land(
     upstreams: Upstreams,
 ) -> dg.MaterializeResult[None]:
     """Bring one raw directory up to date and say what it holds."""
+    from maxsight_assets.datasets.registry import SOURCES
     from maxsight_assets.defs import metadata
-    from maxsight_assets.inspection import RAW
-    from maxsight_assets.sources.overview import overview
-    from maxsight_assets.sources.raw import SOURCES, refresh
+    from maxsight_assets.pipeline.inspection import RAW
+    from maxsight_assets.pipeline.overview import overview
+    from maxsight_assets.pipeline.raw import refresh
 
     source = SOURCES[dataset]
     upstream_key = dg.AssetKey(source.upstream_asset)

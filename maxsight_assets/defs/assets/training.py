@@ -38,8 +38,8 @@ def splits_asset(profile: Profile, raw_names: Sequence[str]) -> dg.AssetsDefinit
         `file_name` is relative to DATA_DIR.
         """
         from maxsight_assets.defs import metadata
-        from maxsight_assets.derived import make_splits
-        from maxsight_assets.inspection import SPLITS
+        from maxsight_assets.pipeline.derived import make_splits
+        from maxsight_assets.pipeline.inspection import SPLITS
 
         places = storage.places
         with as_failures():

@@ -13,7 +13,7 @@ import dagster as dg
 
 from maxsight_assets.defs.automation.inputs import is_landing, last_reported, report
 from maxsight_assets.errors import LandingError
-from maxsight_assets.landing.redact import scrub
+from maxsight_assets.transport.redact import scrub
 
 Fingerprint = Callable[[threading.Event], str]
 """Computes what an upstream holds now, as a short text; gives up soon after the event is set."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from maxsight_assets.defs.resources import Storage
-from maxsight_assets.inspection import Inspection, of_profile
+from maxsight_assets.pipeline.inspection import Inspection, of_profile
 from maxsight_assets.profiles.model import Profile
 
 

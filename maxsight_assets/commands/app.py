@@ -1,0 +1,195 @@
+"""The `maxsight-assets` command: what a person does at a terminal rather than in the UI."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from maxsight_assets.commands import raw as cli_raw
+from maxsight_assets.commands.context import err, out
+from maxsight_assets.commands.context import loaded_settings as _settings
+from maxsight_assets.errors import SettingsError
+from maxsight_assets.settings import directory
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Vision datasets for MaxSight: landed, verified, cleaned, split and kept fresh.",
+)
+app.add_typer(cli_raw.app)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Level = Annotated[
+    Literal["names", "hashes", "decode"], typer.Option(help="How deep `verify coco` looks; each includes the former.")
+]
+AskUpstream = Annotated[
+    bool,
+    typer.Option(
+        "--ask-upstream",
+        help="Compare a COCO directory that was not landed here with the CRC-32s of the publisher's archives.",
+    ),
+]
+Assets = Annotated[list[str] | None, typer.Argument(help="Names of assets; none for all.")]
+
+
+@app.command(epilog="Example: maxsight-assets materialize coco_raw cleaned_splits")
+def materialize(assets: Assets = None) -> None:
+    """Materialize assets in this process and say what they came to; the UI shows the run too."""
+    with _settings() as settings:
+        home = _dagster_home()
+        from maxsight_assets import build
+        from maxsight_assets.commands import summary
+        from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
+
+        outcome = build.materialize(settings, assets or [])
+        profile, places = profiles.load(settings.profile), Places.of(settings)
+        summary.print_verdicts(out, profile, outcome.checks)
+        if profile.upstream == "embedded" and "cleaned_splits" in outcome.materialized:
+            out.print()
+            summary.print_fates(out, places)
+        out.print()
+        summary.print_published(out, summary.published(profile, places))
+        for failure in outcome.failures:
+            err.print(f"failed: {failure}", style="red", markup=False)
+        out.print(f"\nOpen the UI with `make ui` (DAGSTER_HOME={home}); run {outcome.run_id}", markup=False)
+        raise typer.Exit(0 if outcome.success else 1)
+
+
+@app.command(epilog="Example: maxsight-assets status --json")
+def status(as_json: AsJson = False) -> None:
+    """Say what is published, from which source, and where."""
+    with _settings(writable=False) as settings:
+        from maxsight_assets.commands import summary
+        from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
+
+        rows = summary.published(profiles.load(settings.profile), Places.of(settings))
+        if as_json:
+            print(json.dumps([asdict(row) | {"directory": str(row.directory)} for row in rows], indent=2))
+        else:
+            summary.print_published(out, rows)
+
+
+@app.command(epilog="Example: maxsight-assets verify coco_raw --json")
+def verify(
+    assets: Assets = None, as_json: AsJson = False, level: Level = "hashes", ask_upstream: AskUpstream = False
+) -> None:
+    """Check what is published against every rule; exit status 1 where a rule of severity error fails.
+
+    `verify coco [DIRECTORY]` checks any directory that looks like COCO 2017, landed here or not.
+    """
+    with _settings(writable=False) as settings:
+        if assets and assets[0] == "coco":
+            root = Path(assets[1]) if assets[1:] else None
+            raise typer.Exit(
+                cli_raw.verify_coco(settings, root, level=level, as_json=as_json, ask_upstream=ask_upstream)
+            )
+        from maxsight_assets.commands import summary
+        from maxsight_assets.pipeline import inspection
+        from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
+
+        profile = profiles.load(settings.profile)
+        told = inspection.verify(profile, Places.of(settings), assets or [])
+        if as_json:
+            print(json.dumps([asdict(each) for each in told], indent=2))
+        else:
+            summary.print_verdicts(out, profile, told)
+        raise typer.Exit(1 if any(not each.passed and each.severity == "error" for each in told) else 0)
+
+
+@app.command(epilog="Example: maxsight-assets explain coco/139")
+def explain(
+    image_id: Annotated[str, typer.Argument(help="The publisher's id, <source>/<id>, or the id in a split.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tell an image's story: where it came from, what became of it and its boxes by which rule, its group and split."""
+    with _settings(writable=False) as settings:
+        from maxsight_assets.commands.explain import explain as tell
+        from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
+
+        stories = tell(image_id, profiles.load(settings.profile), Places.of(settings))
+        if as_json:
+            print(json.dumps([asdict(story) for story in stories], indent=2))
+            return
+        for story in stories:
+            out.print(story.image, markup=False)
+            for name, text in story.facts.items():
+                out.print(f"  {name:18}{text}", markup=False)
+            for text in story.boxes:
+                out.print(f"  {text}", markup=False)
+
+
+@app.command(epilog="Example: maxsight-assets doctor")
+def doctor() -> None:
+    """Look for what would spoil a landing: settings, space, file systems; exit status 1 where something would."""
+    with _settings(writable=False) as settings:
+        from maxsight_assets.commands import doctor as doctors
+
+        findings = doctors.examine(settings, _dagster_home())
+        for finding in findings:
+            out.print(f"{finding.level:5} {finding.text}", style=doctors.STYLES[finding.level], markup=False)
+        raise typer.Exit(1 if any(finding.level == "ERROR" for finding in findings) else 0)
+
+
+@app.command(epilog="Example: maxsight-assets rollback cleaned_splits")
+def rollback(asset: Annotated[str, typer.Argument(help="Name of the asset.")]) -> None:
+    """Bring back the version that was published before; the present one becomes the previous."""
+    with _settings() as settings:
+        from maxsight_assets.pipeline.inspection import of_profile
+        from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
+        from maxsight_assets.publishing.maintenance import rollback as bring_back
+
+        inspections = {each.asset: each for each in of_profile(profiles.load(settings.profile))}
+        if asset not in inspections:
+            raise SettingsError(f"no asset {asset}; there are {', '.join(inspections)}")
+        manifest = bring_back(inspections[asset].directory(Places.of(settings)))
+        out.print(f"{asset}: version {manifest.info.data_version[:12]} is published again")
+
+
+@app.command(epilog="Example: maxsight-assets touch coco, then watch the UI")
+def touch(
+    dataset: Annotated[str, typer.Argument(help="coco or openimages.")] = "coco",
+    back: Annotated[bool, typer.Option("--back", help="Return to the first edition.")] = False,
+) -> None:
+    """Change a file of the embedded upstream, so that a refresh can be watched."""
+    with _settings() as settings:
+        from maxsight_assets.places import Places
+        from maxsight_assets.sample_upstream.touch import touch as change
+        from maxsight_assets.sample_upstream.world import publish
+
+        if settings.profile != "sample":
+            raise SettingsError(
+                f"MAXSIGHT_PROFILE={settings.profile}: only the sample's embedded upstream can be changed"
+            )
+        try:
+            said = change(publish(Places.of(settings).world), dataset, back=back)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+        out.print(said, markup=False)
+
+
+def _dagster_home() -> Path:
+    """DAGSTER_HOME, or `.dagster_home` here where it is unset or blank, with this project's dagster.yaml in it."""
+    home = directory("DAGSTER_HOME", os.environ.get("DAGSTER_HOME", "").strip() or ".dagster_home")
+    template = Path("dagster.yaml")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if template.exists() and not (home / "dagster.yaml").exists():
+            shutil.copyfile(template, home / "dagster.yaml")
+    except OSError as error:
+        raise SettingsError(f"DAGSTER_HOME={home}: {error.strerror}; choose another place") from None
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+if __name__ == "__main__":
+    app()

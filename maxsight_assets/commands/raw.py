@@ -1,0 +1,201 @@
+"""Commands about raw datasets: check COCO anywhere, take over what is on disk, mend, accept a change, free space."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maxsight_assets.commands.context import err, loaded_settings, out
+from maxsight_assets.errors import FormatError, SettingsError
+from maxsight_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from maxsight_assets.datasets.coco.verify import Level
+    from maxsight_assets.datasets.landing import Upstream
+    from maxsight_assets.datasets.source import Source
+    from maxsight_assets.datasets.upstreams import Access
+    from maxsight_assets.places import Places
+    from maxsight_assets.profiles.model import Profile
+    from maxsight_assets.publishing.maintenance import PruneReport
+
+app = typer.Typer()
+
+Asset = Annotated[str, typer.Argument(help="Name of a raw asset.")]
+
+
+def verify_coco(
+    settings: Settings, directory: Path | None, *, level: "Level", as_json: bool, ask_upstream: bool
+) -> int:
+    """Check a COCO directory, landed here or not, and print what was found.
+
+    Returns:
+        The exit status: 1 where a rule of severity error fails.
+    """
+    from maxsight_assets.datasets.coco import source as coco
+    from maxsight_assets.datasets.coco.verify import verify_coco_dataset
+    from maxsight_assets.places import Places
+
+    places = Places.of(settings)
+    root = directory or places.data_dir / coco.DIRECTORY
+    if not root.is_dir():
+        raise FormatError(f"{root}: no such directory; name the one that holds annotations/ and val2017/")
+    with ExitStack() as stack:
+        upstream = None
+        if ask_upstream:
+            source, access, _, _ = _opened(settings, "coco_raw")
+            upstream = stack.enter_context(_upstream(source, access))
+        report = verify_coco_dataset(root, level=level, cache=places.facts, upstream=upstream)
+    if as_json:
+        told = asdict(report) | {"directory": str(root), "passed": report.passed}
+        typer.echo(json.dumps(told, indent=2, default=lambda counts: counts.model_dump()))
+        return 0 if report.passed else 1
+    out.print(f"{root}: looked at {level}, bytes compared with {report.compared_with}", markup=False)
+    for split, counts in report.counts.items():
+        stated = report.published.get(split)
+        whole = f" (published: {stated.images:,} and {stated.boxes:,})" if stated else ""
+        out.print(f"  {split}: {counts.images:,} images and {counts.boxes:,} boxes annotated{whole}")
+    good = sum(finding.verdict.passed for finding in report.findings)
+    out.print(f"{good} of {len(report.findings)} rules hold")
+    for finding in report.findings:
+        verdict = finding.verdict
+        if not verdict.passed:
+            style = "red" if finding.severity == "error" else "yellow"
+            text = f"  {finding.severity.upper():5} {verdict.rule}: {verdict.offenders:,} of {verdict.checked:,}"
+            out.print(f"{text}: {', '.join(verdict.examples)}. {verdict.remedy}", style=style, markup=False)
+    return 0 if report.passed else 1
+
+
+@app.command(epilog="Example: maxsight-assets adopt coco_raw")
+def adopt(asset: Asset = "coco_raw") -> None:
+    """Take over in place what DATA_DIR already holds of a dataset; what is missing is fetched, nothing else."""
+    with loaded_settings() as settings:
+        source, access, places, profile = _opened(settings, asset)
+        from maxsight_assets.pipeline.inspection import RAW
+        from maxsight_assets.pipeline.raw import refresh
+
+        with _upstream(source, access) as upstream:
+            version = refresh(
+                source,
+                upstream,
+                data_dir=places.data_dir,
+                cache=places.facts,
+                default=getattr(profile, source.dataset),
+                stated={},
+                gate=RAW[source.dataset].gate(places),
+            )
+        tally = version.tally
+        out.print(
+            f"{asset}: {tally.adopted_files:,} files taken over, {tally.reused_files:,} known already, "
+            f"{tally.fetched_files:,} fetched ({tally.fetched_bytes / 1e6:,.1f} MB)"
+        )
+
+
+@app.command(epilog="Example: maxsight-assets repair coco_raw")
+def repair(asset: Asset = "coco_raw") -> None:
+    """Fetch exactly the files of a published dataset that are missing or damaged; what was there is set aside."""
+    with loaded_settings() as settings:
+        source, access, places, _ = _opened(settings, asset)
+        from maxsight_assets.pipeline import upkeep
+
+        with _upstream(source, access) as upstream:
+            mended = upkeep.repair(source, upstream, places.data_dir / source.directory)
+        out.print(f"{asset}: {len(mended):,} files mended")
+        for path in mended:
+            out.print(f"  {path}", markup=False)
+
+
+@app.command(epilog="Example: maxsight-assets accept zips/val2017.zip")
+def accept(file: Annotated[str, typer.Argument(help="Key of the upstream file, as the error names it.")]) -> None:
+    """Accept that a pinned upstream file changed: its present bytes are the right ones from now on."""
+    with loaded_settings() as settings:
+        from maxsight_assets.datasets.registry import SOURCES
+        from maxsight_assets.pipeline import upkeep
+
+        source, access, places, _ = _opened(settings, SOURCES[upkeep.dataset_of(file)].asset)
+        with _upstream(source, access) as upstream:
+            said = upkeep.accept(upstream, file, places.data_dir / source.directory)
+        digest = next(
+            f"{name} {value}"
+            for name in ("sha256", "md5", "sha1", "index_sha256")
+            if (value := getattr(said.file, name)) is not None
+        )
+        out.print(f"{file}: {said.file.bytes or 0:,} bytes with {digest} accepted, known {said.how}")
+        out.print(f"materialize {source.asset} to land it")
+
+
+@app.command(epilog="Example: maxsight-assets prune coco_raw --really")
+def prune(
+    asset: Annotated[str, typer.Argument(help="Name of the asset.")] = "coco_raw",
+    really: Annotated[bool, typer.Option("--really", help="Delete without asking.")] = False,
+) -> None:
+    """Delete, after asking, what nothing needs any more.
+
+    That is images of earlier selections that no split or evaluation set names, the previous version, and files that
+    somebody edited and that were set aside when their place was written anew.
+    """
+    with loaded_settings() as settings:
+        from maxsight_assets.pipeline import upkeep
+        from maxsight_assets.pipeline.inspection import of_profile
+        from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
+
+        places, inspections = Places.of(settings), of_profile(profiles.load(settings.profile))
+        target = next((each.directory(places) for each in inspections if each.asset == asset), None)
+        if target is None:
+            raise SettingsError(f"no asset {asset}; there are {', '.join(each.asset for each in inspections)}")
+        made = (places.splits, places.evaluation)
+        report = upkeep.prune(target, made, noted=places.noted, really=really)
+        said = _freed(report)
+        if not said:
+            out.print(f"{asset}: there is nothing to delete")
+            return
+        if not really:
+            out.print(f"{asset}: {said} would go", markup=False)
+            if not (sys.stdin.isatty() and typer.confirm("Delete them?")):
+                out.print("nothing was deleted; say --really to delete them")
+                return
+            said = _freed(upkeep.prune(target, made, noted=places.noted, really=True))
+        out.print(f"{asset}: {said} deleted", markup=False)
+
+
+def _freed(report: "PruneReport") -> str:
+    """What a prune deletes, in words; empty where it is nothing."""
+    parts = []
+    if report.files:
+        parts.append(f"{len(report.files):,} files of earlier selections ({report.bytes / 1e6:,.1f} MB)")
+    if report.previous:
+        parts.append("the previous version")
+    if report.set_aside:
+        names = ", ".join(report.set_aside[:3]) + (", ..." if len(report.set_aside) > 3 else "")
+        parts.append(f"{len(report.set_aside):,} edited files in {report.quarantine} ({names})")
+    return ", ".join(parts)
+
+
+@contextmanager
+def _upstream(source: "Source", access: "Access") -> "Iterator[Upstream]":
+    """The upstream of a dataset, with a bar for each download."""
+    from maxsight_assets.datasets.upstreams import open_upstream
+    from maxsight_assets.transport.progress import progress_bars
+
+    with progress_bars(err) as progress, open_upstream(source.dataset, access, progress=progress) as upstream:
+        yield upstream
+
+
+def _opened(settings: Settings, asset: str) -> "tuple[Source, Access, Places, Profile]":
+    """A raw asset by name, how its upstream is reached, where things are, and the profile."""
+    from maxsight_assets.datasets.registry import SOURCES
+    from maxsight_assets.datasets.upstreams import Access
+    from maxsight_assets.places import Places
+    from maxsight_assets.profiles import model as profiles
+
+    sources = {source.asset: source for source in SOURCES.values()}
+    profile = profiles.load(settings.profile)
+    switched_on = [name for name, source in sources.items() if getattr(profile, source.dataset) is not None]
+    if asset not in switched_on:
+        raise SettingsError(f"no raw asset {asset}; there are {', '.join(switched_on)}")
+    return sources[asset], Access.of(settings, embedded=profile.upstream == "embedded"), Places.of(settings), profile

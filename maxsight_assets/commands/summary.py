@@ -1,0 +1,85 @@
+"""What the command line tells a person: directories, verdicts, and what became of each seeded fault."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from maxsight_assets.errors import LandingError
+from maxsight_assets.pipeline.inspection import Told, of_profile
+from maxsight_assets.places import Places
+from maxsight_assets.profiles.model import Profile
+from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.sample_upstream.fates import fates
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What an asset has published.
+
+    Attributes:
+        asset: Its name.
+        directory: Where.
+        files: Number of files; 0 where nothing is published. The same for `bytes`.
+        data_version: Digest of what is published; empty where nothing is.
+        source: `embedded` or `upstream`; `damaged` where the manifest cannot be read.
+    """
+
+    asset: str
+    directory: Path
+    files: int = 0
+    bytes: int = 0
+    data_version: str = ""
+    source: str = ""
+
+
+def published(profile: Profile, places: Places) -> list[Published]:
+    """What every asset of the profile has published, upstream first."""
+    return [_published(each.asset, each.directory(places)) for each in of_profile(profile)]
+
+
+def _published(asset: str, directory: Path) -> Published:
+    try:
+        manifest = read_published(directory)
+    except LandingError:  # a damaged manifest, which `verify` names
+        return Published(asset, directory, source="damaged")
+    if manifest is None:
+        return Published(asset, directory)
+    info = manifest.info
+    return Published(asset, directory, info.files, info.bytes, info.data_version, info.source)
+
+
+def print_published(console: Console, rows: Iterable[Published]) -> None:
+    """Print what is published, a line an asset."""
+    console.print(f"{'asset':20}{'files':>8}{'size':>12}  {'version':14}where")
+    for row in rows:
+        size, version = f"{row.bytes / 1e6:,.1f} MB", row.data_version[:12] or row.source or "none yet"
+        console.print(f"{row.asset:20}{row.files:>8,}{size:>12}  {version:14}{row.directory}", markup=False)
+
+
+def print_verdicts(console: Console, profile: Profile, verdicts: Iterable[Told]) -> None:
+    """Print how many checks passed for each asset, upstream first, and each one that did not."""
+    told = list(verdicts)
+    for inspection in of_profile(profile):
+        asset, mine = inspection.asset, [each for each in told if each.asset == inspection.asset]
+        if not mine:
+            continue
+        failed = [each for each in mine if not each.passed]
+        console.print(f"{asset}: {len(mine) - len(failed)} of {len(mine)} checks passed")
+        for each in failed:
+            style = "red" if each.severity == "error" else "yellow"
+            shown = f": {each.examples}" if each.examples else ""
+            console.print(
+                f"  {each.severity.upper():5} {each.rule}: {each.offenders:,} offenders{shown}",
+                style=style,
+                markup=False,
+            )
+
+
+def print_fates(console: Console, places: Places) -> None:
+    """Print what became of each fault that the embedded upstream holds on purpose."""
+    console.print(f"{'seeded fault':27}{'record':36}what became of it")
+    for defect, fate in fates(places):
+        record = f"{defect.dataset} {defect.kind} {defect.record_ids[0]}"
+        console.print(f"{defect.name:27}{record:36}{fate}", markup=False)

@@ -1,0 +1,1 @@
+"""ADE20K: the validation scenes and their masks, for evaluation only."""

@@ -1,0 +1,89 @@
+"""ADE20K's instance masks of the Places Challenge 2017, read into the table model.
+
+In each PNG the red channel is the class, 1..100, and the green one the instance (CSAILVision/placeschallenge,
+instancesegmentation/README.md). The class names are data: `ade20k_classes.txt`, line n names class n.
+"""
+
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from PIL import Image
+
+from maxsight_assets.errors import FormatError
+from maxsight_assets.formats.tables import BOXES, IMAGES, Tables, conform
+
+SOURCE = "ade20k"
+SPLIT = "validation"
+
+_MAX_PIXELS = 89_478_485  # where Pillow begins to warn of a decompression bomb (Image.MAX_IMAGE_PIXELS)
+_COLUMNS = ("image_id", "box_id", "label", "x", "y", "w", "h", "area", "crowd")
+
+
+def class_names() -> tuple[str, ...]:
+    """The 100 instance classes; class n of the red channel is item n - 1."""
+    text = files("maxsight_assets.datasets.ade20k").joinpath("classes.txt").read_text(encoding="utf-8")
+    return tuple(text.splitlines())
+
+
+def read_instances(root: Path, image_ids: Iterable[str], *, place: str) -> Tables:
+    """Read the scenes' instance masks, `annotations_instance/validation/<id>.png`.
+
+    Args:
+        root: The directory of the dataset.
+        image_ids: Names of the scenes without suffix, for example "ADE_val_00000001".
+        place: Path of that directory relative to DATA_DIR, which `path` begins with.
+
+    Returns:
+        One image a scene, of its mask's size (null where it has no mask), and one box an instance: the smallest that
+        holds all its pixels, in absolute pixels, xywh. `label` is null for a class that has no name.
+
+    Raises:
+        FormatError: A mask is no RGB picture.
+    """
+    names = class_names()
+    images: list[tuple[str, int | None, int | None]] = []
+    boxes: list[tuple[Any, ...]] = []
+    for image_id in sorted(image_ids):
+        path = root / f"annotations_instance/{SPLIT}/{image_id}.png"
+        if not path.exists():
+            images.append((image_id, None, None))
+            continue
+        mask = _read_mask(path)
+        images.append((image_id, mask.shape[1], mask.shape[0]))
+        boxes += _boxes_of(mask, image_id, names)
+    frame = pl.DataFrame(images, schema={name: IMAGES[name] for name in ("image_id", "width", "height")}, orient="row")
+    stated = {"source": pl.lit(SOURCE), "split": pl.lit(SPLIT)}
+    path_of = pl.format("{}/images/{}/{}.jpg", pl.lit(place), pl.lit(SPLIT), "image_id")
+    table = pl.DataFrame(boxes, schema={name: BOXES[name] for name in _COLUMNS}, orient="row")
+    return Tables(
+        images=conform(frame.with_columns(**stated, path=path_of), IMAGES),
+        boxes=conform(table.with_columns(**stated), BOXES),
+    )
+
+
+def _read_mask(path: Path) -> npt.NDArray[np.uint8]:
+    """The channels of a mask: height x width x 3."""
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            if picture.mode != "RGB" or picture.width * picture.height > _MAX_PIXELS:
+                raise FormatError(f"{path.name}: a mask of mode {picture.mode}, {picture.size}; RGB expected")
+            return np.asarray(picture)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise FormatError(f"{path.name}: not a whole PNG ({error}); land it again") from None
+
+
+def _boxes_of(mask: npt.NDArray[np.uint8], image_id: str, names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    """The instances of one mask, by instance number; number 0 is none."""
+    classes, instances = mask[:, :, 0], mask[:, :, 1]
+    for number in np.unique(instances[instances > 0]):
+        rows, columns = np.nonzero(instances == number)
+        class_number = int(classes[rows[0], columns[0]])
+        label = names[class_number - 1] if 1 <= class_number <= len(names) else None
+        x, y = int(columns.min()), int(rows[0])
+        size = (float(x), float(y), float(columns.max() - x + 1), float(rows[-1] - y + 1))
+        yield (image_id, f"{image_id}:{number}", label, *size, float(len(rows)), False)

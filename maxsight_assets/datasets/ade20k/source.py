@@ -1,0 +1,73 @@
+"""ADE20K validation: scenes with masks, laid out as MaxSight's inference loader reads them.
+
+`ade20k/images/validation/*.jpg`, `ade20k/annotations/validation/*.png` (semantic) and, for boxes,
+`ade20k/annotations_instance/validation/*.png`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from maxsight_assets.archives.archive import Member
+from maxsight_assets.datasets.ade20k.format import read_instances
+from maxsight_assets.datasets.landing import IMAGE_NAME, Tally, Upstream, land_members
+from maxsight_assets.datasets.sampling import take
+from maxsight_assets.datasets.source import Source
+from maxsight_assets.formats.tables import Tables
+from maxsight_assets.profiles.model import ValidationSelection
+from maxsight_assets.publishing.manifest import Manifest
+from maxsight_assets.publishing.stage import Stage
+from maxsight_assets.verification.boxes import ANNOTATED_RULES
+
+DIRECTORY = "ade20k"
+SCENES = "ADEchallenge/ADEChallengeData2016.zip"
+INSTANCES = "ChallengeData2017/annotations_instance.tar"
+
+
+def files(selection: ValidationSelection) -> tuple[str, ...]:  # noqa: ARG001 (every source answers this)
+    """Keys of the upstream files that the selection is made from."""
+    return (SCENES, INSTANCES)
+
+
+def land(
+    stage: Stage, upstream: Upstream, selection: ValidationSelection, *, moved: frozenset[str], tally: Tally
+) -> None:
+    """Bring the chosen scenes, with both of their masks."""
+
+    def scenes(members: Mapping[str, Member]) -> dict[str, str]:
+        top = "ADEChallengeData2016"
+        ids = _ids(members, f"{top}/images/validation/", selection)
+        places = [f"images/validation/{i}.jpg" for i in ids] + [f"annotations/validation/{i}.png" for i in ids]
+        return {f"{top}/{place}": place for place in places if f"{top}/{place}" in members}
+
+    def instances(members: Mapping[str, Member]) -> dict[str, str]:
+        landed = {PurePosixPath(path).stem for path in stage.rows if path.startswith("images/validation/")}
+        return {name: name for name in members if PurePosixPath(name).stem in landed and "/validation/" in name}
+
+    land_members(stage, upstream, SCENES, scenes, moved=SCENES in moved, tally=tally)
+    land_members(stage, upstream, INSTANCES, instances, moved=INSTANCES in moved, tally=tally)
+
+
+def tables(root: Path, manifest: Manifest) -> Tables:
+    """The scenes that are landed, with a box for each instance of the 100 instance classes."""
+    paths = [row.path for row in manifest.selected() if row.path.startswith("images/validation/")]
+    return read_instances(root, [PurePosixPath(path).stem for path in paths], place=DIRECTORY)
+
+
+def _ids(members: Mapping[str, Member], folder: str, selection: ValidationSelection) -> list[str]:
+    names = [name.removeprefix(folder) for name in members if name.startswith(folder)]
+    ids = [PurePosixPath(name).stem for name in names if IMAGE_NAME.fullmatch(name)]
+    return sorted(take(ids, selection.max_images, seed=selection.seed))
+
+
+ADE20K = Source(
+    dataset="ade20k",
+    asset="ade20k_raw",
+    directory=DIRECTORY,
+    selection=ValidationSelection,
+    files=files,
+    land=land,
+    tables=tables,
+    rules=ANNOTATED_RULES,
+    whole_splits=lambda selection: () if selection.max_images else ("validation",),
+)
+"""The row of the graph that stands for this dataset."""

@@ -1,0 +1,81 @@
+"""BDD100K validation: dash-camera frames, laid out as MaxSight's inference loader reads them.
+
+`bdd100k/images/100k/val/*.jpg` and `bdd100k/labels/bdd100k_labels_images_val.json`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from maxsight_assets.archives.archive import Member
+from maxsight_assets.datasets.bdd100k.format import read_labels
+from maxsight_assets.datasets.landing import IMAGE_NAME, Tally, Upstream, land_members
+from maxsight_assets.datasets.sampling import take
+from maxsight_assets.datasets.source import Source
+from maxsight_assets.formats.tables import Tables
+from maxsight_assets.profiles.model import ValidationSelection
+from maxsight_assets.publishing.manifest import Manifest
+from maxsight_assets.publishing.stage import Stage
+from maxsight_assets.verification.boxes import ANNOTATED_RULES
+
+DIRECTORY = "bdd100k"
+IMAGES = "100k_images_val.zip"
+LABELS = "bdd100k_det_20_labels_trainval.zip"
+LABELS_MEMBER = "bdd100k/labels/det_20/det_val.json"
+LABELS_PATH = "labels/bdd100k_labels_images_val.json"
+IMAGES_PATH = "images/100k/val"
+
+
+def files(selection: ValidationSelection) -> tuple[str, ...]:  # noqa: ARG001 (every source answers this)
+    """Keys of the upstream files that the selection is made from."""
+    return (IMAGES, LABELS)
+
+
+def land(
+    stage: Stage, upstream: Upstream, selection: ValidationSelection, *, moved: frozenset[str], tally: Tally
+) -> None:
+    """Bring the labels, choose frames by them, and bring just those."""
+
+    def labels(members: Mapping[str, Member]) -> dict[str, str]:
+        return {name: LABELS_PATH for name in members if name == LABELS_MEMBER}
+
+    land_members(stage, upstream, LABELS, labels, moved=LABELS in moved, tally=tally, whole=True)
+    wanted = {f"bdd100k/{path.removeprefix(f'{DIRECTORY}/')}" for path in _chosen(stage.root, selection).images["path"]}
+
+    def frames(members: Mapping[str, Member]) -> dict[str, str]:
+        return {
+            name: name.removeprefix("bdd100k/")
+            for name in members
+            if name in wanted and IMAGE_NAME.fullmatch(name.removeprefix(f"bdd100k/{IMAGES_PATH}/"))
+        }
+
+    land_members(stage, upstream, IMAGES, frames, moved=IMAGES in moved, tally=tally)
+
+
+def tables(root: Path, manifest: Manifest) -> Tables:
+    """The frames that the published selection holds, with their boxes, whether or not each frame's file arrived."""
+    return _chosen(root, ValidationSelection.model_validate(manifest.info.selection))
+
+
+def _chosen(root: Path, selection: ValidationSelection) -> Tables:
+    everything = read_labels(root / LABELS_PATH, image_dir=f"{DIRECTORY}/{IMAGES_PATH}")
+    ids = list(take(everything.images["image_id"], selection.max_images, seed=selection.seed))
+    return Tables(
+        images=everything.images.filter(pl.col("image_id").is_in(ids)),
+        boxes=everything.boxes.filter(pl.col("image_id").is_in(ids)),
+    )
+
+
+BDD100K = Source(
+    dataset="bdd100k",
+    asset="bdd100k_raw",
+    directory=DIRECTORY,
+    selection=ValidationSelection,
+    files=files,
+    land=land,
+    tables=tables,
+    rules=ANNOTATED_RULES,
+    whole_splits=lambda selection: () if selection.max_images else ("val",),
+)
+"""The row of the graph that stands for this dataset."""

@@ -1,0 +1,153 @@
+"""COCO 2017: which of its files to take, and the directory that training scripts expect.
+
+`coco_raw/{train2017,val2017,test2017,unlabeled2017}/*.jpg` and `coco_raw/annotations/*.json`, as the publisher's
+archives unpack.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import polars as pl
+
+from maxsight_assets.archives.archive import Member
+from maxsight_assets.datasets.coco.rules import COCO_RULES, CocoView
+from maxsight_assets.datasets.landing import IMAGE_NAME, Tally, Upstream, land_members
+from maxsight_assets.datasets.sampling import take
+from maxsight_assets.datasets.source import Source
+from maxsight_assets.formats.coco import CocoDocument, read_instances
+from maxsight_assets.formats.tables import Tables
+from maxsight_assets.profiles.model import CocoSelection
+from maxsight_assets.publishing.manifest import Manifest
+from maxsight_assets.publishing.stage import Stage
+
+DIRECTORY = "coco_raw"
+ANNOTATIONS = "annotations/annotations_trainval2017.zip"
+IMAGE_LISTS: Mapping[str, str] = MappingProxyType(
+    {split: f"annotations/image_info_{split}.zip" for split in ("test2017", "unlabeled2017")}
+)
+"""Archives that list the images of the splits that have no annotations."""
+
+SPLITS = ("train2017", "val2017", *IMAGE_LISTS)
+
+KINDS = ("instances", "person_keypoints", "captions")
+"""The annotation files of each split; only `instances` is needed for detection, the others land with it."""
+
+
+def files(selection: CocoSelection) -> tuple[str, ...]:
+    """Keys of the upstream files that the selection is made from."""
+    lists = {IMAGE_LISTS.get(split, ANNOTATIONS) for split in selection.splits}
+    return (*sorted(lists), *(f"zips/{split}.zip" for split in sorted(selection.splits)))
+
+
+def land(stage: Stage, upstream: Upstream, selection: CocoSelection, *, moved: frozenset[str], tally: Tally) -> None:
+    """Bring the annotation files, choose images by them, and bring just those.
+
+    Args:
+        stage: The tree under construction.
+        upstream: COCO's.
+        selection: What to take.
+        moved: Keys of the upstream files that changed since the present version.
+        tally: Counts what was fetched.
+    """
+    names = {f"annotations/{kind}_{split}.json" for split in selection.splits for kind in (*KINDS, "image_info")}
+
+    def annotation_files(members: Mapping[str, Member]) -> dict[str, str]:
+        return {name: name for name in members if name in names}
+
+    for key in sorted({IMAGE_LISTS.get(split, ANNOTATIONS) for split in selection.splits}):
+        land_members(stage, upstream, key, annotation_files, moved=key in moved, tally=tally, whole=True)
+    for split in sorted(selection.splits):
+        key = f"zips/{split}.zip"
+        wanted = set(chosen_files(read_split(stage.root, split), selection, split=split))
+
+        def image_files(members: Mapping[str, Member], wanted: set[str] = wanted) -> dict[str, str]:
+            return {name: name for name in members if name in wanted}
+
+        land_members(stage, upstream, key, image_files, moved=key in moved, tally=tally)
+
+
+def read_split(root: Path, split: str, *, masks: bool = False) -> CocoDocument:
+    """The annotation document of one split of a published or staged directory, with masks in its tables if asked.
+
+    Raises:
+        FormatError: The file is missing or is no COCO document; the text names the place in it.
+    """
+    return read_instances(
+        annotation_path(root, split),
+        split=split,
+        image_dir=f"{DIRECTORY}/{split}",
+        annotated=split not in IMAGE_LISTS,
+        masks=masks,
+    )
+
+
+def annotation_path(root: Path, split: str) -> Path:
+    """The file that lists the images of a split, and their boxes where it has any."""
+    return root / f"annotations/{'image_info' if split in IMAGE_LISTS else 'instances'}_{split}.json"
+
+
+def chosen_files(document: CocoDocument, selection: CocoSelection, *, split: str) -> list[str]:
+    """Paths, in the published directory, of the images that the selection takes from one split, sorted."""
+    images = _chosen(document, selection, split=split).images
+    paths = (path.removeprefix(f"{DIRECTORY}/") for path in images["path"])
+    return sorted(path for path in paths if IMAGE_NAME.fullmatch(path.removeprefix(f"{split}/")))
+
+
+def tables(root: Path, manifest: Manifest) -> Tables:
+    """The images that the published selection holds, with their boxes, whether or not each image's file arrived.
+
+    Boxes of images that were not selected are left out; boxes of images that the document does not know stay in,
+    because they are defects that cleaning must see.
+    """
+    selection = CocoSelection.model_validate(manifest.info.selection)
+    parts = [_with_masks(root, selection, split=split) for split in sorted(selection.splits)]
+    return Tables(
+        images=pl.concat(part.images for part in parts),
+        boxes=pl.concat(part.boxes for part in parts),
+    )
+
+
+def _with_masks(root: Path, selection: CocoSelection, *, split: str) -> Tables:
+    """The selection's images and boxes with their masks.
+
+    Those of a whole train2017 take a third of a gigabyte, so that of a part only its own are read.
+    """
+    whole = selection.splits[split] is None and not selection.classes and not selection.licences  # type: ignore[index]
+    document = read_split(root, split, masks=whole)
+    chosen = _chosen(document, selection, split=split)
+    boxes = chosen.boxes if whole else chosen.boxes.with_columns(document.masks(chosen.boxes["row"]).get_columns())
+    return Tables(images=chosen.images, boxes=boxes.drop("row"))
+
+
+def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> Tables:
+    """The selection's images and boxes, the latter with their `row` in the document and without masks."""
+    everything = document.tables()
+    images = everything.images
+    if selection.classes and split not in IMAGE_LISTS:
+        of_classes = everything.boxes.filter(pl.col("label").is_in(list(selection.classes)))["image_id"].unique()
+        images = images.filter(pl.col("image_id").is_in(of_classes.implode()))
+    if selection.licences:
+        allowed = [each.get("url") for each in document.licenses if each["id"] in selection.licences]
+        images = images.filter(pl.col("license").is_in(allowed))
+    ids = take(images["image_id"], selection.splits[split], seed=selection.seed)  # type: ignore[index]
+    not_taken = everything.images.filter(~pl.col("image_id").is_in(list(ids)))["image_id"]
+    return Tables(
+        images=everything.images.filter(pl.col("image_id").is_in(list(ids))),
+        boxes=everything.boxes.with_row_index("row").filter(~pl.col("image_id").is_in(not_taken.implode())),
+    )
+
+
+COCO = Source(
+    dataset="coco",
+    asset="coco_raw",
+    directory=DIRECTORY,
+    selection=CocoSelection,
+    files=files,
+    land=land,
+    tables=tables,
+    rules=COCO_RULES,
+    whole_splits=lambda selection: selection.splits,  # annotation files land whole
+    view_type=CocoView,
+)
+"""The row of the graph that stands for this dataset."""

@@ -1,0 +1,198 @@
+"""Checks any directory that looks like COCO 2017, whether or not it was landed here; training code calls it.
+
+The rules are those of `coco_raw`. A directory without a manifest is taken as it is found: its bytes are compared with
+the CRC-32s of the publisher's archives where a caller lets upstream be asked; else the report says that nobody vouches
+for them.
+"""
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from maxsight_assets import disk
+from maxsight_assets.archives.archive import Member, open_archive
+from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.catalog.model import SplitCounts
+from maxsight_assets.datasets.coco import source as coco
+from maxsight_assets.datasets.coco.rules import CocoView
+from maxsight_assets.datasets.landing import Upstream
+from maxsight_assets.errors import FormatError, SettingsError
+from maxsight_assets.profiles.model import CocoSelection
+from maxsight_assets.publishing.expected import Expected, examine
+from maxsight_assets.publishing.manifest import FileRow, Manifest
+from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.verdict import Severity, Verdict, run, verdict_of
+from maxsight_assets.verification.views import RawView
+
+Level = Literal["names", "hashes", "decode"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+
+_OF_HASHES = frozenset({"hashes_match", "how_verified"})
+_OF_DECODING = frozenset(
+    {"every_image_decodes", "enough_images_decode", "stated_sizes_match", "images_are_rgb_or_gray"}
+)
+_NOT_READ = "0" * 64  # stands for a digest where no byte is read
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule says of the directory.
+
+    Attributes:
+        severity: "error" where data that fails is unusable, "warn" where a person should look.
+        description: What holds, and why it matters.
+        verdict: How many records were looked at, how many offend, the first ten, and the remedy.
+    """
+
+    severity: Severity
+    description: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class CocoReport:
+    """What checking a COCO directory found.
+
+    Attributes:
+        directory: The directory.
+        level: How deep it was looked at.
+        compared_with: What the bytes were compared with: `manifest` where the directory was landed or adopted here,
+            `upstream` where the indexes of the publisher's archives were asked for, else, and at level `names`,
+            `nothing`.
+        counts: Images and boxes of the annotation files, by split. `published` states the catalog's.
+        published: Images and boxes that the publisher's split holds as a whole, by split.
+        findings: What each rule says.
+    """
+
+    directory: Path
+    level: Level
+    compared_with: Literal["manifest", "upstream", "nothing"]
+    counts: Mapping[str, SplitCounts]
+    published: Mapping[str, SplitCounts]
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every rule of severity error holds."""
+        return all(finding.verdict.passed or finding.severity == "warn" for finding in self.findings)
+
+
+def verify_coco_dataset(
+    root: str | Path, *, level: Level = "hashes", cache: Path | None = None, upstream: Upstream | None = None
+) -> CocoReport:
+    """Check a COCO 2017 directory: `annotations/instances_<split>.json` and `<split>/*.jpg`.
+
+    Args:
+        root: The directory, landed by this project or not.
+        level: `names` looks at names, sizes and annotations; `hashes` also reads every file and compares it with the
+            manifest, where there is one; `decode` also decodes every image.
+        cache: Parquet file of what is known of images by content, so that a second run decodes only new ones.
+        upstream: COCO's (`datasets.upstreams.open_upstream`), whose archives' indexes a directory without a manifest is
+            compared with from level `hashes` on; some megabytes of traffic. None: it is not asked.
+
+    Raises:
+        FormatError: The directory does not look like COCO 2017.
+        LandingError: Upstream was to be asked and does not answer; see its subclasses.
+        SettingsError: There is no such level.
+        VerificationFailed: The directory was landed here and its manifest is damaged.
+    """
+    root = Path(root)
+    if level not in LEVELS:
+        raise SettingsError(f"level {level!r}: one of {', '.join(LEVELS)}")
+    manifest = read_published(root)
+    left_out = {"names": _OF_HASHES | _OF_DECODING, "hashes": _OF_DECODING, "decode": frozenset[str]()}[level]
+    seen: RawView
+    compared: tuple[Finding, ...] = ()
+    if manifest is None:
+        left_out |= _OF_HASHES
+        seen = _as_found(root, read=level == "decode", cache=cache)
+        compared = () if level == "names" else (_compared(seen, upstream),)
+    else:
+        seen = coco.COCO.view(root, manifest, cache=cache)
+    rules = [rule for rule in coco.COCO.rules if rule.name not in left_out]
+    verdicts = run(rules, seen)
+    counts = dict(sorted(seen.counted.items()))
+    catalog = catalogs.load("coco").counts
+    without_manifest: Literal["upstream", "nothing"] = "upstream" if upstream and compared else "nothing"
+    return CocoReport(
+        directory=root,
+        level=level,
+        compared_with=without_manifest if manifest is None or level == "names" else "manifest",
+        counts=counts,
+        published={split: catalog[split] for split in counts if split in catalog},
+        findings=(
+            *compared,
+            *(Finding(rule.severity, rule.description, verdict) for rule, verdict in zip(rules, verdicts, strict=True)),
+        ),
+    )
+
+
+def _compared(seen: RawView, upstream: Upstream | None) -> Finding:
+    """Compare the bytes of a directory that was not landed here with what upstream's archives state of their members.
+
+    Where upstream is not asked, nobody vouches for any file, which is a finding of its own.
+    """
+    paths = sorted(seen.files["path"])
+    if upstream is None:
+        verdict = Verdict(
+            rule="bytes_are_compared",
+            passed=False,
+            checked=len(paths),
+            offenders=len(paths),
+            examples=("the directory was not landed here, so there is no hash to compare any of its files with",),
+            remedy="Ask upstream for the CRC-32s (`--ask-upstream`), or take the directory over with `adopt`.",
+        )
+        return Finding("warn", "Every file's bytes are those of a hash or checksum that somebody states.", verdict)
+    splits = [split for split in coco.SPLITS if coco.annotation_path(seen.root, split).is_file()]
+    members = _members(upstream, coco.files(CocoSelection(splits=dict.fromkeys(splits))))
+    faults = disk.in_threads(lambda path: _fault(seen.root, path, members.get(path)), paths)
+    verdict = verdict_of(
+        "bytes_match_upstream",
+        [f"{path}: {fault}" for path, fault in zip(paths, faults, strict=True) if fault],
+        checked=len(paths),
+        remedy="Delete these files and take the directory over with `maxsight-assets adopt`, which fetches them.",
+        facts={"level crc32+size": len(paths)},
+    )
+    return Finding("error", "Every file has the size and CRC-32 that the publisher's archive states of it.", verdict)
+
+
+def _members(upstream: Upstream, keys: Sequence[str]) -> dict[str, Member]:
+    """The members of upstream's archives by name; of each just the index is read, where its server gives ranges."""
+    members: dict[str, Member] = {}
+    with tempfile.TemporaryDirectory() as downloads, contextlib.ExitStack() as stack:
+        for key in keys:
+            archive = stack.enter_context(open_archive(upstream.client, upstream.file(key), downloads=Path(downloads)))
+            members |= archive.members
+    return members
+
+
+def _fault(root: Path, path: str, member: Member | None) -> str | None:
+    if member is None:
+        return "not in the publisher's archives"
+    found = examine(root, Expected(path, member.bytes, crc32=member.crc32))
+    return found if isinstance(found, str) else None
+
+
+def _as_found(root: Path, *, read: bool, cache: Path | None) -> CocoView:
+    """A directory that nobody landed, as the rules look at it: whatever its annotations and their splits hold."""
+    splits = [split for split in coco.SPLITS if coco.annotation_path(root, split).is_file()]
+    if not splits:
+        raise FormatError(
+            f"{root}: does not look like COCO 2017: none of "
+            f"{', '.join(coco.annotation_path(Path(), split).as_posix() for split in coco.SPLITS)} is there"
+        )
+    found = [
+        (path, entry.stat().st_size)
+        for path, entry in disk.walk(root)
+        if path.partition("/")[0] in {"annotations", *splits} and entry.is_file()
+    ]
+    began = time.time() if read else None
+    digests = disk.in_threads(lambda item: disk.sha256_of(root / item[0])[1] if read else _NOT_READ, found)
+    rows = [FileRow(path, size, digest, "unverified") for (path, size), digest in zip(found, digests, strict=True)]
+    selection = {"splits": dict.fromkeys(splits)}
+    manifest = Manifest.of(rows, asset="coco_raw", source="upstream", selection=selection, inputs={})
+    return CocoView(root=root, manifest=manifest, place=coco.DIRECTORY, read=coco.tables, cache=cache, hashed_at=began)

@@ -1,0 +1,309 @@
+"""What every source does alike: look at its upstream files, and bring members of archives into a staged tree."""
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from maxsight_assets.archives.archive import Archive, Member, open_archive, open_local
+from maxsight_assets.catalog.model import Catalog
+from maxsight_assets.disk import in_threads, sha256_of
+from maxsight_assets.errors import UpstreamChanged, WrongArchive
+from maxsight_assets.images.facts import examine
+from maxsight_assets.profiles.model import Selection
+from maxsight_assets.publishing.acceptance import as_accepted
+from maxsight_assets.publishing.expected import Expected
+from maxsight_assets.publishing.manifest import FileRow, Manifest, problems
+from maxsight_assets.publishing.preflight import preflight
+from maxsight_assets.publishing.stage import Stage
+from maxsight_assets.remote import Landed, Level, RemoteFile
+from maxsight_assets.transport.client import Client
+from maxsight_assets.verdict import Verdict
+
+IMAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}\.(jpg|jpeg|png)")
+"""Image file names that are taken from annotations: one path segment of plain characters, so that none climbs out."""
+
+STRONG: frozenset[Level] = frozenset({"sha256", "etag-md5"})
+"""Levels at which a whole upstream file was compared with a digest that its publisher states."""
+
+Gate = Callable[[Path, Manifest], Sequence[Verdict]]
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One upstream, ready to be read.
+
+    Attributes:
+        catalog: Its files and their addresses.
+        client: Carries the traffic.
+        origin: `embedded` for the drawn world, `upstream` for a publisher; one never lands over the other.
+        cancel: Ends all traffic within ten seconds once set.
+        target: The published directory that is landed, where one is: what a person accepted for it counts, and its
+            file system is looked at before a byte moves.
+    """
+
+    catalog: Catalog
+    client: Client
+    origin: Literal["embedded", "upstream"]
+    cancel: threading.Event
+    target: Path | None = None
+
+    def file(self, key: str) -> RemoteFile:
+        """The upstream file with that key, with the facts of the catalog or those that a person accepted instead."""
+        file = self.catalog.file(key)
+        return file if self.target is None else as_accepted(self.target, file)
+
+    def probe(self, keys: Iterable[str]) -> dict[str, str]:
+        """Ask upstream what it has now: a fingerprint by file key."""
+        return {key: self.client.probe(self.file(key)).fingerprint() for key in sorted(keys)}
+
+
+def combined(fingerprints: Mapping[str, str]) -> str:
+    """One fingerprint of several files: the data version of an upstream asset."""
+    lines = "".join(f"{key}\t{value}\n" for key, value in sorted(fingerprints.items()))
+    return sha256(lines.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one landing did; the asset page shows it.
+
+    Attributes:
+        fetched_files: Files that came from upstream. The same for `fetched_bytes`.
+        reused_files: Files that the present version or an interrupted run held.
+        adopted_files: Files that a person had put into the directory, found to be what upstream has, taken in place.
+        missing: Records that upstream names and does not give, with the reason.
+        failed: How many of these upstream may have: no try brought them, or what came was something else, and the next
+            run tries again.
+    """
+
+    fetched_files: int = 0
+    fetched_bytes: int = 0
+    reused_files: int = 0
+    adopted_files: int = 0
+    missing: list[str] = field(default_factory=list)
+    failed: int = 0
+
+
+def is_current(present: Manifest | None, root: Path, *, selection: Selection, inputs: Mapping[str, str]) -> bool:
+    """Whether what is published was made from these very upstream files for this selection, and has its bytes still.
+
+    Every byte is read (about a second a gigabyte), so that a rerun mends what was damaged on the disk, too.
+    """
+    return (
+        present is not None
+        and dict(present.info.inputs) == dict(inputs)
+        and present.info.selection == selection.model_dump(mode="json")
+        and not problems(root, present.selected())
+    )
+
+
+def first_level(file: RemoteFile, landed: Landed) -> Level:
+    """How a whole file is known that came as `landed`.
+
+    `first-use` is that of a file that came over TLS, or from this machine, in the length that upstream stated: its hash
+    is of what upstream had, and it is compared with that from now on. What came over plain http, or from S3 and is not
+    what the ETag says, is known by its `size` at most.
+    """
+    if landed.level in STRONG or landed.level == "unverified":
+        return landed.level
+    return "first-use" if file.url.startswith(("https:", "hf:", "file:")) else "size"
+
+
+def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: bool, tally: Tally) -> None:
+    """Land one upstream file as it is; one that a person has there already is taken if it has the pinned hash.
+
+    Args:
+        stage: The tree under construction.
+        upstream: Where to get it from.
+        key: The file's key in the catalog.
+        path: Where it goes, relative to the published directory.
+        moved: Whether upstream says that it is another file than the published one was made from.
+        tally: Counts what was fetched.
+    """
+    file = upstream.file(key)
+    row = stage.have(path) or (None if moved else stage.carry(path))
+    if row is not None and file.bytes in (None, row.bytes) and file.sha256 in (None, row.sha256):
+        tally.reused_files += 1
+        return
+    if file.bytes is not None and (file.sha256 or file.md5):
+        expected = Expected(path, file.bytes, sha256=file.sha256, md5=file.md5, origin=key)
+        if adopt_file(stage, expected):
+            tally.adopted_files += 1
+            return
+    _look_ahead(stage, upstream, {path: file.bytes or upstream.client.probe(file).bytes or 0})
+    landed = upstream.client.download(file, stage.root / path)
+    stage.record(
+        FileRow(
+            path=path,
+            bytes=landed.bytes,
+            sha256=landed.sha256,
+            level=first_level(file, landed),
+            etag=landed.probe.etag,
+            origin=key,
+            verified_at=now(),
+        )
+    )
+    tally.fetched_files += 1
+    tally.fetched_bytes += landed.bytes
+
+
+def land_members(
+    stage: Stage,
+    upstream: Upstream,
+    key: str,
+    wanted: Callable[[Mapping[str, Member]], Mapping[str, str]],
+    *,
+    moved: bool,
+    tally: Tally,
+    whole: bool = False,
+) -> None:
+    """Land chosen members of an upstream archive.
+
+    A member that the present version, an interrupted run or a person's own copy in the directory holds with the size
+    and CRC-32 that the archive states now is not fetched.
+
+    Args:
+        stage: The tree under construction.
+        upstream: Where the archive is.
+        key: The archive's key in the catalog.
+        wanted: Given the archive's members, says which to take and where each goes (path in the published directory).
+        moved: Whether upstream says that the archive is another one than the published version was made from.
+        tally: Counts what was fetched.
+        whole: Fetch the archive in one piece, so that its pinned hash is checked, rather than member by member.
+
+    Raises:
+        UpstreamChanged: The archive is pinned and no longer the one that was landed.
+        PreflightFailed: There is no room for what is to be fetched.
+    """
+    file = upstream.file(key)
+    with open_archive(upstream.client, file, downloads=stage.downloads) as archive:
+        paths = wanted(archive.members)
+        if file.index_sha256 not in (None, archive.index_sha256):
+            raise UpstreamChanged(
+                f"{key}: upstream changed (its index is not the one that was accepted); the last good version stays. "
+                f"To take the new one: maxsight-assets accept {key}"
+            )
+        if file.on_change == "stop" and file == upstream.catalog.file(key):
+            _insist_unchanged(stage, archive, key, paths)
+        todo = _not_there(stage, archive, key, paths, moved=moved, tally=tally)
+        needed = {path: archive.members[name].bytes for name, path in todo.items()}
+        if todo:
+            _look_ahead(stage, upstream, needed, archive_bytes=(file.bytes or 0) if whole else 0)
+        if todo and not whole:
+            _extract(stage, archive, key, todo, level="crc32+size", tally=tally)
+    if todo and whole:
+        landed = upstream.client.download(file, stage.downloads / Path(key).name)
+        with open_local(landed.path) as archive:
+            level = landed.level if landed.level in STRONG else "crc32+size"
+            _extract(stage, archive, key, todo, level=level, tally=tally)
+
+
+def _insist_unchanged(stage: Stage, archive: Archive, key: str, paths: Mapping[str, str]) -> None:
+    """A pinned archive of the same length whose index states other content for what was landed from it has changed."""
+    for name, path in paths.items():
+        row, member = stage.present.rows.get(path) if stage.present else None, archive.members[name]
+        if row and row.crc32 is not None and (row.bytes, row.crc32) != (member.bytes, member.crc32):
+            raise UpstreamChanged(
+                f"{key}: upstream changed ({name}: CRC-32 {row.crc32:08x} landed, {member.crc32 or 0:08x} there now); "
+                f"the last good version stays. To take the new one: maxsight-assets accept {key}"
+            )
+
+
+def _not_there(
+    stage: Stage, archive: Archive, key: str, paths: Mapping[str, str], *, moved: bool, tally: Tally
+) -> dict[str, str]:
+    """The members that have to be fetched, and where each goes; the others are taken as they are."""
+
+    def taken(item: tuple[str, str]) -> str:
+        name, path = item
+        member = archive.members[name]
+        if _reuse(stage, path, member, moved=moved):
+            return "reused"
+        if member.crc32 is None:
+            return ""
+        expected = Expected(path, member.bytes, crc32=member.crc32, origin=f"{key}!{name}")
+        return "adopted" if adopt_file(stage, expected) else ""
+
+    items = list(paths.items())
+    answers = list(in_threads(taken, items))
+    tally.reused_files += answers.count("reused")
+    tally.adopted_files += answers.count("adopted")
+    return {name: path for (name, path), answer in zip(items, answers, strict=True) if not answer}
+
+
+def _reuse(stage: Stage, path: str, member: Member, *, moved: bool) -> bool:
+    """Take the file that an interrupted run staged, or the present version's, where it is this very member."""
+    row = stage.have(path) or (stage.present.rows.get(path) if stage.present else None)
+    if row is None or row.bytes != member.bytes:
+        return False
+    # A tar states no checksum: its member is the same only while the archive is.
+    same = row.crc32 == member.crc32 if member.crc32 is not None else not moved
+    return same and (stage.have(path) is not None or stage.carry(path) is not None)
+
+
+def adopt_file(stage: Stage, expected: Expected) -> bool:
+    """Take a file that a person put there, where it is the expected one."""
+    if stage.present is not None and expected.path in stage.present.rows:
+        return False
+    row = stage.adopt(expected)
+    if row is not None:
+        stage.record(replace(row, verified_at=now()))
+    return row is not None
+
+
+def _look_ahead(stage: Stage, upstream: Upstream, needed: Mapping[str, int], *, archive_bytes: int = 0) -> None:
+    """Refuse what the file system has no room for, or would merge with what is there, before it is fetched."""
+    if upstream.target is not None:
+        needed_bytes = sum(needed.values()) + archive_bytes
+        preflight(upstream.target, needed_bytes=needed_bytes, needed_files=len(needed), names={*needed, *stage.names()})
+
+
+def _extract(stage: Stage, archive: Archive, key: str, todo: Mapping[str, str], *, level: Level, tally: Tally) -> None:
+    def on_member(member: Member, _: Path, digest: str) -> None:
+        row = FileRow(
+            path=todo[member.name],
+            bytes=member.bytes,
+            sha256=digest,
+            level=level,
+            crc32=member.crc32,
+            origin=f"{key}!{member.name}",
+            verified_at=now(),
+        )
+        stage.record(row)
+        tally.fetched_files += 1
+        tally.fetched_bytes += member.bytes
+
+    dests = {name: stage.root / path for name, path in todo.items()}
+    try:
+        archive.extract(dests, on_member)
+    except (UpstreamChanged, WrongArchive):  # told at the end of it: a rerun must not find its members staged
+        for dest in dests.values():
+            dest.unlink(missing_ok=True)
+        raise
+
+
+def record_made(stage: Stage, path: str) -> None:
+    """Record a file that this project wrote into the tree itself."""
+    size, digest = sha256_of(stage.root / path)
+    stage.record(FileRow(path=path, bytes=size, sha256=digest, level="made"))
+
+
+def measure_images(stage: Stage, rows: Iterable[FileRow], *, cache: Path) -> None:
+    """Write the true width and height of images into their rows, and fill the cache of facts that checks read."""
+    rows = [row for row in rows if row.width is None and row.path.endswith((".jpg", ".jpeg", ".png"))]
+    facts = examine([(row.sha256, stage.root / row.path) for row in rows], cache=cache)
+    sizes = {digest: (width, height) for digest, width, height in facts.select("sha256", "width", "height").iter_rows()}
+    for row in rows:
+        width, height = sizes[row.sha256]
+        if width is not None:
+            stage.record(replace(row, width=width, height=height))
+
+
+def now() -> str:
+    """This moment, UTC, to the second: when a file was verified."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

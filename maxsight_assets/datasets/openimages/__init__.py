@@ -1,0 +1,1 @@
+"""Open Images V6: boxes of chosen classes, and the images that carry them."""

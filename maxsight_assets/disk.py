@@ -1,0 +1,310 @@
+"""What landing asks of a file system: hashing many files, linking, atomic small writes, and making bytes durable.
+
+Nothing here knows what a published directory is; `publishing.swap` and `publishing.stage` do.
+"""
+
+import ctypes
+import errno
+import hashlib
+import os
+import re
+import shutil
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import TypeVar
+
+from maxsight_assets.errors import LandingError, PreflightFailed
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+SMALL = 4 << 20
+"""Bytes up to which a file is read in one piece: nearly all images; larger ones go through a buffer of this size."""
+
+THREADS = min(8, (os.cpu_count() or 1) + 2)
+"""Threads that read and hash: hashlib releases the GIL, and a few more than the cores hide the disk's latency."""
+
+SCRATCH = "tmp~"
+"""What names of unfinished files and directories beside a target begin with; the next opening removes left ones."""
+
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+"""What file systems without locks answer who asks for one, for instance NFS whose lock service does not run."""
+
+NAMING = threading.Lock()
+"""Held while an entry of a directory is made or renamed: the system does one at a time, and threads that wait spin."""
+
+_BATCH = 32
+"""Files that a thread takes at once, so that handing them out costs little beside hashing them."""
+
+_NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
+_NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+_NUMBER = re.compile(r"(?:\(os error |\[Errno )(\d+)[)\]]")
+"""How Rust's standard library and Python write an errno: an error of Polars has it nowhere but in its text."""
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def sha256_of(path: Path) -> tuple[int, str]:
+    """Size in bytes and lower-case hex sha256 of a regular file, links not followed.
+
+    Raises:
+        OSError: The file is absent, unreadable, or no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        digest = hashlib.sha256()
+        total = 0
+        while block := os.read(descriptor, asked := min(SMALL, max(facts.st_size - total, 0) + 1)):
+            digest.update(block)
+            total += len(block)
+            if len(block) < asked and total == facts.st_size:  # the end: spares a call for each small file
+                break
+        return total, digest.hexdigest()
+    finally:
+        os.close(descriptor)
+
+
+def in_threads(do: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
+    """Answers of `do` for all items, in their order, computed by a few threads."""
+    batches = [items[start : start + _BATCH] for start in range(0, len(items), _BATCH)]
+    if len(batches) < 2:
+        yield from map(do, items)
+        return
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+        for answers in pool.map(lambda batch: [do(item) for item in batch], batches):
+            yield from answers
+
+
+def walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """POSIX path below `root` and entry of everything that is not a directory, in sorted order; links not followed."""
+
+    def below(folder: str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+        for entry in listed:
+            name = f"{prefix}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from below(entry.path, f"{name}/")
+            else:
+                yield name, entry
+
+    if root.is_dir():
+        yield from below(str(root), "")
+
+
+def create(path: Path | str) -> int:
+    """Open a new file for writing; one that is there is unlinked first, never written into (it may be a hard link)."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with NAMING:
+        try:
+            return os.open(path, flags, 0o666)
+        except FileExistsError:
+            with suppress(FileNotFoundError):
+                os.unlink(path)  # noqa: PTH108 -- as given
+            return os.open(path, flags, 0o666)
+
+
+def link_or_copy(source: Path, dest: Path) -> None:
+    """Bring a file, or a symbolic link as such, to `dest` without a second copy of its bytes where the system can.
+
+    What is at `dest` is replaced. The copy keeps the file's times.
+    """
+    dest.parent.mkdir(parents=True, exist_ok=True)
+    dest.unlink(missing_ok=True)
+    if not _hard_link(source, dest):
+        shutil.copy2(source, dest, follow_symlinks=False)
+
+
+def _hard_link(source: Path, dest: Path) -> bool:
+    try:
+        os.link(source, dest, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return False
+    return True
+
+
+def write_atomic(path: Path, data: bytes, *, scratch: Path) -> None:
+    """Write a small file whole or not at all, and durably; `scratch` is a free name on the same disk."""
+    with scratch.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    scratch.replace(path)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make a directory's names durable; file systems that cannot do that for a directory say EINVAL and are let be."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_file_system(descriptor: int) -> None:
+    """Make all that was written to a file system durable, in one call.
+
+    Args:
+        descriptor: An open directory of it. Linux reports write-back errors since that directory was opened, so open it
+            before writing.
+
+    Raises:
+        OSError: A write-back failed; nothing that was written since may be trusted.
+    """
+    try:
+        syncfs = _LIBC.syncfs
+    except AttributeError:  # not Linux
+        os.sync()
+        return
+    if syncfs(descriptor) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap two directories in one atomic step.
+
+    Returns:
+        False, with nothing done, where the system or the file system has no such call.
+
+    Raises:
+        OSError: The call is there and failed.
+    """
+    try:
+        renameat2 = _LIBC.renameat2
+    except AttributeError:
+        return False
+    if renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NO_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), str(one), None, str(other))
+
+
+def move(source: Path, dest: Path) -> None:
+    """Rename a directory, or finish a rename that a drive did file by file and that was interrupted; idempotent."""
+    if not os.path.lexists(source):
+        return
+    if not os.path.lexists(dest):
+        source.rename(dest)
+        return
+    for name, entry in walk(source):
+        (dest / name).parent.mkdir(parents=True, exist_ok=True)
+        Path(entry.path).replace(dest / name)
+    shutil.rmtree(source)
+
+
+def remove_empty_directories(root: Path) -> None:
+    """Remove directories below `root` that hold nothing; `root` itself stays."""
+    for folder, _, _ in os.walk(root, topdown=False):
+        if folder != str(root):
+            with suppress(OSError):  # it holds something
+                Path(folder).rmdir()
+
+
+def unique_name() -> str:
+    """A name that no other process or thread uses, and that tells whose it is: `<host>~<process id>~<random>`."""
+    return f"{host()}~{os.getpid()}~{token_hex(4)}"
+
+
+def host() -> str:
+    """This machine's name, made of characters that are plain in file names."""
+    return "".join(c if c.isalnum() or c in "-." else "-" for c in socket.gethostname()) or "localhost"
+
+
+def made_by_living(name: str) -> bool:
+    """Whether a process of this machine that is still there made this unique name."""
+    parts = name.rsplit("~", 3)[-3:]
+    return len(parts) == 3 and parts[0] == host() and parts[1].isdigit() and is_alive(int(parts[1]))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine has this id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def explaining(target: Path) -> Iterator[None]:
+    """Say what an error of the target's disk means.
+
+    Raises:
+        LandingError: The block raised such an error; one that is none of a disk's (a network one, say) passes as it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        said = _explained(error, target)
+        if said is None:
+            raise
+        raise said from error
+
+
+def _explained(error: Exception, target: Path) -> LandingError | None:
+    where = getattr(error, "filename", None) or target
+    number = getattr(error, "errno", None)
+    if number is None and (found := _NUMBER.search(str(error))):
+        number = int(found[1])
+    if number in {errno.ENOSPC, errno.EDQUOT}:
+        facts = os.statvfs(existing(target))
+        # unwinding has freed some of either already: the scarcer one was the reason
+        if facts.f_files and facts.f_favail / facts.f_files < facts.f_bavail / facts.f_blocks:
+            return LandingError(
+                f"{target}: no inodes left on its disk (at {where}); delete files there, then rerun to resume. "
+                "The last good version stays"
+            )
+        free = facts.f_bavail * facts.f_frsize
+        return LandingError(
+            f"{target}: no space left on its disk (at {where}; {free:,} bytes free); free some, then rerun to resume. "
+            "The last good version stays"
+        )
+    if number == errno.EIO:
+        return LandingError(
+            f"{target}: the disk reported an input/output error (at {where}); that file is not trusted. "
+            "Check the disk, then rerun. The last good version stays"
+        )
+    if number in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return PreflightFailed(
+            f"{target}: cannot be written ({os.strerror(number)}, at {where}); check mount and permissions"
+        )
+    return None
+
+
+def existing(path: Path) -> Path:
+    """The path itself, or its nearest parent that is there."""
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def discard(paths: Iterable[Path]) -> None:
+    """Remove directory trees or files; what is gone already, or is taken away meanwhile, is no error."""
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

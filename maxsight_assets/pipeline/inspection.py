@@ -1,0 +1,179 @@
+"""Which rules hold for which published directory, and how a directory is opened for them.
+
+The publishing gate, the asset checks and `maxsight-assets verify` all come here, so that they mean the same.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maxsight_assets import verdict
+from maxsight_assets.datasets.registry import SOURCES
+from maxsight_assets.datasets.source import Source
+from maxsight_assets.errors import FormatError, LandingError, SettingsError
+from maxsight_assets.labels.space import load_space
+from maxsight_assets.pipeline.derived import EVALUATION_ASSET, SPLITS_ASSET, datasets_of, training_tables
+from maxsight_assets.places import Places
+from maxsight_assets.profiles.model import Profile, SplitsSelection
+from maxsight_assets.publishing.manifest import Manifest
+from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.verdict import Rule, Verdict
+from maxsight_assets.verification.evaluation import EVALUATION_RULES, EvaluationView
+from maxsight_assets.verification.splits import SPLIT_RULES, SplitsView
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """One asset's directory and its rules.
+
+    Attributes:
+        asset: Name of the asset.
+        rules: What must hold, in the order in which it is told.
+        directory: Where it is published.
+        open: Opens a published or staged tree, with its manifest, as the rules look at it.
+    """
+
+    asset: str
+    rules: tuple[Rule[Any], ...]
+    directory: Callable[[Places], Path]
+    open: Callable[[Places, Path, Manifest], Any]
+
+    def view(self, places: Places) -> Any:
+        """What is published, opened; None where nothing is."""
+        root = self.directory(places)
+        manifest = read_published(root)
+        return None if manifest is None else self.open(places, root, manifest)
+
+    def gate(self, places: Places) -> Callable[[Path, Manifest], Sequence[Verdict]]:
+        """Judges a staged tree by the blocking rules."""
+        blocking = tuple(rule for rule in self.rules if rule.blocking)
+        return lambda root, manifest: verdict.run(blocking, self.open(places, root, manifest))
+
+
+def _raw(source: Source) -> Inspection:
+    return Inspection(
+        asset=source.asset,
+        rules=source.rules,
+        directory=lambda places: places.data_dir / source.directory,
+        open=lambda places, root, manifest: source.view(root, manifest, cache=places.facts),
+    )
+
+
+RAW = {name: _raw(source) for name, source in SOURCES.items()}
+"""Inspections of the raw datasets, by the name of their catalog file."""
+
+
+def _digests(places: Places) -> dict[str, str]:
+    """sha256 of every landed image by its path relative to DATA_DIR, as the raw manifests state it."""
+    manifests = {
+        source.directory: manifest
+        for source in SOURCES.values()
+        if (manifest := read_published(places.data_dir / source.directory)) is not None
+    }
+    return {
+        f"{directory}/{row.path}": row.sha256
+        for directory, manifest in manifests.items()
+        for row in manifest.rows.values()
+        if row.width is not None
+    }
+
+
+def _evaluation_view(places: Places, root: Path, manifest: Manifest | None) -> EvaluationView:
+    return EvaluationView(
+        root=root,
+        manifest=manifest,
+        data_dir=places.data_dir,
+        digests=_digests(places),
+        space=load_space(),
+        cache=places.facts,
+    )
+
+
+def _splits_view(places: Places, root: Path, manifest: Manifest) -> SplitsView:
+    read = [source for source in SOURCES.values() if source.asset in manifest.info.inputs]
+    present = {source.asset: read_published(places.data_dir / source.directory) for source in read}
+    unmoved = all(
+        each is not None and each.info.data_version == manifest.info.inputs[asset] for asset, each in present.items()
+    )
+    names = [source.dataset for source in read]
+    return SplitsView(
+        root=root,
+        manifest=manifest,
+        data_dir=places.data_dir,
+        digests=_digests(places),
+        space=load_space(SplitsSelection.model_validate(manifest.info.selection).label_space),
+        evaluation=_evaluation_view(places, places.evaluation, read_published(places.evaluation)),
+        inputs=(lambda: training_tables(names, places)) if unmoved else None,
+        cache=places.facts,
+    )
+
+
+EVALUATION = Inspection(
+    asset=EVALUATION_ASSET,
+    rules=EVALUATION_RULES,
+    directory=lambda places: places.evaluation,
+    open=_evaluation_view,
+)
+SPLITS = Inspection(asset=SPLITS_ASSET, rules=SPLIT_RULES, directory=lambda places: places.splits, open=_splits_view)
+
+
+def of_profile(profile: Profile) -> tuple[Inspection, ...]:
+    """The inspections of every asset that is in the profile's graph, upstream first."""
+    return (*(RAW[name] for name in datasets_of(profile)), EVALUATION, SPLITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The verdict of one rule, as a line.
+
+    Attributes:
+        asset: The asset's name.
+        rule: The rule's name.
+        passed: Whether it holds.
+        severity: "error" or "warn".
+        offenders: Number of records that offend.
+        examples: The first of them.
+    """
+
+    asset: str
+    rule: str
+    passed: bool
+    severity: str
+    offenders: int
+    examples: str
+
+
+def verify(profile: Profile, places: Places, assets: Sequence[str]) -> list[Told]:
+    """Judge what is published by every rule.
+
+    Args:
+        profile: Says which assets there are.
+        places: Where they are published.
+        assets: Names of the assets to judge; none for all that are published.
+
+    Raises:
+        SettingsError: There is no asset of such a name, or it has published nothing.
+    """
+    inspections = {each.asset: each for each in of_profile(profile)}
+    unknown = sorted(set(assets) - set(inspections))
+    if unknown:
+        raise SettingsError(f"no asset {', '.join(unknown)}; there are {', '.join(inspections)}")
+    told = []
+    for asset in assets or inspections:
+        try:
+            view = inspections[asset].view(places)
+        except (FormatError, LandingError) as error:  # its label space is gone, say: the others are judged all the same
+            told.append(Told(asset, "can_be_opened", passed=False, severity="error", offenders=1, examples=str(error)))
+            continue
+        if view is None and assets:
+            raise SettingsError(
+                f"{asset}: nothing is published in {inspections[asset].directory(places)}; materialize it"
+            )
+        if view is not None:
+            told += [_told(asset, rule, rule.judge(view)) for rule in inspections[asset].rules]
+    return told
+
+
+def _told(asset: str, rule: Rule[Any], verdict: Verdict) -> Told:
+    return Told(asset, rule.name, verdict.passed, rule.severity, verdict.offenders, ", ".join(verdict.examples))

@@ -1,0 +1,80 @@
+"""A look at a published raw dataset: what is in it, in a few numbers and a picture."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from maxsight_assets.datasets.sampling import take
+from maxsight_assets.datasets.source import Source
+from maxsight_assets.formats.tables import Tables
+from maxsight_assets.images.preview import Item, contact_sheet
+from maxsight_assets.publishing.manifest import Manifest
+
+SHEET_IMAGES = 12
+
+SIZES = (("up to 10 px", 10.0), ("up to 32 px", 32.0), ("up to 96 px", 96.0), ("larger", float("inf")))
+"""Classes of box sizes by the root of the area: 32 and 96 are COCO's own, 10 is what a distant door handle takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What a raw dataset holds.
+
+    Attributes:
+        splits: Images and boxes by the publisher's split.
+        classes: Boxes by the publisher's class, most frequent first.
+        sizes: Boxes by size class, see `SIZES`.
+        licences: Images by licence address.
+        sheet: A JPEG of some images with their boxes; always the same ones for the same images.
+    """
+
+    splits: Mapping[str, tuple[int, int]]
+    classes: Mapping[str, int]
+    sizes: Mapping[str, int]
+    licences: Mapping[str, int]
+    sheet: bytes
+
+
+def overview(source: Source, root: Path, manifest: Manifest) -> Overview:
+    """Look at what is published.
+
+    Args:
+        source: Which dataset.
+        root: Its published directory.
+        manifest: What the directory holds.
+    """
+    tables = source.tables(root, manifest)
+    images, boxes = tables.images, tables.boxes
+    of_split = {split: images.filter(pl.col("split") == split).height for split in images["split"].unique().sort()}
+    sides = (boxes["w"] * boxes["h"]).sqrt()
+    limits = [0.0, *(limit for _, limit in SIZES)]
+    return Overview(
+        splits={split: (count, boxes.filter(pl.col("split") == split).height) for split, count in of_split.items()},
+        classes=_counts(boxes["label"], "unknown class"),
+        sizes={
+            name: int(((sides > low) & (sides <= high)).sum()) for (name, high), low in zip(SIZES, limits, strict=False)
+        },
+        licences=_counts(images["license"], "not stated"),
+        sheet=contact_sheet(_items(tables, root, manifest)),
+    )
+
+
+def _counts(values: pl.Series, unknown: str) -> dict[str, int]:
+    table = values.fill_null(unknown).alias("value").value_counts().sort(["count", "value"], descending=[True, False])
+    return dict(table.iter_rows())
+
+
+def _items(tables: Tables, root: Path, manifest: Manifest) -> list[Item]:
+    """Some landed images, chosen by their ids alone, with their boxes."""
+    landed = {f"{root.name}/{row.path}" for row in manifest.selected()}
+    images = tables.images.filter(pl.col("path").is_in(list(landed)))
+    chosen = take(images["image_id"], SHEET_IMAGES, seed=0)
+    shown = images.filter(pl.col("image_id").is_in(list(chosen))).sort("image_id")
+    items: list[Item] = []
+    for image_id, path in shown.select("image_id", "path").iter_rows():
+        mine = tables.boxes.filter((pl.col("image_id") == image_id) & pl.col("x").is_not_null())
+        labels = mine["label"].fill_null("?").to_list()
+        items.append((root.parent / path, mine.select("x", "y", "w", "h").to_numpy(), labels))
+    return items

@@ -1,0 +1,126 @@
+"""The raw datasets, one `Source` each, and the one way in which a new version of any of them is landed.
+
+Look at upstream; if the present version was made from what is there now, stop. Else stage, choose, fetch, verify,
+judge by the blocking rules, publish.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from maxsight_assets.datasets.landing import Gate, Tally, Upstream, combined, is_current, measure_images
+from maxsight_assets.datasets.source import Source
+from maxsight_assets.profiles.model import (
+    Selection,
+    with_stated,
+)
+from maxsight_assets.publishing.manifest import Manifest
+from maxsight_assets.publishing.stage import read_published, staging
+from maxsight_assets.verification.views import MISSING
+
+WAIT_S = 60.0
+"""Seconds to wait for another process that lands the same directory before the step fails, to be retried."""
+
+UNFETCHED = "unfetched"
+"""Key among a version's inputs: how many images no try brought. No probe of upstream ever equals such inputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What one landing came to.
+
+    Attributes:
+        manifest: Of what is published now.
+        changed: Whether that is another data version than before.
+        tally: What was fetched.
+        seconds: Wall time of the whole.
+        fingerprint: What upstream had.
+    """
+
+    manifest: Manifest
+    changed: bool
+    tally: Tally
+    seconds: float
+    fingerprint: str
+
+
+def selection_of(source: Source, target: Path, *, default: Selection, stated: Mapping[str, object]) -> Selection:
+    """The selection of the next version: the stored one, or the profile's at first, with what a person states now.
+
+    Raises:
+        SettingsError: A stated value does not fit.
+    """
+    present = read_published(target)
+    stored = source.selection.model_validate(present.info.selection) if present else default
+    return with_stated(stored, stated)
+
+
+def fingerprint(source: Source, upstream: Upstream, target: Path, *, default: Selection) -> str:
+    """What upstream has now of the files that the next version would be made from."""
+    selection = selection_of(source, target, default=default, stated={})
+    upstream = replace(upstream, target=target)
+    return combined(upstream.probe(source.files(selection)))
+
+
+def refresh(
+    source: Source,
+    upstream: Upstream,
+    *,
+    data_dir: Path,
+    cache: Path,
+    default: Selection,
+    stated: Mapping[str, object],
+    gate: Gate,
+    before_reading: Callable[[str], None] = lambda _: None,
+) -> Version:
+    """Bring a raw directory up to what upstream has and the selection asks for.
+
+    Args:
+        source: Which dataset.
+        upstream: Its upstream, open.
+        data_dir: Root of all datasets.
+        cache: Parquet file of what is known of images by content.
+        default: Selection of a first version.
+        stated: Fields of the selection that a person stated for this run.
+        gate: Runs the blocking rules on the staged tree.
+        before_reading: Told the fingerprint of the upstream before anything is fetched.
+
+    Raises:
+        LandingError: See its subclasses; the last good version stays.
+        SettingsError: A stated value does not fit.
+    """
+    started = time.monotonic()
+    target = data_dir / source.directory
+    upstream = replace(upstream, target=target)
+    with staging(target, asset=source.asset, source=upstream.origin, wait_s=WAIT_S, cancel=upstream.cancel) as stage:
+        selection = selection_of(source, target, default=default, stated=stated)
+        inputs = upstream.probe(source.files(selection))
+        found = combined(inputs)
+        before_reading(found)
+        tally = Tally()
+        present = stage.present
+        asked_again = stated and _lacks_images(target)
+        if not asked_again and present and is_current(present, target, selection=selection, inputs=inputs):
+            tally.reused_files = present.info.files
+            return Version(present, False, tally, time.monotonic() - started, found)
+        stage.made_from(inputs)
+        known = present.info.inputs if present is not None else {}
+        moved = frozenset(key for key, value in inputs.items() if known.get(key) != value)
+        source.land(stage, upstream, selection, moved=moved, tally=tally)
+        measure_images(stage, stage.rows.values(), cache=cache)
+
+        if tally.failed:
+            inputs[UNFETCHED] = str(tally.failed)  # so that the next run does not take this version for complete
+        manifest = stage.publish(selection=selection.model_dump(mode="json"), inputs=inputs, gate=gate, keep=True)
+    changed = present is None or present.info.data_version != manifest.info.data_version
+    return Version(manifest, changed, tally, time.monotonic() - started, found)
+
+
+def _lacks_images(root: Path) -> bool:
+    """Whether a landing noted images that upstream does not give; a run that states a selection asks for them again."""
+    with contextlib.suppress(OSError), (root / MISSING).open(encoding="utf-8") as stream:
+        return sum(1 for _ in islice(stream, 2)) > 1
+    return False

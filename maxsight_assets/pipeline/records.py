@@ -1,0 +1,120 @@
+"""What is published of the raw datasets, read into the one table model: for training, and for evaluation."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+
+import polars as pl
+
+from maxsight_assets.datasets.source import Source
+from maxsight_assets.errors import FormatError, LandingError
+from maxsight_assets.evaluation.build import ANNOTATIONS
+from maxsight_assets.formats.tables import IMAGES, Tables, conform
+from maxsight_assets.images.facts import examine, of_files
+from maxsight_assets.publishing.manifest import problems
+from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.splitting.build import Evaluation
+
+TRAINING: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"coco": frozenset({"train2017"}), "openimages": frozenset({"train", "test"})}
+)
+"""Publishers' splits that training may draw from, by dataset."""
+
+_SHOWN = 5
+"""Files that an error names; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Images, boxes and what is known of the image files.
+
+    Attributes:
+        tables: Images and boxes, as published.
+        facts: FILE_FACTS table, one row an image file that is there.
+        inputs: Data version of the raw asset that was read, by its name.
+    """
+
+    tables: Tables
+    facts: pl.DataFrame
+    inputs: Mapping[str, str]
+
+
+def read(source: Source, splits: frozenset[str], *, data_dir: Path, cache: Path) -> Records:
+    """Read the published records of some of a raw dataset's splits.
+
+    Args:
+        source: Which dataset.
+        splits: Names of the publisher's splits.
+        data_dir: Root of all datasets.
+        cache: Parquet file of what is known of images by content.
+
+    Raises:
+        LandingError: The dataset is not published yet.
+        FormatError: Its annotations cannot be read.
+    """
+    root = data_dir / source.directory
+    manifest = read_published(root)
+    if manifest is None:
+        raise LandingError(f"{source.asset}: nothing is published in {root}; materialize {source.asset} first")
+    try:
+        tables = source.tables(root, manifest)
+    except FileNotFoundError as error:
+        raise FormatError(
+            f"{source.asset}: {error.filename} is gone; run `maxsight-assets repair {source.asset}`"
+        ) from None
+    images = tables.images.filter(pl.col("split").is_in(list(splits)))
+    boxes = tables.boxes.filter(pl.col("split").is_in(list(splits)))
+    wanted = set(images["path"])
+    files = {path: row.sha256 for row in manifest.selected() if (path := f"{source.directory}/{row.path}") in wanted}
+    found = examine([(digest, data_dir / path) for path, digest in files.items()], cache=cache)
+    return Records(Tables(images, boxes), of_files(found, files), {source.asset: manifest.info.data_version})
+
+
+def read_evaluation(root: Path, *, data_dir: Path, cache: Path) -> tuple[Evaluation, str]:
+    """Read the images that the published evaluation sets hold.
+
+    Args:
+        root: The directory of `inference_eval_set`.
+        data_dir: Root of all datasets.
+        cache: Parquet file of what is known of images by content.
+
+    Returns:
+        The images with what is known of their files, and the data version of the sets.
+
+    Raises:
+        LandingError: The evaluation sets are not published yet, or a file or picture of theirs cannot be read or is
+            another by now, so that nobody can tell whether training holds a near copy of what they measure on.
+    """
+    manifest = read_published(root)
+    if manifest is None:
+        raise LandingError(f"inference_eval_set: nothing is published in {root}; materialize inference_eval_set first")
+    sets = [row for row in manifest.selected() if row.path.endswith(f"/{ANNOTATIONS}")]
+    if changed := problems(root, sets):
+        named = "; ".join(f"{path}: {fault}" for path, fault in changed.items())
+        raise LandingError(f"inference_eval_set: changed since it was published ({named}); materialize it again")
+    rows = [
+        {
+            "source": image["source"],
+            "split": PurePosixPath(row.path).parent.name,
+            "image_id": image["source_id"],
+            "path": image["file_name"],
+            "flickr_id": image["flickr_id"],
+            "sha256": image["sha256"],
+        }
+        for row in sets
+        for image in json.loads((root / row.path).read_bytes())["images"]
+    ]
+    digests = {row["path"]: row["sha256"] for row in rows}
+    found = examine([(digest, data_dir / path) for path, digest in digests.items()], cache=cache)
+    facts = of_files(found, digests)
+    if (unread := facts.filter(pl.col("error").is_not_null())).height:
+        named = "; ".join(unread.head(_SHOWN).select(pl.format("{}: {}", "path", "error")).to_series())
+        raise LandingError(
+            f"inference_eval_set: {unread.height:,} of its pictures cannot be compared with training, so copies could "
+            f"be trained on ({named}). Repair the raw asset that they belong to, or materialize it and then "
+            "inference_eval_set"
+        )
+    images = conform(pl.DataFrame(rows, infer_schema_length=None), IMAGES)
+    return Evaluation(images, facts), manifest.info.data_version

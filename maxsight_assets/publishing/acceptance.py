@@ -1,0 +1,96 @@
+"""Pinned upstream files that changed: what a run saw of them, and what a person accepted in the catalog's place.
+
+Both are small JSON files beside the target. A run that stops at a changed file notes what it received, so that
+accepting it costs no second download.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from maxsight_assets import disk
+from maxsight_assets.errors import LandingError, Received
+from maxsight_assets.publishing.swap import State
+from maxsight_assets.remote import Probe, RemoteFile, strong
+
+ACCEPTED = "accepted.json"
+CHANGED = "changed.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The facts of a changed upstream file that a person accepted in place of the catalog's; see `RemoteFile`."""
+
+    bytes: int | None
+    sha256: str | None
+    md5: str | None
+    sha1: str | None
+    index_sha256: str | None = None
+
+
+def record(state: State, file: RemoteFile) -> None:
+    """Record that a person accepts a changed upstream file: its length and digests replace the catalog's from now on.
+
+    Args:
+        state: The places of the directory that is landed from it; the lock must be held.
+        file: The upstream file with the facts that it has now.
+
+    Raises:
+        LandingError: No digest says which bytes are meant.
+    """
+    if not any((file.sha256, file.md5, file.sha1, file.index_sha256)):
+        raise LandingError(f"{file.key}: nothing to accept: its new hash is not known; download it first")
+    facts = Accepted(file.bytes, file.sha256, file.md5, file.sha1, file.index_sha256)
+    _write(state, ACCEPTED, _read(state, ACCEPTED) | {file.key: asdict(facts)})
+    _write(state, CHANGED, {key: said for key, said in _read(state, CHANGED).items() if key != file.key})
+
+
+def accepted(target: Path) -> dict[str, Accepted]:
+    """What a person accepted for this directory, by the key of the upstream file."""
+    return {key: Accepted(**facts) for key, facts in _read(State.of(target), ACCEPTED).items()}
+
+
+def as_accepted(target: Path, file: RemoteFile) -> RemoteFile:
+    """The upstream file with the facts that a person accepted, where one did; else as it is."""
+    facts = accepted(target).get(file.key)
+    return file if facts is None else replace(file, **asdict(facts))
+
+
+def note(state: State, received: Received) -> None:
+    """Remember what a run saw of a changed file when it stopped."""
+    _write(state, CHANGED, _read(state, CHANGED) | {received.key: asdict(received)})
+
+
+def received(target: Path, key: str, now: Probe) -> Received | None:
+    """What a run that stopped received of a changed file, where all of it came and upstream has that version still.
+
+    Args:
+        target: The directory that is landed from it.
+        key: The file's key.
+        now: What upstream says of it.
+    """
+    facts = _read(State.of(target), CHANGED).get(key)
+    if facts is None:
+        return None
+    seen = Received(**facts)
+    known = seen.sha256 or seen.md5 or seen.sha1
+    same = (seen.bytes, seen.etag, seen.last_modified) == (now.bytes, now.etag, now.last_modified)
+    return seen if known and same and (strong(now) or now.last_modified) else None
+
+
+def _read(state: State, name: str) -> dict[str, Any]:
+    try:
+        said = json.loads((state.root / name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return dict(said)
+
+
+def _write(state: State, name: str, said: Mapping[str, Any]) -> None:
+    if not said:
+        (state.root / name).unlink(missing_ok=True)
+        return
+    text = json.dumps(said, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    disk.write_atomic(state.root / name, text.encode(), scratch=state.scratch())

@@ -1,0 +1,274 @@
+"""The manifest of a published directory: one row a file, and a page about the whole.
+
+`.maxsight/manifest.parquet` holds the rows, `.maxsight/MANIFEST.json` the page; the latter is written last, so where it
+is missing nothing is published. Both are the same bytes for the same content.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from io import BytesIO
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from maxsight_assets.disk import in_threads, sha256_of, write_atomic
+from maxsight_assets.errors import VerificationFailed
+from maxsight_assets.remote import Level
+
+FOLDER = ".maxsight"
+ROWS = f"{FOLDER}/manifest.parquet"
+PAGE = f"{FOLDER}/MANIFEST.json"
+
+_LEVELS = frozenset(get_args(Level))
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """One file of a published directory.
+
+    Attributes:
+        path: POSIX path relative to the directory.
+        bytes: Its length.
+        sha256: Lower-case hex digest of its bytes.
+        level: How its bytes were verified when they were landed.
+        crc32: CRC-32 of its bytes, where the archive that it came from stated one.
+        etag: ETag of its upstream object, where it has one of its own.
+        width: Pixels, by the file's header, where it is an image. The same for `height`.
+        origin: Where it came from: an object's key, or `zips/val2017.zip!val2017/000000000139.jpg`; never an address.
+        verified_at: ISO 8601, UTC, when it was verified; None for files that this project made.
+        kept: Landed for an earlier selection and kept; not part of the data version.
+
+    Raises:
+        ValueError: The path is not a plain relative one, or another field cannot be what it says.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+    level: Level
+    crc32: int | None = None
+    etag: str | None = None
+    width: int | None = None
+    height: int | None = None
+    origin: str | None = None
+    verified_at: str | None = None
+    kept: bool = False
+
+    def __post_init__(self) -> None:
+        parts = self.path.split("/")
+        if parts[0] == FOLDER or any(part in {"", ".", ".."} for part in parts) or "\\" in self.path:
+            raise ValueError(f"{self.path!r}: no plain relative POSIX path; a file of a dataset cannot be there")
+        if not self.path.isprintable():
+            raise ValueError(f"{self.path!r}: control characters in a path")
+        if self.bytes < 0 or len(self.sha256) != hashlib.sha256().digest_size * 2 or self.level not in _LEVELS:
+            raise ValueError(
+                f"{self.path}: bytes {self.bytes}, sha256 {self.sha256!r}, level {self.level!r} make no row"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestInfo:
+    """The page about a published directory.
+
+    Attributes:
+        asset: The asset that published it.
+        source: `embedded` (the drawn world) or `upstream`.
+        selection: What the version was asked to hold, as JSON values.
+        inputs: Fingerprint or data version of each upstream or asset that it was made from, by key.
+        data_version: Digest of what it publishes.
+        files: Number of files of the data version, kept ones not counted. The same for `bytes`.
+        keep: Whether files of earlier selections stay when a selection shrinks.
+    """
+
+    asset: str
+    source: str
+    selection: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    data_version: str
+    files: int
+    bytes: int
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a directory holds.
+
+    Attributes:
+        rows: All files by path, in sorted order.
+        info: The page about the whole.
+    """
+
+    rows: Mapping[str, FileRow]
+    info: ManifestInfo
+
+    @classmethod
+    def of(
+        cls,
+        rows: Iterable[FileRow],
+        *,
+        asset: str,
+        source: str,
+        selection: Mapping[str, Any],
+        inputs: Mapping[str, str],
+        keep: bool = False,
+    ) -> "Manifest":
+        """Make the manifest of these files."""
+        ordered = {row.path: row for row in sorted(rows, key=lambda row: row.path)}
+        live = [row for row in ordered.values() if not row.kept]
+        info = ManifestInfo(
+            asset=asset,
+            source=source,
+            selection=json.loads(json.dumps(selection)),  # so that it equals what is read back
+            inputs=dict(inputs),
+            data_version=data_version(live),
+            files=len(live),
+            bytes=sum(row.bytes for row in live),
+            keep=keep,
+        )
+        return cls(MappingProxyType(ordered), info)
+
+    def with_rows(self, rows: Iterable[FileRow]) -> "Manifest":
+        """This page over other rows; the selected files must be the same."""
+        return Manifest(MappingProxyType({row.path: row for row in sorted(rows, key=lambda row: row.path)}), self.info)
+
+    @property
+    def data_version(self) -> str:
+        """Digest of what the directory publishes."""
+        return self.info.data_version
+
+    def selected(self) -> Iterator[FileRow]:
+        """The files of the data version, in the order of their paths: all but the kept ones."""
+        return (row for row in self.rows.values() if not row.kept)
+
+    def page(self) -> bytes:
+        """The bytes of MANIFEST.json."""
+        values = {field.name: getattr(self.info, field.name) for field in fields(ManifestInfo)}
+        return (json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+    def table(self) -> bytes:
+        """The bytes of manifest.parquet."""
+        columns = {name: [getattr(row, name) for row in self.rows.values()] for name in _SCHEMA.names}
+        sink = BytesIO()
+        pq.write_table(
+            pa.table(columns, schema=_SCHEMA), sink, compression="zstd", write_page_checksum=True, store_schema=False
+        )
+        return sink.getvalue()
+
+    def write(self, root: Path, *, scratch: Path) -> None:
+        """Write both files into a directory, durably and the page last; a file that holds these bytes is let be.
+
+        Args:
+            root: The directory that the manifest is of.
+            scratch: A free name on the same file system, outside the directory.
+        """
+        (root / FOLDER).mkdir(exist_ok=True)
+        for name, data in ((ROWS, self.table()), (PAGE, self.page())):
+            if not (root / name).is_file() or (root / name).read_bytes() != data:
+                write_atomic(root / name, data, scratch=scratch)
+
+    @classmethod
+    def read(cls, root: Path) -> "Manifest | None":
+        """Read the manifest of a directory.
+
+        Returns:
+            None where the directory has no page: nothing is published there.
+
+        Raises:
+            VerificationFailed: The manifest is damaged; the text names the file.
+        """
+        while True:
+            try:
+                page = (root / PAGE).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            try:
+                return cls._parsed(root, page)
+            except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
+                if _is_still(root, page):  # else another version was swapped in between the two files
+                    raise VerificationFailed(
+                        f"{root / FOLDER}: the manifest is damaged ({error}); rerun the asset to publish it anew, "
+                        "or roll back"
+                    ) from error
+
+    @classmethod
+    def _parsed(cls, root: Path, page: bytes) -> "Manifest":
+        info = ManifestInfo(**json.loads(page))
+        # ParquetFile rather than read_table, which imports pyarrow's dataset layer: a second at the first call
+        with pq.ParquetFile(root / ROWS, page_checksum_verification=True) as file:
+            table = file.read()
+        columns = [table.column(name).to_pylist() for name in _SCHEMA.names]
+        manifest = cls(MappingProxyType({row[0]: FileRow(*row) for row in zip(*columns, strict=True)}), info)
+        if data_version(manifest.selected()) != info.data_version:
+            raise ValueError("its rows do not make the data version that its page states")
+        return manifest
+
+
+def _is_still(root: Path, page: bytes) -> bool:
+    try:
+        return (root / PAGE).read_bytes() == page
+    except OSError:
+        return False
+
+
+_SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        ("bytes", pa.int64()),
+        ("sha256", pa.string()),
+        ("level", pa.string()),
+        ("crc32", pa.uint32()),
+        ("etag", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("origin", pa.string()),
+        ("verified_at", pa.string()),
+        ("kept", pa.bool_()),
+    ]
+)
+
+
+def source_of(root: Path) -> str | None:
+    """The source that a directory's page states, also where the rows are damaged; None where no page can be read."""
+    try:
+        return str(json.loads((root / PAGE).read_bytes())["source"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def data_version(rows: Iterable[FileRow]) -> str:
+    """Hex digest of the sorted (path, bytes, sha256) of the rows that are not kept: same content, same version."""
+    lines = sorted(f"{row.path}\0{row.bytes}\0{row.sha256}\n" for row in rows if not row.kept)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def parents(path: str) -> Iterator[str]:
+    """The folders that a POSIX path lies in, innermost first."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def problem(root: Path, row: FileRow) -> str | None:
+    """What is wrong with the file of a row, by its bytes; None where it is as the row says."""
+    try:
+        size, digest = sha256_of(root / row.path)
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    except OSError as error:
+        return f"unreadable ({error.strerror})"
+    if size != row.bytes:
+        return f"{row.bytes:,} bytes expected, {size:,} found"
+    return None if digest == row.sha256 else f"sha256 {row.sha256[:12]} expected, {digest[:12]} found"
+
+
+def problems(root: Path, rows: Iterable[FileRow]) -> dict[str, str]:
+    """What is wrong, by path, with those files that are not as their rows say; hashed by a few threads."""
+    listed = sorted(rows, key=lambda row: row.path)
+    answers = in_threads(lambda row: problem(root, row), listed)
+    return {row.path: answer for row, answer in zip(listed, answers, strict=True) if answer is not None}

@@ -1,0 +1,437 @@
+"""One mechanism by which every asset publishes: a tree is built beside its target, judged, and swapped in whole.
+
+How the swap survives an interruption is in `publishing.swap`; mending what is published is in `publishing.maintenance`.
+"""
+
+import errno
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from maxsight_assets import disk
+from maxsight_assets.errors import Busy, NotPublished, Refused, UpstreamChanged, VerificationFailed
+from maxsight_assets.publishing import acceptance
+from maxsight_assets.publishing import swap as exchange
+from maxsight_assets.publishing.expected import Expected, examine
+from maxsight_assets.publishing.lock import hold
+from maxsight_assets.publishing.manifest import FOLDER, FileRow, Manifest, parents, problem, problems, source_of
+from maxsight_assets.publishing.session import FROM, JOURNAL, drop_if_unused, open_session, resumed_rows
+from maxsight_assets.publishing.swap import State
+from maxsight_assets.verdict import Verdict
+
+_log = logging.getLogger(__name__)
+
+Gate = Callable[[Path, Manifest], Sequence[Verdict]]
+
+_FIELDS = tuple(field.name for field in fields(FileRow))
+_SHOWN = 5
+"""Paths that an error lists; the rest is counted."""
+_RECOVERY_WAIT_S = 10.0
+"""Seconds that a reader waits where it meets a directory between two renames; they take milliseconds."""
+
+
+def read_published(target: Path) -> Manifest | None:
+    """Read what is published, after finishing a swap that was interrupted in mid-air.
+
+    Returns:
+        None where nothing is published.
+
+    Raises:
+        VerificationFailed: The manifest is damaged.
+    """
+    state = State.of(target)
+    manifest = Manifest.read(state.target)
+    if manifest is None and state.journal.exists():
+        with hold(state.root, target=target, wait_s=_RECOVERY_WAIT_S) as alone:
+            exchange.recover(state, alone=alone)
+            manifest = Manifest.read(state.target)
+    return manifest
+
+
+def previous(target: Path) -> Manifest | None:
+    """The version that `rollback` would bring back; None where there is none.
+
+    While an interrupted exchange waits to be finished, which `rollback` does first, it may be the version before that.
+    """
+    return Manifest.read(State.of(target).previous)
+
+
+@contextmanager
+def opened(target: Path, *, wait_s: float = 0.0, cancel: threading.Event | None = None) -> Iterator[tuple[State, bool]]:
+    """Hold a target for writing: its lock, with every interrupted step finished first.
+
+    Yields:
+        The target's places, and whether the lock keeps others out.
+
+    Raises:
+        Busy: Another process holds it.
+        Cancelled: The event was set while waiting.
+        LandingError: The disk failed; the text says how.
+    """
+    state = State.of(target)
+    with disk.explaining(state.target):
+        state.sessions.mkdir(parents=True, exist_ok=True)
+        with hold(state.root, target=target, wait_s=wait_s, cancel=cancel) as alone:
+            exchange.recover(state, alone=alone)
+            state.sweep(alone=alone)
+            yield state, alone
+
+
+@contextmanager
+def staging(
+    target: Path, *, asset: str, source: str, wait_s: float = 0.0, cancel: threading.Event | None = None
+) -> Iterator["Stage"]:
+    """Open the tree under construction of a target, going on where an interrupted run stopped.
+
+    What the block leaves unpublished stays for the next run; nothing of it is seen in the target. Where it stops at a
+    changed upstream file, what it saw of that is noted for `accept`.
+
+    Args:
+        target: The directory to publish.
+        asset: The asset that publishes it.
+        source: `embedded` or `upstream`; one is never published over the other.
+        wait_s: Seconds to wait for another process that is writing the target.
+        cancel: Ends the waiting when set.
+
+    Raises:
+        Refused: The target holds another source or asset, or a person's files where the embedded upstream would go.
+        Busy: Another process is writing the target.
+        Cancelled: The event was set while waiting.
+        LandingError: The disk failed: no space, no inodes, an input/output error.
+    """
+    with disk.explaining(target):
+        _refuse_other_source(State.of(target).target, source, asset)  # before anything is made
+    with opened(target, wait_s=wait_s, cancel=cancel) as (state, alone):
+        page = exchange.page_digest(state.target)  # before its rows are read: a swap in between is then noticed
+        present = _refuse_other_source(state.target, source, asset)
+        session = open_session(state, source, alone=alone)
+        stage = Stage(state, session, present, asset=asset, source=source, page=page)
+        try:
+            yield stage
+        except UpstreamChanged as changed:
+            if changed.received is not None:
+                acceptance.note(state, changed.received)
+            raise
+        finally:
+            stage.close()
+            drop_if_unused(state, session)
+
+
+class Stage:
+    """The tree under construction of one target; made by `staging`.
+
+    Attributes:
+        root: Write files here, at their paths relative to the published directory. Replace a file, never write into one
+            that is there: it may share its bytes with the published version.
+        downloads: Where partial archives live until the tree is published.
+        present: What is published now; None where nothing is.
+    """
+
+    def __init__(
+        self, state: State, session: Path, present: Manifest | None, *, asset: str, source: str, page: str
+    ) -> None:
+        self.root = session / "tree"
+        self.downloads = session / "downloads"
+        self.present = present
+        self._state = state
+        self._session = session
+        self._asset = asset
+        self._source = source
+        self._lock = threading.Lock()
+        self._rows: dict[str, FileRow] = {}
+        self._resumed, self._came_from = resumed_rows(session)
+        self._inputs: Mapping[str, str] = {}
+        self._carried: set[str] = set()
+        self._plain: set[str] = set()
+        self._built_on = page
+        self._sync = os.open(session, os.O_RDONLY | os.O_CLOEXEC)  # before any write: it then learns of failed ones
+        self._journal = os.open(session / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def close(self) -> None:
+        """Let go of what is open; the tree stays for the next run."""
+        os.close(self._sync)
+        os.close(self._journal)
+
+    def made_from(self, inputs: Mapping[str, str]) -> None:
+        """Say what upstream has now: what an interrupted run staged of another version of a file is not taken.
+
+        A member whose archive states a checksum is, where that is the same still; who asks for it compares.
+
+        Args:
+            inputs: Fingerprint of each upstream file, by key.
+        """
+        with self._lock:
+            self._inputs = inputs
+            for path, row in list(self._resumed.items()):
+                if row.crc32 is None and self._came_from.get(path) != inputs.get(_key(row)):
+                    del self._resumed[path]
+
+    @property
+    def rows(self) -> Mapping[str, FileRow]:
+        """The files of the version so far, by path."""
+        with self._lock:
+            return dict(self._rows)
+
+    def names(self) -> set[str]:
+        """Paths of all files that the next version holds so far, kept ones of the present version included."""
+        return {*self.rows, *(self.present.rows if self.present else ())}
+
+    def have(self, path: str) -> FileRow | None:
+        """Take a file that is in the tree already: carried, or staged by an interrupted run and verified anew.
+
+        What an interrupted run staged and nobody asks for is not published: the selection may have changed since.
+
+        Returns:
+            Its row; None where there is none.
+        """
+        with self._lock:
+            row = self._rows.get(path) or self._resumed.get(path)
+            if row is not None:
+                self._rows[path] = row
+            return row
+
+    def carry(self, path: str) -> FileRow | None:
+        """Take the present version's file as it is.
+
+        Returns:
+            Its row; None where there is none, or where its bytes are not what the manifest says.
+        """
+        staged = self.have(path)
+        if staged is not None:
+            return staged
+        row = self.present.rows.get(path) if self.present else None
+        if row is None or problem(self._state.target, row) is not None:
+            return None
+        row = replace(row, kept=False)
+        self.take(row)
+        return row
+
+    def adopt(self, expected: Expected) -> FileRow | None:
+        """Take a file that a person has at this path of the target, where it is the expected one.
+
+        Raises:
+            Refused: It is there by way of a symbolic link, which a version cannot hold.
+        """
+        for path in (expected.path, *parents(expected.path)):
+            if path not in self._plain and (self._state.target / path).is_symlink():
+                raise Refused(
+                    f"{self._state.target}: {path} is a symbolic link, and a published version holds its files itself; "
+                    "move what it leads to here (or mount it here), or move the link away"
+                )
+        self._plain.update(parents(expected.path))
+        row = examine(self._state.target, expected)
+        if not isinstance(row, FileRow):
+            return None
+        self.take(row)
+        return row
+
+    def take(self, row: FileRow) -> None:
+        """Take the target's file at this path, which the caller has just found to be what the row says."""
+        disk.link_or_copy(self._state.target / row.path, self.root / row.path)
+        self._carried.add(row.path)
+        self.record(row)
+
+    def record(self, row: FileRow) -> None:
+        """Say that a file of the tree is whole and verified; remembered across a kill. Safe to call from threads.
+
+        Raises:
+            VerificationFailed: The file in the tree is absent or has another size than the row.
+        """
+        try:
+            size = (self.root / row.path).lstat().st_size
+        except FileNotFoundError:
+            size = -1
+        if size != row.bytes:
+            raise VerificationFailed(
+                f"{self._asset}: {row.path}: {row.bytes:,} bytes to be recorded, "
+                f"{'no file' if size < 0 else f'{size:,}'} staged; rerun to fetch it anew"
+            )
+        said = {name: getattr(row, name) for name in _FIELDS} | {FROM: self._inputs.get(_key(row))}
+        line = json.dumps(said, sort_keys=True)
+        data = f"\n{line}\n".encode()  # the first newline ends a line that an earlier full disk cut short
+        with self._lock:
+            if os.write(self._journal, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._session / JOURNAL))
+            self._rows[row.path] = row
+
+    def publish(self, *, selection: Mapping[str, Any], inputs: Mapping[str, str], gate: Gate, keep: bool) -> Manifest:
+        """Judge the tree and swap it in; where it equals what is published, leave that as it is.
+
+        Args:
+            selection: What the version was asked to hold, as JSON values.
+            inputs: Fingerprint or data version of what it was made from, by key.
+            gate: Runs the blocking rules on the tree and says their verdicts.
+            keep: Keep landed files that are no longer recorded, as `kept` (raw data); else they go, being our own
+                outputs. A person's files stay either way.
+
+        Returns:
+            The manifest of what is published now.
+
+        Raises:
+            NotPublished: A blocking rule failed. The tree is kept, the published version untouched.
+            Refused: A person's files are in the way of recorded ones.
+            Busy: Another process published meanwhile, where file locks do nothing.
+        """
+        rows = self.rows
+        self._remove_unrecorded(rows)
+        target, present = self._state.target, self.present
+        ours = present.rows if present else {}
+        changed = problems(target, (row for path, row in ours.items() if path not in self._carried))
+        there = {path: fault for path, fault in changed.items() if os.path.lexists(target / path)}
+        strange = [*exchange.foreign(target, present), *(path for path in there if path not in rows)]
+        if present is None and (target / FOLDER).exists():  # a damaged manifest: what differs was ours, most likely
+            there |= {path: "damaged" for path in strange if path in rows and problem(target, rows[path]) is not None}
+        unknown = [path for path in strange if path not in self._carried and (path not in there or path not in rows)]
+        _refuse_in_the_way(target, unknown, rows)
+        kept = [
+            replace(row, kept=True) for path, row in ours.items() if keep and path not in rows and path not in changed
+        ]
+        for path in [*strange, *(row.path for row in kept)]:
+            if path not in rows:
+                disk.link_or_copy(target / path, self.root / path)
+        if strange:
+            _log.info("%s: %d files that were not landed here are left alone: %s", target, len(strange), some(strange))
+        staged = Manifest.of(
+            [*rows.values(), *kept],
+            asset=self._asset,
+            source=self._source,
+            selection=selection,
+            inputs=inputs,
+            keep=keep,
+        )
+        self._judge(gate(self.root, staged))
+        if present is not None and _same(present, staged):
+            return self._settle(present, staged, bad=[path for path in changed if path in rows])
+        self._sync_files()
+        staged.write(self.root, scratch=self._state.scratch())
+        disk.sync_directory(self.root)
+        for path in there:
+            if path in rows:
+                exchange.set_aside(self._state, path)
+        self._insist_alone()
+        exchange.swap(self._state, self.root)
+        return staged
+
+    def _insist_alone(self) -> None:
+        if exchange.page_digest(self._state.target) != self._built_on:  # only where file locks do nothing
+            raise Busy(f"{self._state.target}: another process published it meanwhile; rerun to go on from there")
+
+    def _judge(self, verdicts: Sequence[Verdict]) -> None:
+        failed = [verdict for verdict in verdicts if not verdict.passed]
+        if not failed:
+            return
+        said = "; ".join(
+            f"{verdict.rule}: {verdict.offenders:,} of {verdict.checked:,} ({', '.join(verdict.examples[:_SHOWN])}). "
+            f"{verdict.remedy}"
+            for verdict in failed
+        )
+        stays = "the last good version stays" if self.present else "nothing is published yet"
+        raise NotPublished(f"{self._asset}: not published, {stays}: {said}", tuple(verdicts))
+
+    def _remove_unrecorded(self, rows: Mapping[str, FileRow]) -> None:
+        """Drop what a stopped download or an earlier attempt left; every recorded file must be there."""
+        missing = set(rows)
+        for path, entry in disk.walk(self.root):
+            row = rows.get(path)
+            if row is None:
+                Path(entry.path).unlink()
+            elif entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_size == row.bytes:
+                missing.discard(path)
+        if missing:
+            raise VerificationFailed(
+                f"{self._asset}: recorded files are no longer staged as they were: {some(sorted(missing))}; rerun"
+            )
+        disk.remove_empty_directories(self.root)
+
+    def _settle(self, present: Manifest, staged: Manifest, *, bad: Iterable[str]) -> Manifest:
+        """Nothing new to publish: mend published files that were damaged, and note what moved about them."""
+        target = self._state.target
+        bad = list(bad)
+        if bad:
+            self._sync_files()
+        self._insist_alone()
+        for path in bad:
+            exchange.set_aside(self._state, path)
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).replace(target / path)
+            _log.warning("%s: %s was not as it was landed and has been mended", target, path)
+        settled = staged.with_rows(_unless_only_later(present.rows.get(row.path), row) for row in staged.rows.values())
+        if settled != present:
+            settled.write(target, scratch=self._state.scratch())
+        self._state.trash(self._session)
+        return settled
+
+    def _sync_files(self) -> None:
+        try:
+            disk.sync_file_system(self._sync)
+        except OSError:  # which file it was is not known, so none of them is trusted
+            self._state.trash(self._session)
+            raise
+
+
+def _key(row: FileRow) -> str:
+    """Key of the upstream file that a row came from."""
+    return (row.origin or "").partition("!")[0]
+
+
+def _unless_only_later(old: FileRow | None, new: FileRow) -> FileRow:
+    """The old row where the new one says nothing but that it was verified again: then not a byte changes."""
+    return old if old is not None and replace(new, verified_at=old.verified_at) == old else new
+
+
+def _same(present: Manifest, staged: Manifest) -> bool:
+    one, other = present.info, staged.info
+    return (one.data_version, one.selection, one.asset) == (other.data_version, other.selection, other.asset)
+
+
+def _refuse_other_source(target: Path, source: str, asset: str) -> Manifest | None:
+    if target.exists() and not target.is_dir():
+        raise Refused(f"{target}: is a file; move it away, then rerun")
+    try:
+        present = read_published(target)
+        holds = present.info.source if present else None
+        if present is not None and present.info.asset != asset:
+            raise Refused(
+                f"{target}: holds {present.info.asset}; {asset} is never published over it. Use another directory "
+                "(DATA_DIR, SPLITS_DIR)"
+            )
+    except VerificationFailed as error:
+        _log.warning("%s; files that verify are taken as they are", error)
+        present, holds = None, source_of(target)
+    if holds is not None and holds != source:
+        raise Refused(
+            f"{target}: holds {holds} data; {source} data is never published over it. Use another directory (DATA_DIR)"
+        )
+    if holds is None and source == "embedded" and next(disk.walk(target), None) is not None:
+        raise Refused(
+            f"{target}: holds files that were not landed here; the embedded sample is never published over a person's "
+            "data. Use another directory (DATA_DIR)"
+        )
+    return present
+
+
+def _refuse_in_the_way(target: Path, strange: Iterable[str], rows: Mapping[str, FileRow]) -> None:
+    folders = {parent for path in rows for parent in parents(path)}
+    blocked = []
+    for path in strange:
+        row = rows.get(path)
+        differs = row is not None and problem(target, row) is not None
+        if differs or path in folders or any(parent in rows for parent in parents(path)):
+            blocked.append(path)
+    if blocked:
+        raise Refused(
+            f"{target}: {len(blocked):,} files that were not landed here are in the way and hold other bytes: "
+            f"{some(blocked)}; move them away, then rerun (nothing needs to be fetched again)"
+        )
+
+
+def some(paths: Sequence[str]) -> str:
+    """The first few of these, for a message, and how many more there are."""
+    more = f" and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else ""
+    return ", ".join(paths[:_SHOWN]) + more

@@ -1,1 +1,0 @@
-"""For each upstream: what to take from it and how its directory is laid out."""

@@ -1,0 +1,334 @@
+"""The one way to upstream: probes, downloads and reads ranges of objects over https, http, s3, hf and file.
+
+All traffic of a run goes through one `Client`, so that its limits, credentials and cancel event hold for all of it.
+"""
+
+import contextlib
+import re
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from maxsight_assets.errors import Cancelled, LandingError, TransientError, VerificationFailed
+from maxsight_assets.remote import Landed, Missing, Probe, RemoteFile
+from maxsight_assets.transport import disk_origin, judge, small
+from maxsight_assets.transport.addresses import address_of
+from maxsight_assets.transport.guard import Guard, host_port
+from maxsight_assets.transport.http import GONE, Address, Http
+from maxsight_assets.transport.lines import Answer, Lines
+from maxsight_assets.transport.many import THREADS, Pair, Why, fetch_many
+from maxsight_assets.transport.options import Credentials, Limits, Progress
+from maxsight_assets.transport.parallel import Meter, Throttle
+from maxsight_assets.transport.redact import scrub
+from maxsight_assets.transport.reply import Absent, Again, Ask, Attempts, PastEnd, Reply, VersionChanged, WrongRange
+from maxsight_assets.transport.transfer import Download, NotGiven, Open, read_range
+from maxsight_assets.transport.watch import Watch
+
+__all__ = ["Client", "Credentials", "Limits", "Progress"]
+
+DEFAULT_LIMITS = Limits()
+NO_CREDENTIALS = Credentials()
+
+SHORT = ("http://", "https://", "s3://")
+"""Addresses that the short way of many objects reads; the others always redirect, or are no network."""
+
+DOWN = 32
+"""Objects in a row whose tries all failed, after which upstream is taken to be down: to try the others takes hours."""
+
+_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)  # parts that libcurl would resolve
+
+
+class Client:
+    """Connections to upstream; a context manager, safe to use from many threads.
+
+    Args:
+        limits: Bounds of time, size, tries and redirects.
+        credentials: Whom to say one is; nothing is read from the environment.
+        cancel: When set, everything under way ends within seconds with `Cancelled`.
+        progress: Hears of the bytes that arrive.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        credentials: Credentials = NO_CREDENTIALS,
+        cancel: threading.Event | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.limits = limits
+        self._credentials = credentials
+        self._cancel = cancel or threading.Event()
+        self._progress = progress
+        self._failed_in_a_row = 0
+        self._watch = Watch(limits, self._cancel)
+        named = (credentials.s3_endpoint, credentials.hf_endpoint)  # a person named them: they may be private
+        own = frozenset(host_port(urlsplit(url)) for url in named if url)
+        self._guard = Guard(limits.loopback_allowed | own)
+        self._http = Http(limits, self._guard, self._watch)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close idle connections and stop watching."""
+        self._http.close()
+        self._watch.close()
+
+    def probe(self, file: RemoteFile) -> Probe:
+        """What upstream says of an object, without fetching it.
+
+        Raises:
+            TransientError, Cancelled, VerificationFailed, LandingError: As in `download`.
+        """
+        with self._clean():
+            if file.url.startswith("file:"):
+                return disk_origin.probe(file)
+            attempts = Attempts(file.key, self.limits, self._cancel)
+            while True:
+                try:
+                    return self._probe_once(file)
+                except Again as fault:
+                    attempts.failed(fault)
+                except Absent as absent:
+                    raise NotGiven(file, absent) from None
+                except (WrongRange, VersionChanged, PastEnd) as fault:
+                    raise VerificationFailed(f"{file.key}: upstream answers oddly when it is asked: {fault}") from None
+
+    def _probe_once(self, file: RemoteFile) -> Probe:
+        """By HEAD; where HEAD is refused, by a GET of the first byte (presigned addresses allow just one method)."""
+        address = address_of(file, self._credentials)
+        try:
+            with contextlib.closing(self._http.open(address, Ask(), method="HEAD")) as reply:
+                return reply.probe
+        except (Absent, LandingError, WrongRange, VersionChanged, PastEnd) as refusal:
+            if isinstance(refusal, Cancelled) or (isinstance(refusal, Absent) and refusal.status in (401, 404, 410)):
+                raise
+            try:
+                with contextlib.closing(self._http.open(address, Ask(0, 1))) as reply:
+                    return reply.probe
+            except PastEnd:
+                return Probe(0, None, None, ranges=False)
+            except (WrongRange, VersionChanged):
+                raise refusal from None
+
+    def download(self, file: RemoteFile, dest: Path) -> Landed:
+        """Bring a whole object to `dest`, taking up what an earlier try left beside it.
+
+        Args:
+            file: The object.
+            dest: Path to write; replaced at once when the object is whole, verified and on the disk.
+
+        Raises:
+            TransientError: Upstream or the line failed too often; what arrived is kept for the next run.
+            VerificationFailed: Other bytes than expected, also after one clean retry; nothing is kept.
+            UpstreamChanged: A pinned file that is to stop on a change has other bytes.
+            Cancelled: The cancel event was set; what arrived is kept.
+            LandingError: Refused or forbidden; the text says what to do.
+        """
+        with self._clean():
+            return self._download(file, dest, opened=self._open, durable=True)
+
+    def _download(
+        self,
+        file: RemoteFile,
+        dest: Path,
+        *,
+        opened: Open,
+        durable: bool,
+        abort: threading.Event | None = None,
+        unfit: str | None = None,
+    ) -> Landed:
+        return Download(
+            opened,
+            file,
+            dest,
+            limits=self.limits,
+            cancel=abort or self._cancel,  # what cancels many sets their `abort`
+            progress=self._progress if durable else None,  # of many, the whole is what counts
+            durable=durable,
+            abort=abort,
+            plain=self._is_plain(file),
+            unfit=unfit,
+        ).run()
+
+    def read_range(
+        self, file: RemoteFile, start: int, length: int, *, probe: Probe, abort: threading.Event | None = None
+    ) -> bytes:
+        """Exactly `length` bytes from `start`, of the version that `probe` saw; see `read_view`."""
+        return bytes(self.read_view(file, start, length, probe=probe, abort=abort))
+
+    def read_view(
+        self, file: RemoteFile, start: int, length: int, *, probe: Probe, abort: threading.Event | None = None
+    ) -> memoryview:
+        """Exactly `length` bytes from `start`, of the version that `probe` saw.
+
+        Args:
+            file: The object.
+            start: Offset of the first byte.
+            length: Bytes to read; they are held in memory.
+            probe: The version.
+            abort: Ends the read when set, beside the client's cancel event.
+
+        Raises:
+            TransientError: Also where upstream holds another version by now.
+            VerificationFailed: Where upstream does not give that range.
+            Cancelled, LandingError: As in `download`.
+        """
+        with self._clean():
+            try:
+                ask = Ask(start, length, probe, abort)
+                return read_range(self._open, file, ask, self.limits, cancel=self._cancel)
+            except VersionChanged:
+                raise TransientError(f"{file.key}: it changed upstream while it was read; rerun") from None
+            except (WrongRange, PastEnd) as fault:
+                raise VerificationFailed(f"{file.key}: upstream does not give the asked range: {fault}") from None
+
+    def meter(self, label: str, total: int | None) -> Meter:
+        """A counter whose steps reach the client's `Progress`."""
+        return Meter(self._progress, label, total)
+
+    def download_many(
+        self, files: Iterable[tuple[RemoteFile, Path]], *, connections: int = 64
+    ) -> Iterator[tuple[RemoteFile, Landed | Missing]]:
+        """Bring many objects to disk over at most `connections` connections, fewer while upstream is busy.
+
+        Files are renamed into place when whole but not synced one by one: sync the tree once, before it is relied on.
+
+        Args:
+            files: Objects and the paths to write; read as connections get free. Of a list, progress says how many
+                files and, where it is known, how many bytes there will be.
+            connections: Most connections at a time.
+
+        Yields:
+            Each object with what became of it, in the order of completion. One that upstream does not give, or that is
+            not what its hash says, is `Missing`.
+
+        Raises:
+            TransientError: All tries of `DOWN` objects in a row failed, those of earlier calls among them.
+            Cancelled, UpstreamChanged, LandingError: As in `download`, where they concern more than one object.
+        """
+        abort = threading.Event()
+        throttle = Throttle(connections, abort)
+        arrived = self.meter(*_named(files))
+
+        def land(pair: Pair, answer: Answer) -> Landed | Missing | None:
+            return self._land(*pair, answer, throttle)
+
+        def careful(pair: Pair, why: Why) -> Landed | Missing:
+            return self._one_of_many(*pair, why, throttle, abort)
+
+        shares = [len(range(thread, connections, THREADS)) for thread in range(min(THREADS, connections))]
+        lines = [Lines[Pair](self._guard, self.limits, most=most, most_bytes=small.MOST_BYTES) for most in shares]
+        came = fetch_many(
+            files, lines, throttle, short=self._short, land=land, careful=careful, cancel=self._cancel, abort=abort
+        )
+        try:
+            for file, result in came:
+                if isinstance(result, Landed):
+                    arrived.add(result.bytes)
+                self._stop_if_down(result)
+                yield file, result
+        finally:
+            came.close()
+            for each in lines:
+                each.close()
+
+    def _stop_if_down(self, result: Landed | Missing) -> None:
+        if not (isinstance(result, Missing) and result.transient):
+            self._failed_in_a_row = 0
+            return
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= DOWN:
+            self._failed_in_a_row = 0
+            raise TransientError(f"{DOWN} objects in a row could not be fetched, at last {result.reason}")
+
+    def _short(self, file: RemoteFile) -> Address | None:
+        """Where the short way may ask for an object: a vetted address that no proxy and no redirect stands before."""
+        if not file.url.startswith(SHORT):
+            return None
+        with contextlib.suppress(LandingError):  # the careful way says what is wrong
+            address = address_of(file, self._credentials)
+            self._guard.check(address.url)
+            return address if self._http.is_direct(address.url) and not _DOTS.search(address.url) else None
+        return None
+
+    def _land(self, file: RemoteFile, dest: Path, answer: Answer, throttle: Throttle) -> Landed | Missing | None:
+        """What the short way brought, judged and written; see `many.fetch_many`."""
+        try:
+            with self._clean():
+                if answer.status in GONE:
+                    return Missing(file, scrub(answer.said, self._credentials.secrets()))
+                return small.land(file, dest, answer, plain=self._is_plain(file))
+        except VerificationFailed as error:
+            return Missing(file, str(error))
+        except Again as fault:
+            if fault.busy:
+                throttle.busy()
+            raise
+
+    def _one_of_many(
+        self, file: RemoteFile, dest: Path, why: Why, throttle: Throttle, abort: threading.Event
+    ) -> Landed | Missing:
+        def opened(file: RemoteFile, ask: Ask) -> Reply:
+            try:
+                return self._open(file, ask)
+            except Again as fault:
+                if fault.busy:
+                    throttle.busy()
+                raise
+
+        try:
+            with self._clean():
+                if isinstance(why, Again):
+                    Attempts(file.key, self.limits, abort).failed(why)
+                unfit = str(why) if isinstance(why, judge.Unfit) else None
+                with throttle:
+                    return self._download(file, dest, opened=opened, durable=False, abort=abort, unfit=unfit)
+        except TransientError as error:
+            return Missing(file, str(error), transient=True)
+        except VerificationFailed as error:
+            return Missing(file, str(error))
+        except NotGiven as error:
+            if error.status == 401:
+                raise
+            return Missing(file, scrub(error.said, self._credentials.secrets()))
+
+    def _is_plain(self, file: RemoteFile) -> bool:
+        return file.url.startswith("http://") and not self._guard.is_allowed(file.url)
+
+    def _open(self, file: RemoteFile, ask: Ask) -> Reply:
+        if self._cancel.is_set():
+            raise Cancelled(f"{file.key}: cancelled; what arrived is kept, rerun to resume")
+        if file.url.startswith("file:"):
+            return disk_origin.open_file(file, ask)
+        address = address_of(file, self._credentials)
+        return self._http.open(address, ask, shortcut=ask.length is not None)
+
+    @contextlib.contextmanager
+    def _clean(self) -> Iterator[None]:
+        """Errors that leave hold no secret, neither in their text nor in a chained exception."""
+        try:
+            yield
+        except LandingError as error:
+            secrets = self._credentials.secrets()
+            error.args = tuple(scrub(arg, secrets) if isinstance(arg, str) else arg for arg in error.args)
+            error.__cause__ = None
+            error.__context__ = None
+            error.__suppress_context__ = True
+            raise
+
+
+def _named(files: Iterable[tuple[RemoteFile, Path]]) -> tuple[str, int | None]:
+    """How progress calls many files, and how many bytes they have as far as that is known before they come."""
+    if not isinstance(files, Sequence):
+        return "files", None
+    sizes = [file.bytes for file, _ in files if file.bytes is not None]
+    return f"{len(files):,} files", sum(sizes) if len(sizes) == len(files) else None

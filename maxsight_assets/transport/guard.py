@@ -1,0 +1,122 @@
+"""Which addresses landing may contact: no private, loopback, link-local or metadata host unless it is allow-listed.
+
+An address is looked at twice: by its text before each request and each redirect, and by what its host resolves to at
+the moment of connecting, so that a name cannot turn private in between.
+"""
+
+import ipaddress
+import socket
+from functools import lru_cache
+from urllib.parse import SplitResult, urlsplit
+
+from maxsight_assets.errors import LandingError
+from maxsight_assets.transport.redact import scrub_url
+
+PORTS = {"http": 80, "https": 443}
+
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that IANA gives out of IPv6; `is_global` also takes site-local addresses and the NAT64 of a site (RFC 8215)."""
+
+
+class Forbidden(LandingError):
+    """An address that landing must not contact."""
+
+
+def host_port(parts: SplitResult) -> str:
+    """The "host:port" that an address leads to."""
+    return f"{parts.hostname}:{parts.port or PORTS.get(parts.scheme, 0)}"
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public internet, also when it hides an IPv4 address in an IPv6 one."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        hidden = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if hidden is None and ip in ipaddress.ip_network("64:ff9b::/96"):  # NAT64, RFC 6052
+            hidden = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if hidden is None:
+            return ip in _UNICAST and ip.is_global
+        ip = hidden
+    return ip.is_global and not ip.is_multicast
+
+
+def origin_of(url: str) -> str:
+    """The "scheme://host:port" that an address leads to."""
+    scheme, _, where = _server(url)
+    return f"{scheme}://{where}"
+
+
+def _server(url: str) -> tuple[str, str | None, str]:
+    """Scheme, host and "host:port" of an address; many objects come from one server, so only its part is parsed."""
+    end = url.find("/", url.find("://") + 3)
+    return _parsed(url if end < 0 else url[:end])
+
+
+@lru_cache(maxsize=256)
+def _parsed(server: str) -> tuple[str, str | None, str]:
+    parts = urlsplit(server)
+    return parts.scheme, parts.hostname, host_port(parts)
+
+
+class Guard:
+    """Vets addresses against one allow-list.
+
+    Args:
+        allowed: "host:port" of servers that may be private.
+    """
+
+    def __init__(self, allowed: frozenset[str]) -> None:
+        self._allowed = allowed
+
+    def is_allowed(self, url: str) -> bool:
+        """Whether the address leads to an allow-listed server."""
+        return _server(url)[2] in self._allowed
+
+    def check(self, url: str) -> None:
+        """Refuse an address that is not http(s), or whose host is a private IP address in any spelling.
+
+        Raises:
+            Forbidden: With the redacted address.
+        """
+        try:
+            scheme, host, where = _server(url)
+        except ValueError:
+            raise Forbidden(f"{scrub_url(url)}: not an address") from None
+        if scheme not in PORTS or not host:
+            raise Forbidden(f"{scrub_url(url)}: only http and https addresses are fetched over the network")
+        if where in self._allowed:
+            return
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return  # a name: judged by what it resolves to, when connecting
+        if not is_public(host):
+            raise self._private(host, where)
+
+    def check_hop(self, source: str, target: str) -> None:
+        """Refuse a redirect to a worse place than where it came from: https to http, or what `check` refuses."""
+        self.check(target)
+        if source.startswith("https:") and target.startswith("http:"):
+            raise Forbidden(f"{scrub_url(source)} redirects from https to {scrub_url(target)}: not followed")
+
+    def resolve(self, host: str, port: int) -> list[str]:
+        """IP addresses of a host, all of them vetted.
+
+        Raises:
+            Forbidden: Where one of them is private and the server is not allow-listed.
+            OSError: Where the name does not resolve.
+        """
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        if f"{host}:{port}" not in self._allowed:
+            for address in addresses:
+                if not is_public(address):
+                    raise self._private(host, f"{host}:{port}")
+        return addresses
+
+    @staticmethod
+    def _private(host: str, where: str) -> Forbidden:
+        return Forbidden(
+            f"{host} is a private, loopback or link-local address: not contacted. "
+            f"If it is a server of yours, allow-list {where}"
+        )

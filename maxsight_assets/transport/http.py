@@ -1,0 +1,361 @@
+"""One HTTP exchange under our own rules: each redirect vetted, headers dropped across hosts, every answer judged.
+
+Built on urllib3, because these rules cannot be kept through a client that follows redirects by itself, and because
+requests costs twice the time on small objects. Retries, resuming and hashing are the caller's (`transport.transfer`).
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+
+from maxsight_assets.errors import Cancelled, LandingError
+from maxsight_assets.remote import Probe, strong
+from maxsight_assets.transport.guard import PORTS, Guard, origin_of
+from maxsight_assets.transport.headers import length_of, linked_sha256, retry_after, total_of_416
+from maxsight_assets.transport.options import Limits
+from maxsight_assets.transport.pools import Pool, new_pool, proxy_of
+from maxsight_assets.transport.redact import scrub, scrub_url
+from maxsight_assets.transport.reply import (
+    CHUNK_BYTES,
+    Absent,
+    Again,
+    Ask,
+    PastEnd,
+    VersionChanged,
+    WrongRange,
+    content_range,
+)
+from maxsight_assets.transport.watch import Exchange, Watch
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+BUSY = frozenset({408, 425, 429, *range(500, 600)}) - {501, 505}
+"""What may pass: an unknown 5xx is one like 500 (RFC 9110, 15); 501 and 505 are about the server's abilities."""
+GONE = frozenset({404, 410})
+REFUSED = frozenset(range(400, 500)) - BUSY - {407, 412, 416}
+"""Of this object; a proxy's 407 concerns all of them, 412 and 416 the part or version that was asked for."""
+
+BAD_KEYS = ("ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed")
+"""Codes in the body of S3's 400 that concern every object (Amazon S3 API reference, "Error responses")."""
+
+PLAIN_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "maxsight-assets", "Accept": "*/*"}
+
+Signer = Callable[[str, str, Mapping[str, str]], Mapping[str, str]]
+"""(method, url, headers) -> headers to add; called for each request to the first host."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Keys:
+    """What an S3 request is signed with (AWS signature version 4)."""
+
+    key_id: str = field(repr=False)
+    secret: str = field(repr=False)
+    token: str | None = field(repr=False)
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an object is, and what it takes to be given it.
+
+    Attributes:
+        url: http(s) address without user and password.
+        remedy: What a person can do where it is refused.
+        sign: Makes the headers that prove who asks; never sent to another host.
+        if_match: Whether the server honours If-Match on a GET (S3), beside If-Range.
+        keys: For a client that signs S3 requests itself, what `sign` signs with.
+    """
+
+    url: str = field(repr=False)
+    remedy: str
+    sign: Signer | None = field(default=None, repr=False)
+    if_match: bool = False
+    keys: S3Keys | None = field(default=None, repr=False)
+
+
+class HttpReply:
+    """A vetted answer whose body has not been read yet; see `reply.Reply`."""
+
+    def __init__(
+        self,
+        answer: urllib3.BaseHTTPResponse,
+        exchange: Exchange,
+        watch: Watch,
+        *,
+        start: int,
+        length: int | None,
+        probe: Probe,
+        published_sha256: str | None,
+    ) -> None:
+        self._answer = answer
+        self._exchange = exchange
+        self._watch = watch
+        self.start = start
+        self.length = length
+        self.probe = probe
+        self.encoded = answer.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
+        self.published_sha256 = published_sha256
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it arrives; decoded where the server encoded it unasked."""
+        received = 0
+        while True:
+            self._exchange.reading()
+            try:
+                data: bytes = self._answer.read1(CHUNK_BYTES, decode_content=self.encoded)
+            except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:  # ValueError: TLS that was closed
+                raise self._ended(error) from None
+            self._exchange.read(len(data))
+            if self._exchange.verdict:  # its socket is shut: what comes now is not to be trusted
+                raise self._ended(None)
+            if not data:
+                break
+            received += len(data)
+            yield data
+        if self.length is not None and not self.encoded and received != self.length:
+            raise Again(f"the body ended after {received:,} of {self.length:,} bytes")
+
+    def close(self) -> None:
+        """Return the connection to the pool where the body was read to its end, else close it."""
+        self._watch.end(self._exchange)
+        _leave(self._answer)
+
+    def _ended(self, error: Exception | None) -> Exception:
+        return _ended(self._exchange, error)
+
+
+def _ended(exchange: Exchange, error: Exception | None) -> Exception:
+    if exchange.cancelled:
+        return Cancelled("cancelled; what arrived is kept, rerun to resume")
+    return Again(exchange.verdict or scrub(error))
+
+
+class Http:
+    """Exchanges with http(s) servers; thread-safe.
+
+    Args:
+        limits: Time, size and hop bounds.
+        guard: Vets every address.
+        watch: Ends slow and cancelled exchanges.
+        connections: Idle connections that are kept for a host.
+    """
+
+    def __init__(self, limits: Limits, guard: Guard, watch: Watch, *, connections: int = 64) -> None:
+        self._limits = limits
+        self._guard = guard
+        self._watch = watch
+        self._connections = connections
+        self._pools: dict[str, Pool] = {}
+        self._lock = threading.Lock()
+        self._final: dict[str, str] = {}
+        self._direct: dict[str, bool] = {}
+
+    def close(self) -> None:
+        """Close idle connections."""
+        for pool in self._pools.values():
+            pool.clear() if isinstance(pool, urllib3.ProxyManager) else pool.close()
+
+    def is_direct(self, url: str) -> bool:
+        """Whether the environment names no proxy for an address."""
+        origin = origin_of(url)
+        if origin not in self._direct:
+            self._direct[origin] = proxy_of(url) is None
+        return self._direct[origin]
+
+    def open(self, address: Address, ask: Ask, *, method: str = "GET", shortcut: bool = False) -> HttpReply:
+        """Ask for an object and judge the answer's header.
+
+        Args:
+            address: Where the object is.
+            ask: Which part of which version.
+            method: `GET` or `HEAD`.
+            shortcut: Go straight to where an earlier request was redirected to; asks anew once where that is refused.
+
+        Raises:
+            Again, VersionChanged, WrongRange, PastEnd, Absent: See there.
+            LandingError: Forbidden redirects, certificate errors, answers that make no sense.
+        """
+        headers = dict(PLAIN_HEADERS)
+        if ask.ranged:
+            headers["Range"] = ask.header()
+        if ask.since is not None:
+            headers.update(_conditions(ask.since, if_match=address.if_match))
+        exchange = self._watch.begin(ask.abort)
+        try:
+            known = self._final.get(address.url) if shortcut else None
+            answer, published = self._follow(address, headers, method, exchange, known)
+            if known and answer.status in REFUSED:  # a presigned address that has expired
+                _leave(answer)
+                answer, published = self._follow(address, headers, method, exchange, None)
+            exchange.headers_arrived()
+            try:
+                return self._judge(answer, address, ask, exchange, published)
+            except BaseException:
+                _leave(answer)
+                raise
+        except BaseException:
+            self._watch.end(exchange)
+            raise
+
+    def _follow(
+        self, address: Address, headers: Mapping[str, str], method: str, exchange: Exchange, known: str | None
+    ) -> tuple[urllib3.BaseHTTPResponse, str | None]:
+        """The answer after at most `max_redirects` vetted hops, and the digest that a hop stated."""
+        url = known or address.url
+        published = None
+        self._guard.check(url)
+        for _ in range(self._limits.max_redirects + 1):
+            sent = dict(headers)
+            if address.sign and origin_of(url) == origin_of(address.url):
+                sent.update(address.sign(method, url, sent))
+            answer = self._send(method, url, sent, exchange)
+            published = published or linked_sha256(answer.headers)
+            target = answer.headers.get("Location")
+            if answer.status not in REDIRECTS or not target:
+                if url != address.url:
+                    self._final[address.url] = url
+                return answer, published
+            _leave(answer)
+            target = _joined(url, target)
+            self._guard.check_hop(url, target)
+            url = target
+        raise LandingError(
+            f"{scrub_url(address.url)}: more than {self._limits.max_redirects} redirects; {address.remedy}"
+        )
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], exchange: Exchange) -> urllib3.BaseHTTPResponse:
+        timeout = urllib3.Timeout(connect=self._limits.connect_timeout_s, read=self._limits.header_timeout_s)
+        exchange.detach()
+        try:
+            pool, target = self._pool(url)
+            with self._watch.sending(exchange):
+                return pool.urlopen(
+                    method,
+                    target,
+                    headers=headers,
+                    timeout=timeout,
+                    retries=False,
+                    redirect=False,
+                    assert_same_host=False,
+                    preload_content=False,
+                )
+        except urllib3.exceptions.SSLError as error:
+            if exchange.verdict:
+                raise _ended(exchange, None) from None
+            raise _tls_fault(url, error) from None
+        except (urllib3.exceptions.LocationValueError, ValueError) as error:
+            if exchange.verdict:
+                raise _ended(exchange, None) from None
+            raise LandingError(f"{scrub_url(url)}: {scrub(error)}") from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise _ended(exchange, error) from None
+
+    def _pool(self, url: str) -> tuple[Pool, str]:
+        """The connections that lead to an address, and what to ask them for.
+
+        By way of the proxy that the environment names for the host, if any.
+        """
+        origin, parts = origin_of(url), urlsplit(url)
+        with self._lock:
+            if origin not in self._pools:
+                self._pools[origin] = new_pool(url, self._guard, self._watch, most_idle=self._connections)
+            pool = self._pools[origin]
+        if isinstance(pool, urllib3.ProxyManager):
+            with contextlib.suppress(OSError):  # a name that only the proxy can resolve is left to it
+                self._guard.resolve(parts.hostname or "", parts.port or PORTS[parts.scheme])
+            return pool, url
+        return pool, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    def _judge(
+        self, answer: urllib3.BaseHTTPResponse, address: Address, ask: Ask, exchange: Exchange, published: str | None
+    ) -> HttpReply:
+        status, headers = answer.status, answer.headers
+        said = f"{status} {scrub(answer.reason or '')}".strip()
+        if status in BUSY:
+            raise Again(said, wait_s=retry_after(headers.get("Retry-After")), busy=status in (429, 503))
+        if status in REFUSED:
+            body = b"" if status in GONE else _error_body(answer)
+            if b"RequestTimeTooSkewed" in body:
+                raise LandingError(f"{scrub_url(address.url)}: {said}: this machine's clock is wrong; set it and rerun")
+            for code in BAD_KEYS:
+                if status == 400 and code.encode() in body:
+                    raise LandingError(f"{scrub_url(address.url)}: {said}, {code}: {address.remedy}")
+            raise Absent(status, said, address.remedy)
+        if status == 412:
+            raise VersionChanged(said)
+        if status == 416:
+            raise PastEnd(total_of_416(headers.get("Content-Range")))
+        if status not in (200, 206):
+            raise LandingError(f"{scrub_url(address.url)}: {said} is no answer to a download; {address.remedy}")
+        if status == 206:
+            if not ask.ranged:
+                raise WrongRange("a partial answer to a whole request")
+            length, total = content_range(headers.get("Content-Range"), ask)
+            start, length_sent = ask.start, length_of(headers)
+            if length_sent is not None and length_sent != length:
+                raise WrongRange(f"Content-Length {length_sent:,} for a range of {length:,} bytes")
+            known: int | None = length
+        else:
+            start, known = 0, length_of(headers)
+            total = known
+        ranges = status == 206 or headers.get("Accept-Ranges", "").lower() == "bytes"
+        probe = Probe(total, headers.get("ETag"), headers.get("Last-Modified"), ranges)
+        reply = HttpReply(
+            answer, exchange, self._watch, start=start, length=known, probe=probe, published_sha256=published
+        )
+        if reply.encoded:
+            reply.probe = Probe(None, probe.etag, probe.last_modified, ranges=False)
+        if status == 206 and ask.since is not None:
+            _same_version(reply.probe, ask.since)
+        if (total or 0) > self._limits.max_bytes:
+            raise LandingError(
+                f"{scrub_url(address.url)}: {total:,} bytes, more than the {self._limits.max_bytes:,} allowed"
+            )
+        return reply
+
+
+def _joined(url: str, target: str) -> str:
+    """Where a redirect leads to."""
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        raise LandingError(f"{scrub_url(url)} redirects to something that is no address") from None
+
+
+def _same_version(now: Probe, before: Probe) -> None:
+    if before.etag and now.etag != before.etag:
+        raise VersionChanged("another ETag than before")
+    if not before.etag and before.last_modified and now.last_modified not in (None, before.last_modified):
+        raise VersionChanged("another Last-Modified than before")
+
+
+def _conditions(since: Probe, *, if_match: bool) -> dict[str, str]:
+    etag = strong(since)
+    if etag is None:
+        return {"If-Range": since.last_modified} if since.last_modified else {}
+    return {"If-Match": etag} if if_match else {"If-Range": etag}
+
+
+def _leave(answer: urllib3.BaseHTTPResponse) -> None:
+    """Give the connection back where the body was read, else close it."""
+    answer.close()
+    answer.release_conn()
+
+
+def _error_body(answer: urllib3.BaseHTTPResponse) -> bytes:
+    with contextlib.suppress(urllib3.exceptions.HTTPError, OSError, ValueError):
+        return bytes(answer.read(4096))
+    return b""
+
+
+def _tls_fault(url: str, error: Exception) -> Exception:
+    text = scrub(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate" in text.lower() or "WRONG_VERSION" in text:
+        return LandingError(
+            f"{scrub_url(url)}: the server's certificate cannot be trusted ({text}); nothing was fetched. "
+            "Certificates of your own go into REQUESTS_CA_BUNDLE"
+        )
+    return Again(text)

@@ -1,0 +1,110 @@
+"""Connections for `transport.http`: they only go to vetted addresses, and tell the watcher their sockets.
+
+The environment is looked at here: for a proxy on the way, and for certificates to trust.
+"""
+
+import os
+import socket
+import time
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import certifi
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.connection import create_connection
+
+from maxsight_assets.transport.guard import Guard
+from maxsight_assets.transport.watch import Watch
+
+Pool = urllib3.HTTPConnectionPool | urllib3.ProxyManager
+
+
+def certificates() -> str:
+    """Path of the certificates that are trusted."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
+
+
+def proxy_of(url: str) -> str | None:
+    """The proxy that the environment names for an address."""
+    if not getproxies():
+        return None
+    from requests.utils import get_environ_proxies, select_proxy  # knows NO_PROXY in all of its spellings
+
+    proxy: str | None = select_proxy(url, get_environ_proxies(url))
+    return proxy
+
+
+def new_pool(url: str, guard: Guard, watch: Watch, *, most_idle: int) -> Pool:
+    """Connections that lead to an address, by way of the proxy that the environment names for it, if any.
+
+    Args:
+        url: An address on the host.
+        guard: Vets each IP address that is connected to; a proxy's is a person's own choice.
+        watch: Hears of each socket.
+        most_idle: Idle connections that are kept.
+    """
+    parts = urlsplit(url)
+    tls: Any = {"ca_certs": certificates(), "cert_reqs": "CERT_REQUIRED"}
+    proxy = proxy_of(url)
+    if proxy:
+        manager = urllib3.ProxyManager(proxy, maxsize=most_idle, **tls)
+        manager.pool_classes_by_scheme = _pools(_Watched, watch=watch)
+        return manager
+    kind = _pools(_Guarded, watch=watch, guard=guard)[parts.scheme]
+    pool: Pool = kind(parts.hostname, parts.port, maxsize=most_idle, **(tls if parts.scheme == "https" else {}))
+    return pool
+
+
+class _Watched:
+    """A connection that tells the watcher its socket."""
+
+    watch: Watch
+
+    def request(self: Any, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:  # a kept one
+            self.watch.attach(self.sock)
+        super().request(*args, **kwargs)  # type: ignore[misc]
+        self.watch.attach(self.sock)
+
+
+class _Guarded(_Watched):
+    """The same, and it only goes to vetted IP addresses, which share the time to a connection: one may be silent."""
+
+    guard: Guard
+
+    def _new_conn(self: Any) -> socket.socket:
+        fault: Exception = OSError("no address")
+        try:
+            addresses = self.guard.resolve(self.host, self.port)
+        except OSError as error:
+            raise urllib3.exceptions.NewConnectionError(self, f"{self.host} does not resolve: {error}") from None
+        end = time.monotonic() + self.timeout
+        for tried, address in enumerate(addresses):
+            share = (end - time.monotonic()) / (len(addresses) - tried)
+            if share <= 0 or self.watch.ended():
+                break
+            try:
+                sock = create_connection(
+                    (address, self.port),
+                    share,
+                    source_address=self.source_address,
+                    socket_options=self.socket_options,
+                )
+            except OSError as error:
+                fault = error
+            else:
+                sock.settimeout(self.timeout)  # for what follows, as the handshake of TLS
+                return sock
+        raise urllib3.exceptions.NewConnectionError(self, f"{self.host}:{self.port}: {fault}")
+
+
+def _pools(connection: type[_Watched], **ways: Any) -> dict[str, Any]:
+    """Classes of connection pools, by scheme, whose connections are of this kind."""
+    plain = type("HTTPConnection", (connection, HTTPConnection), ways)
+    secure = type("HTTPSConnection", (connection, HTTPSConnection), ways)
+    return {
+        "http": type("HTTPPool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("HTTPSPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": secure}),
+    }

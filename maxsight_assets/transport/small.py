@@ -1,0 +1,67 @@
+"""The short way's second half: an object that is in memory is judged, written and named, with no partial file."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from maxsight_assets.disk import NAMING, create
+from maxsight_assets.remote import Landed, Probe, RemoteFile
+from maxsight_assets.transport import judge, kinds
+from maxsight_assets.transport.headers import length_of, linked_sha256, retry_after
+from maxsight_assets.transport.http import BUSY
+from maxsight_assets.transport.lines import Answer
+from maxsight_assets.transport.reply import Again
+
+MOST_BYTES = 4 << 20
+"""Longest object of the short way."""
+
+
+def land(file: RemoteFile, dest: Path, answer: Answer, *, plain: bool) -> Landed | None:
+    """Put an object at `dest`; not synced, see `Client.download_many`.
+
+    Args:
+        file: The object.
+        dest: Path to write.
+        answer: What came of asking for it.
+        plain: Whether it came over plain http from a server that is not allow-listed.
+
+    Returns:
+        None where the answer is not a plain, whole one.
+
+    Raises:
+        Again: Upstream is busy.
+        judge.Unfit, VerificationFailed: It is not the object; nothing is left at `dest`.
+    """
+    headers, data = answer.headers, answer.data
+    if answer.status in BUSY:
+        wait_s = retry_after(headers.get("retry-after"))
+        raise Again(answer.said, wait_s=wait_s, busy=answer.status in (429, 503))
+    coding = headers.get("content-encoding", "identity").strip().lower()
+    if answer.status != 200 or coding not in ("", "identity") or length_of(headers) != len(data):
+        return None
+    ranges = headers.get("accept-ranges", "").lower() == "bytes"
+    probe = Probe(len(data), headers.get("etag"), headers.get("last-modified"), ranges)
+    judge.check_kind(file, bytes(data[: kinds.HEAD_BYTES]))
+    digests = {
+        name: hashlib.new(name, data, usedforsecurity=False).hexdigest()
+        for name in ("sha256", *judge.more_hashes(file, probe))
+    }
+    level = judge.level_of(file, probe, len(data), digests.get, published_sha256=linked_sha256(headers), plain=plain)
+    _write(dest, data)
+    return Landed(dest, len(data), digests["sha256"], digests.get("md5"), level, probe)
+
+
+def _write(dest: Path, data: memoryview) -> None:
+    draft = f"{dest}.new"
+    try:
+        handle = create(draft)
+    except FileNotFoundError:
+        dest.parent.mkdir(parents=True, exist_ok=True)
+        handle = create(draft)
+    try:
+        while data:
+            data = data[os.write(handle, data) :]
+    finally:
+        os.close(handle)
+    with NAMING:
+        os.replace(draft, dest)  # noqa: PTH105 -- a path object for each of many files takes longer than the call

@@ -1,0 +1,187 @@
+"""The command line, as a person types it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from maxsight_assets.commands.app import app
+from maxsight_assets_tests.project import copy_world
+
+MAXSIGHT_ASSETS = Path(sys.executable).with_name("maxsight-assets")
+COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, drawn_world: Path) -> Path:
+    """A directory in which the whole graph was materialized from the command line."""
+    made = tmp_path_factory.mktemp("cli")
+    (made / "data/.maxsight").mkdir(parents=True)
+    copy_world(drawn_world, made / "data/.maxsight/sample_upstream")
+    shutil.copy(Path(__file__).parents[1] / "dagster.yaml", made)
+    done = run(made, "materialize")
+    assert done.returncode == 0, done.stderr
+    assert "truncated_jpeg" in done.stdout
+    assert "cleaned_splits: 1" in done.stdout
+    return made
+
+
+def run(root: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = {"DATA_DIR": str(root / "data"), "DAGSTER_HOME": str(root / "home"), **variables}
+    return subprocess.run(
+        [MAXSIGHT_ASSETS, *arguments],
+        cwd=root,
+        env={**os.environ, "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_an_example(command: str, tmp_path: Path) -> None:
+    done = run(tmp_path, command, "--help")
+
+    assert done.returncode == 0
+    assert f"Example: maxsight-assets {command}" in done.stdout
+
+
+def test_the_first_commands_are_there() -> None:
+    assert {"materialize", "status", "verify", "doctor", "rollback", "touch"} <= set(COMMANDS)
+
+
+def test_status_tells_what_is_published(root: Path) -> None:
+    rows = json.loads(run(root, "status", "--json").stdout)
+
+    assert [row["asset"] for row in rows][-2:] == ["inference_eval_set", "cleaned_splits"]
+    assert all(row["files"] and len(row["data_version"]) == 64 and row["source"] == "embedded" for row in rows)
+
+
+def test_status_tells_a_damaged_manifest_from_none(root: Path) -> None:
+    page = root / "data/ade20k/.maxsight/MANIFEST.json"
+    whole = page.read_bytes()
+    page.write_bytes(whole[:-9])
+    try:
+        lines = run(root, "status").stdout.splitlines()
+    finally:
+        page.write_bytes(whole)
+
+    assert [line.split()[4] for line in lines if line.startswith("ade20k_raw")] == ["damaged"]
+
+
+def test_verify_names_a_damaged_file_and_fails(root: Path) -> None:
+    assert run(root, "verify").returncode == 0
+    picture = next((root / "data/ade20k/images/validation").glob("*.jpg"))
+    whole = picture.read_bytes()
+    picture.unlink()
+    picture.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    try:
+        done = run(root, "verify", "ade20k_raw", "--json")
+    finally:
+        picture.unlink()
+        picture.write_bytes(whole)
+
+    failed = {told["rule"]: told["examples"] for told in json.loads(done.stdout) if not told["passed"]}
+    assert done.returncode == 1
+    assert picture.name in failed["hashes_match"]
+
+
+def test_doctor_finds_a_sound_project_sound(root: Path) -> None:
+    done = run(root, "doctor")
+
+    assert done.returncode == 0
+    assert "ERROR" not in done.stdout
+    assert "GB free" in done.stdout
+
+
+@pytest.fixture
+def read_only(root: Path, tmp_path: Path) -> Iterator[Path]:
+    """The materialized DATA_DIR on a drive that is mounted read-only."""
+    mounted = tmp_path / "drive"
+    mounted.mkdir()
+    if subprocess.run(["mount", "--bind", root / "data", mounted], check=False, capture_output=True).returncode:
+        pytest.skip("mounting needs root")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", mounted], check=True)
+        yield mounted
+    finally:
+        subprocess.run(["umount", mounted], check=True)
+
+
+def test_what_is_published_on_a_read_only_drive_can_be_read(root: Path, read_only: Path) -> None:
+    where = {"DATA_DIR": str(read_only)}
+    document = json.loads((read_only / "cleaned_splits/maxsight_train.json").read_bytes())
+
+    for command in (
+        ("status", "--json"),
+        ("verify", "coco_raw", "cleaned_splits"),
+        ("explain", str(document["images"][0]["id"])),
+    ):
+        done = run(root, *command, **where)
+        assert done.returncode == 0, done.stderr
+    reading = "from maxsight_assets import load_split; print(len(load_split('train')[0]))"
+    read = subprocess.run([sys.executable, "-c", reading], env={**os.environ, **where}, capture_output=True, check=True)
+    assert int(read.stdout) == len(document["images"])
+
+
+def test_what_writes_refuses_a_read_only_drive_in_one_line_and_doctor_tells(root: Path, read_only: Path) -> None:
+    where = {"DATA_DIR": str(read_only)}
+    commands = ("materialize", "adopt", "repair", "prune", "touch", "rollback cleaned_splits", "accept zips/x.zip")
+    for command in commands:
+        done = run(root, *command.split(), **where)
+        assert done.returncode == 2, done.stdout
+        assert done.stderr.startswith(f"error: DATA_DIR={read_only}: cannot write in {read_only} (Read-only file")
+        assert done.stderr.count("\n") == 1
+
+    done = run(root, "doctor", **where)
+    assert done.returncode == 1
+    assert f"ERROR DATA_DIR={read_only}: cannot write in {read_only}" in done.stdout
+
+
+def test_prune_refuses_while_the_splits_are_away(root: Path) -> None:
+    splits, away = root / "data/cleaned_splits", root / "unplugged"
+    splits.rename(away)
+    try:
+        done = run(root, "prune", "coco_raw", "--really", SPLITS_DIR=str(root / "others"))
+    finally:
+        away.rename(splits)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {splits}: splits or evaluation sets were published there")
+    assert run(root, "prune", "coco_raw", "--really", SPLITS_DIR=str(root / "others")).returncode == 0
+
+
+def test_dagster_home_may_be_below_home_relative_or_blank(tmp_path: Path) -> None:
+    for value, place in (("rel", "rel"), ("~/x", "home/x"), (" ", ".dagster_home"), ("", ".dagster_home")):
+        run(tmp_path, "doctor", DAGSTER_HOME=value, HOME=str(tmp_path / "home"))
+        assert (tmp_path / place).is_dir(), value
+    assert not (tmp_path / "~").exists()
+
+
+def test_a_dagster_home_that_cannot_be_one_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for value in ("~nosuch/x", str(tmp_path / "file"), "file/x", "/proc/x", "x" * 300, "y/" + "x" * 300):
+        done = run(tmp_path, "doctor", DAGSTER_HOME=value)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith("error: DAGSTER_HOME=")
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_mistake_is_one_line_and_exit_status_two(root: Path) -> None:
+    for arguments, variables, said in (
+        (("status",), {"MAXSIGHT_PROFILE": "huge"}, "error: MAXSIGHT_PROFILE=huge: "),
+        (("verify", "nothing"), {}, "error: no asset nothing; there are coco_raw, "),
+        (("materialize", "nothing"), {}, "error: no asset nothing; there are "),
+        (("rollback", "nothing"), {}, "error: no asset nothing; there are "),
+        (("touch", "bdd100k"), {}, "error: bdd100k: there is no next edition of it; use one of coco, openimages"),
+    ):
+        done = run(root, *arguments, **variables)
+        assert done.returncode == 2
+        assert done.stderr.startswith(said)
+        assert done.stderr.count("\n") == 1

@@ -1,0 +1,132 @@
+"""BDD100K's label list and ADE20K's instance masks, read into the table model."""
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maxsight_assets.datasets.ade20k import format as ade20k
+from maxsight_assets.datasets.bdd100k import format as bdd100k
+from maxsight_assets.errors import FormatError
+from maxsight_assets.formats.tables import BOXES, IMAGES
+from maxsight_assets.labels import mapping
+
+FRAMES = [
+    {
+        "name": "b1c66a42-6f7d68ca.jpg",
+        "attributes": {"weather": "overcast", "scene": "city street", "timeofday": "daytime"},
+        "timestamp": 10000,
+        "labels": [
+            {
+                "id": "1",
+                "category": "traffic sign",
+                "attributes": {"occluded": False, "truncated": True, "trafficLightColor": "NA"},
+                "box2d": {"x1": 1000.5, "y1": 281, "x2": 1040, "y2": 326.25},
+            },
+            {"id": 2, "category": "trailer", "box2d": {"x1": 5, "y1": 6, "x2": 5, "y2": 9}},
+            {"id": "3", "category": "lane", "poly2d": [{"vertices": [[0, 1]]}]},
+        ],
+    },
+    {"name": "b1c81faa-3df17267.jpg"},
+    {"name": "b1c81faa-c80764c5.jpg", "labels": None},
+]
+
+
+def frames(path: Path, content: object) -> Path:
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_bdd100k_labels_become_tables(tmp_path: Path) -> None:
+    tables = bdd100k.read_labels(frames(tmp_path / "val.json", FRAMES), image_dir="bdd100k/images/100k/val")
+
+    assert (tables.images.schema, tables.boxes.schema) == (IMAGES, BOXES)
+    assert tables.images.select("source", "split", "image_id", "path", "width", "height").rows() == [
+        ("bdd100k", "val", name, f"bdd100k/images/100k/val/{name}.jpg", None, None)
+        for name in ("b1c66a42-6f7d68ca", "b1c81faa-3df17267", "b1c81faa-c80764c5")
+    ]
+    columns = ("image_id", "box_id", "label", "x", "y", "w", "h", "crowd", "occluded", "truncated")
+    assert tables.boxes.select(columns).rows() == [
+        ("b1c66a42-6f7d68ca", "b1c66a42-6f7d68ca:1", "traffic sign", 1000.5, 281.0, 39.5, 45.25, False, False, True),
+        ("b1c66a42-6f7d68ca", "b1c66a42-6f7d68ca:2", "trailer", 5.0, 6.0, 0.0, 3.0, False, None, None),
+    ]
+
+
+def test_bdd100k_frames_without_any_label_are_images(tmp_path: Path) -> None:
+    tables = bdd100k.read_labels(frames(tmp_path / "val.json", FRAMES[1:]), image_dir="x")
+    assert (len(tables.images), len(tables.boxes)) == (2, 0)
+    assert tables.boxes.schema == BOXES
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('[{"name": 7}]', "$[0].name: "),
+        (
+            '[{"name": "a", "labels": [{"id": 1, "category": "car", "box2d": {"x1": "1"}}]}]',
+            "$[0].labels[0].box2d.x1: ",
+        ),
+        ('[{"name": "a", "labels": [{"id": 1, "category": "car", "box2d": {"x1": NaN', "$[0].labels[0].box2d.x1: "),
+        ('[{"name": "a", "name": "b"}]', "$[0].name: this key stands twice"),
+        ("{}", "$: "),
+    ],
+)
+def test_fault_62_bdd100k_files_name_the_place(tmp_path: Path, text: str, place: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        bdd100k.read_labels(frames(tmp_path / "val.json", text), image_dir="x")
+    assert str(caught.value).startswith(f"val.json: {place}")
+
+
+def mask(root: Path, name: str, pixels: np.ndarray) -> None:
+    folder = root / "annotations_instance" / "validation"
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(folder / f"{name}.png")
+
+
+def test_ade20k_instances_become_the_boxes_around_their_pixels(tmp_path: Path) -> None:
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[5:10, 7:20] = (8, 1, 0)  # chair
+    pixels[20, 30] = (4, 2, 0)  # person
+    pixels[0:2, 0:2] = (8, 3, 99)  # a chair of two parts
+    pixels[39, 59] = (8, 3, 0)
+    pixels[30:33, 10:12] = (0, 4, 0)  # a class without a name
+    pixels[35, 0:5] = (8, 0, 0)  # no instance
+    mask(tmp_path, "ADE_val_00000001", pixels)
+    mask(tmp_path, "ADE_val_00000002", np.zeros((2, 3, 3), np.uint8))
+
+    ids = ["ADE_val_00000003", "ADE_val_00000001", "ADE_val_00000002"]
+    tables = ade20k.read_instances(tmp_path, ids, place="ade20k")
+
+    assert (tables.images.schema, tables.boxes.schema) == (IMAGES, BOXES)
+    assert tables.images.select("source", "split", "image_id", "path", "width", "height").rows() == [
+        ("ade20k", "validation", name, f"ade20k/images/validation/{name}.jpg", *size)
+        for name, size in zip(sorted(ids), [(60, 40), (3, 2), (None, None)], strict=True)
+    ]
+    assert tables.boxes.select("box_id", "label", "x", "y", "w", "h", "area").rows() == [
+        ("ADE_val_00000001:1", "chair", 7.0, 5.0, 13.0, 5.0, 65.0),
+        ("ADE_val_00000001:2", "person", 30.0, 20.0, 1.0, 1.0, 1.0),
+        ("ADE_val_00000001:3", "chair", 0.0, 0.0, 60.0, 40.0, 5.0),
+        ("ADE_val_00000001:4", None, 10.0, 30.0, 2.0, 3.0, 6.0),
+    ]
+
+
+def test_ade20k_class_names_are_those_that_are_mapped() -> None:
+    names = ade20k.class_names()
+    assert len(set(names)) == 100
+    assert (names[0], names[3], names[7], names[99]) == ("bed", "person", "chair", "flag")
+    assert [row.label for row in mapping.rows("ade20k")] == list(names)
+
+
+def test_fault_66_an_ade20k_mask_that_is_no_rgb_png_is_refused(tmp_path: Path) -> None:
+    mask(tmp_path, "gray", np.zeros((4, 4), np.uint8))
+    with pytest.raises(FormatError, match=r"gray\.png: a mask of mode L"):
+        ade20k.read_instances(tmp_path, ["gray"], place="ade20k")
+
+    mask(tmp_path, "cut", np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8))
+    path = tmp_path / "annotations_instance" / "validation" / "cut.png"
+    path.write_bytes(path.read_bytes()[:3000])
+    with warnings.catch_warnings(), pytest.raises(FormatError, match=r"cut\.png: not a whole PNG"):
+        ade20k.read_instances(tmp_path, ["cut"], place="ade20k")

@@ -1,0 +1,121 @@
+"""The manifest: what it says, that it is the same bytes for the same content, and that damage is found."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from maxsight_assets.errors import VerificationFailed
+from maxsight_assets.publishing.manifest import FOLDER, PAGE, ROWS, FileRow, Manifest, data_version, problems
+from maxsight_assets_tests.publishing.staged import row_of, write
+
+FULL = FileRow(
+    path="val2017/000000000139.jpg",
+    bytes=3,
+    sha256="a" * 64,
+    level="crc32+size",
+    crc32=0xFFFFFFFF,
+    etag='W/"x"',
+    width=640,
+    height=426,
+    origin="zips/val2017.zip!val2017/000000000139.jpg",
+    verified_at="2026-01-01T00:00:00+00:00",
+)
+
+
+def make(rows: list[FileRow]) -> Manifest:
+    return Manifest.of(
+        rows,
+        asset="coco_raw",
+        source="upstream",
+        selection={"splits": ("val2017",), "seed": 42},
+        inputs={"b": "2", "a": "1"},
+    )
+
+
+def test_reads_back_what_was_written(tmp_path: Path) -> None:
+    manifest = make([FULL, row_of("é/ü.jpg", b"1"), replace(row_of("kept.jpg", b"22"), kept=True)])
+
+    manifest.write(tmp_path, scratch=tmp_path / "scratch")
+
+    assert Manifest.read(tmp_path) == manifest
+    assert list(manifest.rows) == sorted(manifest.rows)
+    assert [row.path for row in manifest.selected()] == ["val2017/000000000139.jpg", "é/ü.jpg"]
+    assert (manifest.info.files, manifest.info.bytes) == (2, 4)
+
+
+def test_same_content_gives_the_same_bytes_in_any_order(tmp_path: Path) -> None:
+    rows = [row_of(f"{n:03}.jpg", bytes([n])) for n in range(100)]
+    for name, order in (("one", rows), ("two", rows[::-1])):
+        (tmp_path / name).mkdir()
+        make(order).write(tmp_path / name, scratch=tmp_path / "scratch")
+
+    for file in (ROWS, PAGE):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    page = (tmp_path / "one" / PAGE).read_text(encoding="utf-8")
+    assert page == json.dumps(json.loads(page), indent=2, sort_keys=True) + "\n"
+
+
+def test_data_version_sees_paths_and_bytes_and_nothing_else() -> None:
+    row = row_of("a.jpg", b"1")
+    later = replace(row, level="first-use", etag="x", origin="y", width=1, height=1, verified_at="now", crc32=1)
+    kept = replace(row_of("b.jpg", b"2"), kept=True)
+
+    assert data_version([later, kept]) == data_version([row])
+    assert data_version([replace(row, path="b.jpg")]) != data_version([row])
+    assert data_version([row_of("a.jpg", b"2")]) != data_version([row])
+
+
+@pytest.mark.parametrize("path", ["", "/a", "../a", "a/../b", "a//b", "./a", "a\\b", ".maxsight/x", "a\nb", "a\0b"])
+def test_row_refuses_a_path_that_is_not_plain(path: str) -> None:
+    with pytest.raises(ValueError, match="path"):
+        replace(FULL, path=path)
+
+
+def test_nothing_is_published_where_there_is_no_page(tmp_path: Path) -> None:
+    make([FULL]).write(tmp_path, scratch=tmp_path / "scratch")
+    (tmp_path / PAGE).unlink()
+
+    assert Manifest.read(tmp_path) is None
+    assert Manifest.read(tmp_path / "absent") is None
+
+
+@pytest.mark.parametrize("file", [ROWS, PAGE])
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
+def test_damage_is_found_and_named(tmp_path: Path, file: str, damage: str) -> None:
+    make([row_of(f"{n}.jpg", bytes([n])) for n in range(50)]).write(tmp_path, scratch=tmp_path / "scratch")
+    data = bytearray((tmp_path / file).read_bytes())
+    if damage == "flip":
+        data[data.index(b"data_version") + 20 if file == PAGE else 60] ^= 1
+    (tmp_path / file).write_bytes({"cut": data[: len(data) // 2], "empty": b""}.get(damage, data))
+
+    with pytest.raises(VerificationFailed, match=FOLDER):
+        Manifest.read(tmp_path)
+
+
+def test_rows_without_their_table_are_damage(tmp_path: Path) -> None:
+    make([FULL]).write(tmp_path, scratch=tmp_path / "scratch")
+    (tmp_path / ROWS).unlink()
+
+    with pytest.raises(VerificationFailed, match="manifest is damaged"):
+        Manifest.read(tmp_path)
+
+
+def test_problems_names_what_is_missing_longer_changed_or_no_file(tmp_path: Path) -> None:
+    files = {f"{n:03}": bytes([n]) * 10 for n in range(80)}
+    for path, data in files.items():
+        write(tmp_path, path, data)
+    (tmp_path / "003").unlink()
+    (tmp_path / "005").write_bytes(b"x" * 11)
+    (tmp_path / "007").write_bytes(b"x" * 10)
+    (tmp_path / "070").unlink()
+    (tmp_path / "070").symlink_to(tmp_path / "071")
+
+    found = problems(tmp_path, [row_of(path, data) for path, data in files.items()])
+
+    assert list(found) == ["003", "005", "007", "070"]
+    assert found["003"] == "missing"
+    assert found["005"] == "10 bytes expected, 11 found"
+    assert found["007"].startswith("sha256 ")
+    assert found["070"].startswith("unreadable")
