@@ -1,5 +1,6 @@
 """Fixtures that several folders share."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ hypothesis.settings.load_profile("same")
 
 if TYPE_CHECKING:
     from maxsight_assets_tests.project import Project
+    from maxsight_assets_tests.publishing.ground import Ground
+    from maxsight_assets_tests.publishing.victim import Victims
+    from maxsight_assets_tests.servers import LyingServer
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +46,38 @@ def project(tmp_path: Path, drawn_world: Path) -> "Iterator[Project]":
         made.places.world.parent.mkdir(parents=True)
         copy_world(drawn_world, made.places.world)
         yield made
+
+
+@pytest.fixture
+def liar() -> "Iterator[LyingServer]":
+    """A server whose answers the test scripts."""
+    from maxsight_assets_tests.servers import LyingServer
+
+    with LyingServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def victims() -> "Iterator[Victims]":
+    """Processes that are killed, or whose disk fails, at a chosen call."""
+    from maxsight_assets_tests.publishing.victim import Victims
+
+    with Victims() as running:
+        yield running
+
+
+@pytest.fixture
+def ground(liar: "LyingServer", tmp_path: Path, caplog: pytest.LogCaptureFixture) -> "Iterator[Ground]":
+    """A published directory; after the test it holds what must hold, no log says a secret, and a rerun heals."""
+    from maxsight_assets_tests.publishing.ground import CANARIES, Ground
+    from maxsight_assets_tests.transport.net_tools import some_bytes
+
+    made = Ground(tmp_path / "ground", sound=some_bytes(1_000_000))
+    yield made
+    made.check(liar)
+    said = " ".join(record.getMessage() for record in caplog.get_records("call") if _ours(record))
+    assert not any(canary in said for canary in CANARIES)
+
+
+def _ours(record: logging.LogRecord) -> bool:
+    return record.name.startswith("maxsight_assets.") or record.levelno >= logging.WARNING

@@ -1,8 +1,9 @@
 """The zip format, read through byte ranges: the central directory with our own checks, and members out of windows.
 
-`read` brings bytes from wherever the zip is; `remote_zip` and `archive.open_local` provide it. Written from the format's
-specification (PKWARE APPNOTE 6.3.10; section numbers below), because members are to be fetched by ranges of a remote file
-and inflated from a window of bytes, which `zipfile` cannot do, and each name and offset is to be judged first.
+`read` brings bytes from wherever the zip is; `remote_zip` and `archive.open_local` provide it. Written from the
+format's specification (PKWARE APPNOTE 6.3.10; section numbers below), because members are to be fetched by ranges of a
+remote file and inflated from a window of bytes, which `zipfile` cannot do, and each name and offset is to be judged
+first.
 """
 
 import contextlib

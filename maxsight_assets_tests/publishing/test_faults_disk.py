@@ -26,12 +26,6 @@ OLD = {f"train/{n}.jpg": b"old %d" % n for n in range(4)}
 NEW = {f"train/{n}.jpg": b"new %d" % n for n in range(4)} | {"val/x.jpg": b"x"}
 
 
-@pytest.fixture(scope="module")
-def victims() -> Iterator[Victims]:
-    with Victims() as running:
-        yield running
-
-
 @pytest.fixture
 def other_disk(tmp_path: Path) -> Iterator[Path]:
     """A second file system."""

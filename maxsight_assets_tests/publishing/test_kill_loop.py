@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,12 +24,6 @@ ZERO = {"a.json": b"0"}
 OLD = {f"train/{n}.jpg": b"old %d" % n for n in range(6)} | {"a.json": b"old"}
 NEW = {f"train/{n}.jpg": b"old %d" % n for n in range(2, 6)} | {"val/x.jpg": b"x", "val/y.jpg": b"y", "a.json": b"new"}
 FAULTS = ("kill", "ENOSPC", "EIO")
-
-
-@pytest.fixture(scope="module")
-def victims() -> Iterator[Victims]:
-    with Victims() as running:
-        yield running
 
 
 class Ground:

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,6 @@ from maxsight_assets_tests.publishing.victim import Victims
 from maxsight_assets_tests.servers import LyingServer
 
 FILES = {f"{n}.jpg": b"%d" % n for n in range(4)}
-
-
-@pytest.fixture
-def victims() -> Iterator[Victims]:
-    with Victims() as running:
-        yield running
 
 
 def test_holder_is_named_with_its_process_id(tmp_path: Path) -> None:

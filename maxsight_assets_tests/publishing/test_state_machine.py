@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -179,12 +179,6 @@ class Target(RuleBasedStateMachine):
         if not self.target.exists() and not self.unsettled:
             return
         assert_invariants(self.target, edited=self.ever_edited, named=self.named, settled=False)
-
-
-@pytest.fixture
-def victims() -> Iterator[Victims]:
-    with Victims() as running:
-        yield running
 
 
 @pytest.mark.parametrize(

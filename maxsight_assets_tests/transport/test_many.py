@@ -34,12 +34,6 @@ from maxsight_assets_tests.transport.test_places import KEYS, s3_client, signed
 DATA = some_bytes(100_000)
 
 
-@pytest.fixture
-def liar() -> Iterator[LyingServer]:
-    with LyingServer() as server:
-        yield server
-
-
 def answers(host: str, *addresses: Address, limits: Limits = QUICK, most_bytes: int = 1 << 20) -> list[Answer | None]:
     """What the lines bring of each address."""
     lines = Lines[int](Guard(frozenset({host})), limits, most=len(addresses), most_bytes=most_bytes)

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,12 +18,6 @@ DATA = some_bytes(100_000)
 ETAG = f'"{hashlib.md5(DATA, usedforsecurity=False).hexdigest()}"'
 KEY = "validation/a.bin"
 Way = Callable[[Client, Path], Landed | Missing]
-
-
-@pytest.fixture
-def liar() -> Iterator[LyingServer]:
-    with LyingServer() as server:
-        yield server
 
 
 def zeroed(count: int) -> Callable[[str, dict[str, str], bytes], tuple[str, dict[str, str], bytes]]:

@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,12 +24,6 @@ from maxsight_assets_tests.servers import LyingServer, chunked, edited, status
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
-
-
-@pytest.fixture
-def liar() -> Iterator[LyingServer]:
-    with LyingServer() as server:
-        yield server
 
 
 def offer(liar: LyingServer, root: Path, ids: list[str], *, split: str = "validation") -> str:
