@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Metadata = dict[str, dg.MetadataValue]
 
+SPLIT_COUNTS = ("images", "boxes", "crowds", "images_above_10_boxes", "boxes_beyond_10")
+"""Counts of the report that the page shows for each split."""
+
 CHART_ROWS = 20
 """Bars of a chart; the table beside it has them all."""
 
@@ -140,9 +143,9 @@ def of_splits(made: "Made", places: "Places", profile: "Profile") -> Metadata:
         **_of_made(made, str(places.splits)),
         "dagster/row_count": dg.MetadataValue.int(sum(each["images"] for each in splits.values())),
         "splits": table(
-            ("split", "images", "boxes", "crowds"),
-            ((name, each["images"], each["boxes"], each["crowds"]) for name, each in splits.items()),
+            ("split", *SPLIT_COUNTS), ((name, *(each[count] for count in SPLIT_COUNTS)) for name, each in splits.items())
         ),
+        "limits of the detector": dg.MetadataValue.text("\n".join(report["detector_limits"])),
         "images and boxes per class": table(
             ("class", *(f"{split}: {what}" for split in splits for what in ("images", "boxes"))),
             (

@@ -118,8 +118,8 @@ class SplitsSelection(Selection):
     )
     detector_lists: bool = Field(
         default=False,
-        description="Also write detector_list_<split>.json: image_id, image_path, and objects with a normalised cxcywh "
-        "box and a category.",
+        description="Also write detector_list_<split>.json, the detector's list form: boxes with their class, distance "
+        "and urgency by its own formula, and the audio file of each image.",
     )
 
 

@@ -4,6 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from maxsight_assets.splitting.order import Order
+
 SPLITS = ("train", "val", "test")
 
 NEAR_RADIUS = 6
@@ -75,6 +77,11 @@ class SplitConfig(BaseModel):
         ge=-1,
         le=16,
         description="Bits in which perceptual fingerprints of near copies may differ; -1 looks for exact copies only.",
+    )
+    order_boxes: Order = Field(
+        default="area",
+        description="Which boxes of an image stand first, since stock configurations of the detector keep the first "
+        "ten: `area` the largest, `urgency` the most urgent by the detector's formula, `file` as published.",
     )
     min_instances: int = Field(
         default=10,

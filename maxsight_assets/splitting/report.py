@@ -11,9 +11,18 @@ import polars as pl
 from maxsight_assets.splitting.build import Splits
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets.splitting.leaks import LEAKS
+from maxsight_assets.splitting.order import STOCK_MAX_OBJECTS
 
 EFFECTIVE_NUMBER_BETA = 0.999
 """Overlap of samples in the effective number (Cui et al., Class-Balanced Loss, CVPR 2019, section 4: 0.9 to 0.9999)."""
+
+DETECTOR_LIMITS = (
+    f"Stock configurations of MaxSight keep the first {STOCK_MAX_OBJECTS} boxes of an image in the order of the file "
+    "(data.max_objects). order_boxes says which those are.",
+    "MaxSight ignores iscrowd: a crowd region trains as one object. cleaning.drop_crowds leaves crowds out.",
+    "MaxSight never loads an image without boxes.",
+)
+"""What users of the splits must know of the detector (MaxSight at c1977e4, 2026-08-06)."""
 
 _CREATIVE_COMMONS = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)")
 _EXAMPLES = 20  # leaks that the report names
@@ -24,7 +33,8 @@ def report_of(splits: Splits) -> dict[str, Any]:
     """Count what is in the splits and what is not.
 
     Returns:
-        A JSON object: `splits` (per split: images, boxes, crowds, boxes and images by class, sources, licences),
+        A JSON object: `splits` (per split: images, boxes, crowds, images with more boxes than stock configurations
+        of the detector keep, the boxes beyond those, boxes and images by class, sources, licences), `detector_limits`,
         `records` (in, kept and dropped, by kind), `dropped` and `repaired` (by kind and rule), `groups`, `leaks` (by
         reason), `first_leaks` (some of those images, the evaluation image that each shows, why; the ledger has
         all), `missing` (images short of the asked numbers), `few_instances` (classes of train with too few boxes in val
@@ -43,6 +53,7 @@ def report_of(splits: Splits) -> dict[str, Any]:
             "images": images.height,
             "boxes": int(table["boxes"].sum()),
             "crowds": int(table["crowds"].sum()),
+            **_beyond_stock(splits.boxes.filter(pl.col("subset") == name)),
             "classes": classes[name],
             "class_images": dict(table.select("label", "images").iter_rows()),
             "sources": counts(images["source"]),
@@ -54,6 +65,7 @@ def report_of(splits: Splits) -> dict[str, Any]:
     )
     return {
         "splits": per_split,
+        "detector_limits": list(DETECTOR_LIMITS),
         "records": {"image": _records(splits, "image"), "box": _records(splits, "box")},
         "dropped": _by_rule(splits.ledger, "drop"),
         "repaired": _by_rule(splits.ledger, "repair"),
@@ -68,23 +80,34 @@ def report_of(splits: Splits) -> dict[str, Any]:
     }
 
 
+def _beyond_stock(boxes: pl.DataFrame) -> dict[str, int]:
+    """Count images with more boxes than stock configurations of the detector keep, and the boxes that they drop."""
+    beyond = boxes["image"].value_counts()["count"].cast(pl.Int64) - STOCK_MAX_OBJECTS
+    return {
+        f"images_above_{STOCK_MAX_OBJECTS}_boxes": int((beyond > 0).sum()),
+        f"boxes_beyond_{STOCK_MAX_OBJECTS}": int(beyond.clip(0).sum()),
+    }
+
+
 def class_weights(splits: Splits) -> dict[str, Any]:
     """Weights that balance the classes of train; they average 1 over the classes that train has, others weigh 0.
 
     Returns:
         A JSON object: `inverse_sqrt` (1 / sqrt of the number of boxes) and `effective_number` (inverse of
-        (1 - beta^n) / (1 - beta)), each by class; `beta`; crowds are not counted.
+        (1 - beta^n) / (1 - beta)), each by class; `by_index` with the same two as lists, in which the place of a weight
+        is the class index of the detector (0 is the category with id 1); `beta`; crowds are not counted.
     """
     train = splits.boxes.filter((pl.col("subset") == "train") & ~pl.col("crowd").fill_null(value=False))
     present = counts(train["label"])
     inverse_sqrt = {name: number**-0.5 for name, number in present.items()}
     beta = EFFECTIVE_NUMBER_BETA
     effective = {name: (1 - beta) / (1 - beta**number) for name, number in present.items()}
-    return {
-        "beta": beta,
+    by_class = {
         "effective_number": _averaging_one(effective, splits.labels),
         "inverse_sqrt": _averaging_one(inverse_sqrt, splits.labels),
     }
+    by_index = {name: [weights[label] for label in splits.labels] for name, weights in by_class.items()}
+    return {"beta": beta, "by_index": by_index, **by_class}
 
 
 def licence_name(url: str) -> str:

@@ -17,9 +17,11 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from maxsight_assets.splitting.assistive import derive
 from maxsight_assets.splitting.audio import Pairing
 from maxsight_assets.splitting.build import Splits
 from maxsight_assets.splitting.config import SPLITS
+from maxsight_assets.splitting.order import in_order
 from maxsight_assets.splitting.report import class_weights, licence_name, report_of
 
 LEDGER_FILE = "ledger.parquet"
@@ -27,6 +29,9 @@ LEDGER_FILE = "ledger.parquet"
 
 GROUPS_FILE = "groups.parquet"
 """Which images were found to show the same picture, and how: the table `splitting.groups.EDGES`."""
+
+UNKNOWN_LIGHTING = "normal"
+"""What MaxSight takes the light of a picture for if nothing else is known. No publisher states the light."""
 
 _CHUNK = 200_000  # annotations turned into text at a time: some hundred megabytes
 
@@ -88,9 +93,10 @@ def write_splits(
             "licenses": [{"id": number, "name": licence_name(url), "url": url} for url, number in licences.items()],
             "images": list(_images(images, licences, audio)),
         }
+        boxes = in_order(boxes, images, splits.config.order_boxes)
         _write_document(split_path(directory, split), head, boxes, splits.labels)
         if lists:
-            _write_list(directory / f"detector_list_{split}.json", images, boxes)
+            _write_list(directory / f"detector_list_{split}.json", images, boxes, splits.labels, audio)
 
     def tables() -> None:
         splits.edges.write_parquet(directory / GROUPS_FILE)
@@ -178,19 +184,36 @@ def _write_annotations(file: BufferedWriter, boxes: pl.DataFrame, labels: tuple[
         )
 
 
-def _write_list(path: Path, images: pl.DataFrame, boxes: pl.DataFrame) -> None:
-    """Write the detector's list format: boxes as cxcywh in shares of the picture's width and height."""
-    sized = boxes.join(images.select(image="id", width="width", height="height"), on="image", maintain_order="left")
-    box = pl.concat_list(
-        (pl.col("x") + pl.col("w") / 2) / pl.col("width"),
-        (pl.col("y") + pl.col("h") / 2) / pl.col("height"),
-        pl.col("w") / pl.col("width"),
-        pl.col("h") / pl.col("height"),
+def _write_list(
+    path: Path, images: pl.DataFrame, boxes: pl.DataFrame, labels: tuple[str, ...], audio: Pairing | None
+) -> None:
+    """Write the detector's list form: boxes as cxcywh in shares of the picture, with what it derives of none itself."""
+    numbers = {name: number for number, name in enumerate(labels)}
+    derived = derive(boxes, images).with_columns(
+        number=pl.col("label").replace_strict(numbers, return_dtype=pl.Int32),
+        box=pl.concat_list("cx", "cy", "cw", "ch"),
     )
-    objects = sized.group_by("image", maintain_order=True).agg(objects=pl.struct(box=box, category="label"))
-    rows = images.select(image="id", image_path="path").join(objects, on="image", how="left", maintain_order="left")
-    records = rows.select(image_id="image", image_path="image_path", objects=pl.col("objects").fill_null([]))
+    thing = {"box": "box", "class": "number", "category": "label", "distance": "distance", "urgency": "urgency"}
+    objects = derived.group_by("image", maintain_order=True).agg(
+        objects=pl.struct(**thing), urgency=pl.col("urgency").max()
+    )
+    rows = images.join(objects, left_on="id", right_on="image", how="left", maintain_order="left")
+    records = rows.select(
+        image_id="id",
+        image_path="path",
+        objects=pl.col("objects").fill_null([]),
+        urgency=pl.col("urgency").fill_null(0),
+        lighting=pl.lit(UNKNOWN_LIGHTING),
+        audio_path=_heard(images, audio),
+    )
     path.write_bytes(msgspec.json.encode(records.to_dicts()) + b"\n")
+
+
+def _heard(images: pl.DataFrame, audio: Pairing | None) -> pl.Series:
+    """The audio file of each image, relative to AUDIO_DIR; null where there is none."""
+    paths = audio.paths if audio else {}
+    keys = images.select("source", "image_id").iter_rows()
+    return pl.Series([paths.get((source, image_id)) for source, image_id in keys], dtype=pl.String)
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from maxsight_assets.formats.tables import BOXES, IMAGES, conform
 from maxsight_assets.images.facts import FILE_FACTS
 
 LABELS = {
-    "coco": {"person": "person", "dog": "dog", "zebra": None},
+    "coco": {"person": "person", "dog": "dog", "door": "door", "zebra": None},
     "openimages": {"Person": "person", "Man": "person"},
 }
 

@@ -18,10 +18,12 @@ from pycocotools.cocoeval import COCOeval
 from maxsight_assets.disk import explaining
 from maxsight_assets.errors import FormatError, LandingError
 from maxsight_assets.splitting import write
+from maxsight_assets.splitting.audio import Pairing
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets.splitting.read import iter_samples, load_split
 from maxsight_assets_tests.cleaning.records import box, boxes_of, facts_of, image, images_of
 from maxsight_assets_tests.images.pictures import encoded, picture
+from maxsight_assets_tests.splitting.detector import PRIORS, zone_and_urgency
 from maxsight_assets_tests.splitting.worlds import SPACE, World, shuffled, split, world, written
 
 SIZES = {"val": 0.3, "test": 0.3}
@@ -319,20 +321,37 @@ def test_an_empty_split_is_read_as_empty_tables(tmp_path: Path) -> None:
     assert {"file_name", "category"} <= {*images.columns, *annotations.columns}
 
 
-def test_detector_lists_hold_normalised_boxes_in_the_order_of_the_files(tmp_path: Path) -> None:
+def test_detector_lists_state_what_the_detector_derives_of_none_itself(tmp_path: Path) -> None:
+    result = split(mixed(), sizes=SIZES)
+    first, *_ = result.images.filter(subset="val").select("source", "image_id").rows()
+    heard = Pairing({first: "sounds/a.wav"}, unpaired_images=(), unpaired_files=(), unreadable={})
     (tmp_path / "out").mkdir()
-    write.write_splits(split(mixed(), sizes=SIZES), tmp_path / "out", inputs={}, lists=True)
+    write.write_splits(result, tmp_path / "out", inputs={}, lists=True, audio=heard)
 
     document = json.loads((tmp_path / "out/maxsight_val.json").read_bytes())
     listed = json.loads((tmp_path / "out/detector_list_val.json").read_bytes())
 
-    names = {each["id"]: each["name"] for each in document["categories"]}
     assert [(each["image_id"], each["image_path"]) for each in listed] == [
         (each["id"], each["file_name"]) for each in document["images"]
     ]
+    assert [each["audio_path"] for each in listed] == [each.get("audio_path") for each in document["images"]]
+    assert sum(each["audio_path"] is not None for each in listed) == 1
     for shown, each in zip(document["images"], listed, strict=True):
         mine = [one for one in document["annotations"] if one["image_id"] == shown["id"]]
-        assert [one["category"] for one in each["objects"]] == [names[one["category_id"]] for one in mine]
+        assert [one["class"] + 1 for one in each["objects"]] == [one["category_id"] for one in mine]
+        assert [SPACE[one["class"]] for one in each["objects"]] == [one["category"] for one in each["objects"]]
         for (cx, cy, w, h), one in zip((one["box"] for one in each["objects"]), mine, strict=True):
             absolute = [(cx - w / 2) * 640, (cy - h / 2) * 480, w * 640, h * 480]
             assert absolute == pytest.approx(one["bbox"])
+        for one in each["objects"]:
+            found = (one["distance"], one["urgency"])
+            assert found == zone_and_urgency(tuple(one["box"]), PRIORS[one["category"]])
+        assert each["urgency"] == max(one["urgency"] for one in each["objects"])
+        assert each["lighting"] == "normal"
+
+
+def test_the_detector_list_of_an_empty_split_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    write.write_splits(split(world(3), sizes={"val": 0, "test": 0}), tmp_path / "out", inputs={}, lists=True)
+
+    assert json.loads((tmp_path / "out/detector_list_test.json").read_bytes()) == []
