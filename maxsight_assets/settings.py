@@ -61,7 +61,11 @@ def _directory(value: str) -> Path:
     return path
 
 
-OTHERS_DIRECTORIES = ("coco_raw", "open_images_v6", "bdd100k", "ade20k", "inference_eval", ".maxsight")
+COCO_DIRECTORY = "coco_raw"
+COCO_FOLDERS = ("train2017", "annotations")
+"""What MaxSight's own scripts mean by DATA_DIR: the directory of this name, or one that holds these."""
+
+OTHERS_DIRECTORIES = (COCO_DIRECTORY, "open_images_v6", "bdd100k", "ade20k", "inference_eval", ".maxsight")
 """What DATA_DIR holds beside the splits: each is published, or kept, on its own."""
 
 Mirror = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=MIRROR_SCHEMES))]
@@ -92,7 +96,9 @@ class Settings(BaseModel):
     profile: Literal["sample", "starter", "full"] = Field(default="sample", validation_alias="MAXSIGHT_PROFILE")
     data_dir: Directory = Field(default=Path(), validation_alias="DATA_DIR")
     splits_dir: Directory = Field(default=Path(), validation_alias="SPLITS_DIR")
-    checkpoints_dir: Directory = Field(default=Path("checkpoints"), validation_alias="CHECKPOINTS_DIR")
+    checkpoints_dir: Directory = Field(
+        default=Path("checkpoints"), validation_alias=AliasChoices("CHECKPOINTS_DIR", "CHECKPOINTS_BASE")
+    )
     audio_dir: Directory | None = Field(default=None, validation_alias="AUDIO_DIR")
     executor: Literal["in_process", "multiprocess"] = Field(default="in_process", validation_alias="MAXSIGHT_EXECUTOR")
 
@@ -118,7 +124,8 @@ class Settings(BaseModel):
         sample = values.get("MAXSIGHT_PROFILE", "sample") == "sample"
         data_dir = values.get("DATA_DIR") or ("datasets_sample" if sample else "datasets")
         splits_dir = values.get("SPLITS_DIR") or f"{data_dir}/cleaned_splits"
-        return {"CHECKPOINTS_DIR": "checkpoints"} | values | {"DATA_DIR": data_dir, "SPLITS_DIR": splits_dir}
+        defaults = {} if "CHECKPOINTS_BASE" in values else {"CHECKPOINTS_DIR": "checkpoints"}
+        return defaults | values | {"DATA_DIR": data_dir, "SPLITS_DIR": splits_dir}
 
     @property
     def state_dir(self) -> Path:
@@ -147,10 +154,13 @@ def load(environment: Mapping[str, str] | None = None, *, writable: bool = True)
         SettingsError: A variable is wrong; the text is one line and names it.
     """
     given = os.environ if environment is None else environment
+    values = {name: value.strip() for name, value in given.items() if value.strip()}
     try:
-        settings = Settings.model_validate({name: value.strip() for name, value in given.items() if value.strip()})
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         raise SettingsError(_one_line(error)) from None
+    _require_one_place_of_checkpoints(values)
+    _require_root_of_datasets(settings)
     _require_own_place(settings)
     _require_whole_keys(settings)
     if writable:
@@ -191,6 +201,31 @@ def _one_line(error: ValidationError) -> str:
     shown = "" if secret else f"={value}{'?[hidden]' if hidden else ''}"
     message = str(first["msg"]).removeprefix("Value error, ").replace("\n", " ")
     return f"{variable}{shown}: {message}"
+
+
+def _require_one_place_of_checkpoints(values: Mapping[str, str]) -> None:
+    """Refuse two names of one directory that disagree."""
+    ours, theirs = (values.get(name) for name in ("CHECKPOINTS_DIR", "CHECKPOINTS_BASE"))
+    if ours and theirs and ours != theirs:
+        raise SettingsError(
+            f"CHECKPOINTS_BASE={theirs}: is another name of CHECKPOINTS_DIR, which is {ours}; unset one of the two"
+        )
+
+
+def _require_root_of_datasets(settings: Settings) -> None:
+    """Refuse the directory of COCO as the root of all datasets: MaxSight's own scripts call that one DATA_DIR."""
+    given = settings.data_dir
+    held = None
+    with contextlib.suppress(OSError):  # a directory that cannot be searched is refused where it is used
+        held = next((name for name in COCO_FOLDERS if (given / name).is_dir()), None)
+    if given.name != COCO_DIRECTORY and held is None:
+        return
+    why = f"holds {held}/" if held else f"is named {COCO_DIRECTORY}"
+    named = "" if given.name == COCO_DIRECTORY else f" and name this directory {given.parent / COCO_DIRECTORY}"
+    raise SettingsError(
+        f"DATA_DIR={given}: {why}, so it is the directory of COCO, not the root of all datasets; "
+        f"set DATA_DIR={given.parent}{named}"
+    )
 
 
 def _require_own_place(settings: Settings) -> None:

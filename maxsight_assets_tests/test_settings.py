@@ -81,6 +81,7 @@ def test_splits_that_would_take_the_place_of_something_else_are_refused(splits: 
         ("DATA_DIR", "~nosuch/x"),
         ("SPLITS_DIR", "~nosuch/s"),
         ("CHECKPOINTS_DIR", "~nosuch/c"),
+        ("CHECKPOINTS_BASE", "~nosuch/c"),
         ("AUDIO_DIR", "~nosuch/a"),
         ("DATA_DIR", "/tmp/" + "x" * 300),
         ("AUDIO_DIR", "x" * 300),
@@ -107,6 +108,36 @@ def test_a_directory_that_leads_round_in_a_circle_is_one_clear_line(tmp_path: Pa
 
     with pytest.raises(SettingsError, match=r"DATA_DIR=.*loop/x: cannot be used \(Too many levels"):
         settings.load({"DATA_DIR": f"{tmp_path}/loop/x"})
+
+
+@pytest.mark.parametrize("folder", ["train2017", "annotations"])
+def test_a_data_dir_that_is_the_directory_of_coco_is_refused_with_the_value_that_was_meant(
+    folder: str, tmp_path: Path
+) -> None:
+    """MaxSight's own scripts mean `.../datasets/coco_raw` by DATA_DIR."""
+    root, other = tmp_path / "datasets/coco_raw", tmp_path / "coco"
+    (other / folder).mkdir(parents=True)
+
+    with pytest.raises(SettingsError) as named:
+        settings.load({"DATA_DIR": str(root)})
+    with pytest.raises(SettingsError) as held:
+        settings.load({"DATA_DIR": str(other)}, writable=False)
+
+    assert str(named.value).startswith(f"DATA_DIR={root}: is named coco_raw, so it is the directory of COCO")
+    assert str(named.value).endswith(f"; set DATA_DIR={tmp_path}/datasets")
+    assert str(held.value).startswith(f"DATA_DIR={other}: holds {folder}/, so it is the directory of COCO")
+    assert str(held.value).endswith(f"; set DATA_DIR={tmp_path} and name this directory {tmp_path}/coco_raw")
+    other.rename(tmp_path / "coco_raw")
+    assert settings.load({"DATA_DIR": str(tmp_path)}).data_dir == tmp_path
+
+
+def test_checkpoints_base_is_another_name_of_checkpoints_dir(tmp_path: Path) -> None:
+    here = {"DATA_DIR": str(tmp_path)}
+
+    assert settings.load(here | {"CHECKPOINTS_BASE": "/x"}).checkpoints_dir == Path("/x")
+    assert settings.load(here | {"CHECKPOINTS_BASE": "/x", "CHECKPOINTS_DIR": "/x"}).checkpoints_dir == Path("/x")
+    with pytest.raises(SettingsError, match="CHECKPOINTS_BASE=/x: is another name of CHECKPOINTS_DIR, which is /y"):
+        settings.load(here | {"CHECKPOINTS_BASE": "/x", "CHECKPOINTS_DIR": "/y"})
 
 
 @pytest.mark.parametrize("variable", ["DATA_DIR", "SPLITS_DIR", "CHECKPOINTS_DIR", "AUDIO_DIR"])

@@ -143,7 +143,8 @@ def of_splits(made: "Made", places: "Places", profile: "Profile") -> Metadata:
         **_of_made(made, str(places.splits)),
         "dagster/row_count": dg.MetadataValue.int(sum(each["images"] for each in splits.values())),
         "splits": table(
-            ("split", *SPLIT_COUNTS), ((name, *(each[count] for count in SPLIT_COUNTS)) for name, each in splits.items())
+            ("split", *SPLIT_COUNTS),
+            ((name, *(each[count] for count in SPLIT_COUNTS)) for name, each in splits.items()),
         ),
         "limits of the detector": dg.MetadataValue.text("\n".join(report["detector_limits"])),
         "images and boxes per class": table(

@@ -17,8 +17,7 @@ EFFECTIVE_NUMBER_BETA = 0.999
 """Overlap of samples in the effective number (Cui et al., Class-Balanced Loss, CVPR 2019, section 4: 0.9 to 0.9999)."""
 
 DETECTOR_LIMITS = (
-    f"Stock configurations of MaxSight keep the first {STOCK_MAX_OBJECTS} boxes of an image in the order of the file "
-    "(data.max_objects). order_boxes says which those are.",
+    f"Stock configurations of MaxSight keep the first {STOCK_MAX_OBJECTS} boxes of an image; order_boxes says which.",
     "MaxSight ignores iscrowd: a crowd region trains as one object. cleaning.drop_crowds leaves crowds out.",
     "MaxSight never loads an image without boxes.",
 )

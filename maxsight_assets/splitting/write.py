@@ -193,10 +193,8 @@ def _write_list(
         number=pl.col("label").replace_strict(numbers, return_dtype=pl.Int32),
         box=pl.concat_list("cx", "cy", "cw", "ch"),
     )
-    thing = {"box": "box", "class": "number", "category": "label", "distance": "distance", "urgency": "urgency"}
-    objects = derived.group_by("image", maintain_order=True).agg(
-        objects=pl.struct(**thing), urgency=pl.col("urgency").max()
-    )
+    thing = pl.struct("box", pl.col("number").alias("class"), pl.col("label").alias("category"), "distance", "urgency")
+    objects = derived.group_by("image", maintain_order=True).agg(objects=thing, urgency=pl.col("urgency").max())
     rows = images.join(objects, left_on="id", right_on="image", how="left", maintain_order="left")
     records = rows.select(
         image_id="id",
