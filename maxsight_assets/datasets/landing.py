@@ -4,7 +4,6 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -17,7 +16,7 @@ from maxsight_assets.images.facts import examine
 from maxsight_assets.profiles.model import Selection
 from maxsight_assets.publishing.acceptance import as_accepted
 from maxsight_assets.publishing.expected import Expected
-from maxsight_assets.publishing.manifest import FileRow, Manifest, problems
+from maxsight_assets.publishing.manifest import FileRow, Manifest, now, problems
 from maxsight_assets.publishing.preflight import preflight
 from maxsight_assets.publishing.stage import Stage
 from maxsight_assets.remote import Landed, Level, RemoteFile
@@ -302,8 +301,3 @@ def measure_images(stage: Stage, rows: Iterable[FileRow], *, cache: Path) -> Non
         width, height = sizes[row.sha256]
         if width is not None:
             stage.record(replace(row, width=width, height=height))
-
-
-def now() -> str:
-    """This moment, UTC, to the second: when a file was verified."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

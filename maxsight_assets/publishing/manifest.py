@@ -1,13 +1,14 @@
 """The manifest of a published directory: one row a file, and a page about the whole.
 
 `.maxsight/manifest.parquet` holds the rows, `.maxsight/MANIFEST.json` the page; the latter is written last, so where it
-is missing nothing is published. Both are the same bytes for the same content.
+is missing nothing is published. Both are the same bytes for the same content, times apart.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
@@ -83,6 +84,7 @@ class ManifestInfo:
         data_version: Digest of what it publishes.
         files: Number of files of the data version, kept ones not counted. The same for `bytes`.
         keep: Whether files of earlier selections stay when a selection shrinks.
+        published_at: ISO 8601, UTC, when this data version was published; None if an earlier release did it.
     """
 
     asset: str
@@ -93,6 +95,7 @@ class ManifestInfo:
     files: int
     bytes: int
     keep: bool = False
+    published_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,10 @@ class Manifest:
     def with_rows(self, rows: Iterable[FileRow]) -> "Manifest":
         """This page over other rows; the selected files must be the same."""
         return Manifest(MappingProxyType({row.path: row for row in sorted(rows, key=lambda row: row.path)}), self.info)
+
+    def published(self, at: str) -> "Manifest":
+        """This manifest, with the time of its publication."""
+        return replace(self, info=replace(self.info, published_at=at))
 
     @property
     def data_version(self) -> str:
@@ -231,6 +238,11 @@ _SCHEMA = pa.schema(
         ("kept", pa.bool_()),
     ]
 )
+
+
+def now() -> str:
+    """This moment, UTC, to the second, as manifests state times."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def source_of(root: Path) -> str | None:

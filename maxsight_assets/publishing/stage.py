@@ -20,7 +20,7 @@ from maxsight_assets.publishing import acceptance
 from maxsight_assets.publishing import swap as exchange
 from maxsight_assets.publishing.expected import Expected, examine
 from maxsight_assets.publishing.lock import hold
-from maxsight_assets.publishing.manifest import FOLDER, FileRow, Manifest, parents, problem, problems, source_of
+from maxsight_assets.publishing.manifest import FOLDER, FileRow, Manifest, now, parents, problem, problems, source_of
 from maxsight_assets.publishing.session import FROM, JOURNAL, drop_if_unused, open_session, resumed_rows
 from maxsight_assets.publishing.swap import State
 from maxsight_assets.verdict import Verdict
@@ -305,6 +305,7 @@ class Stage:
             inputs=inputs,
             keep=keep,
         )
+        staged = staged.published(self._since(staged.data_version))
         self._judge(gate(self.root, staged))
         if present is not None and _same(present, staged):
             return self._settle(present, staged, bad=[path for path in changed if path in rows])
@@ -317,6 +318,11 @@ class Stage:
         self._insist_alone()
         exchange.swap(self._state, self.root)
         return staged
+
+    def _since(self, version: str) -> str:
+        """When a data version was published: what is published already keeps its time."""
+        present = self.present.info if self.present else None
+        return present.published_at if present and present.published_at and present.data_version == version else now()
 
     def _insist_alone(self) -> None:
         if exchange.page_digest(self._state.target) != self._built_on:  # only where file locks do nothing

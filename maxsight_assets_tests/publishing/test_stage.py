@@ -9,6 +9,7 @@ import pytest
 
 from maxsight_assets import disk
 from maxsight_assets.errors import LandingError, NotPublished, Refused, VerificationFailed
+from maxsight_assets.publishing import stage
 from maxsight_assets.publishing.expected import Expected
 from maxsight_assets.publishing.maintenance import rollback
 from maxsight_assets.publishing.manifest import PAGE, ROWS, Manifest
@@ -90,6 +91,22 @@ def test_equal_version_writes_not_a_byte(target: Path) -> None:
 
     assert (snapshot(target), snapshot(State.of(target).previous)) == before
     assert assert_invariants(target) == again
+
+
+def test_a_version_keeps_the_time_of_its_publication(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter("1234")
+    monkeypatch.setattr(stage, "now", lambda: next(clock))
+    first = land(target, ONE, inputs={"zip": "1"})
+
+    again = land(target, ONE, inputs={"zip": "2"})
+    other_selection = land(target, ONE, selection={"seed": 7})
+    second = land(target, TWO)
+
+    times = [each.info.published_at for each in (first, again, other_selection, second)]
+    assert times == ["1", "1", "1", "2"]
+    before = previous(target)
+    assert before is not None
+    assert before.info.published_at == "1"
 
 
 def test_moved_inputs_are_recorded_without_a_swap(target: Path) -> None:

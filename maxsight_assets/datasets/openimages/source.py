@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from maxsight_assets.datasets.landing import Tally, Upstream, adopt_file, first_level, land_file, now, record_made
+from maxsight_assets.datasets.landing import Tally, Upstream, adopt_file, first_level, land_file, record_made
 from maxsight_assets.datasets.openimages import format as formats
 from maxsight_assets.datasets.openimages.choice import Choice, choose, wanted_mids
 from maxsight_assets.datasets.openimages.choice import Tables as PublishersTables
@@ -34,7 +34,7 @@ from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.profiles.model import OpenImagesSelection
 from maxsight_assets.publishing.expected import Expected
-from maxsight_assets.publishing.manifest import FileRow, Manifest
+from maxsight_assets.publishing.manifest import FileRow, Manifest, now
 from maxsight_assets.publishing.preflight import preflight
 from maxsight_assets.publishing.stage import Stage
 from maxsight_assets.publishing.swap import State
