@@ -9,7 +9,7 @@ import pytest
 
 from maxsight_assets import disk
 from maxsight_assets.errors import LandingError, NotPublished, Refused, VerificationFailed
-from maxsight_assets.publishing import stage
+from maxsight_assets.publishing import stage as stages
 from maxsight_assets.publishing.expected import Expected
 from maxsight_assets.publishing.maintenance import rollback
 from maxsight_assets.publishing.manifest import PAGE, ROWS, Manifest
@@ -95,7 +95,7 @@ def test_equal_version_writes_not_a_byte(target: Path) -> None:
 
 def test_a_version_keeps_the_time_of_its_publication(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter("1234")
-    monkeypatch.setattr(stage, "now", lambda: next(clock))
+    monkeypatch.setattr(stages, "now", lambda: next(clock))
     first = land(target, ONE, inputs={"zip": "1"})
 
     again = land(target, ONE, inputs={"zip": "2"})
