@@ -52,7 +52,7 @@ def ours(path: Path, mids: frozenset[str]) -> int:
 def choose(path: Path, mids: frozenset[str]) -> str:
     """What a landing does: which images, in the order of budgets, kept for the next time."""
     from maxsight_assets.datasets.openimages import choice as openimages_choice
-    from maxsight_assets.profiles.model import OpenImagesSelection
+    from maxsight_assets.datasets.openimages.selection import OpenImagesSelection
 
     selection = OpenImagesSelection(splits={"train": None})
     tables = {"train": openimages_choice.Tables(boxes=path, images=path, digest=str(path.stat().st_size))}

@@ -7,9 +7,10 @@ from typing import Any
 
 import dagster as dg
 
-from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.datasets.selection import Selection
+from maxsight_assets.datasets.source import Source
 from maxsight_assets.defs.assets.evaluation import evaluation_asset
-from maxsight_assets.defs.assets.raw import raw_assets
+from maxsight_assets.defs.assets.raw import raw_asset
 from maxsight_assets.defs.assets.training import splits_asset
 from maxsight_assets.defs.assets.upstream import upstream_spec
 from maxsight_assets.defs.automation.condition import refresh_condition
@@ -22,7 +23,6 @@ from maxsight_assets.defs.runs import materialize as run_graph
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
-from maxsight_assets.profiles.model import Selection
 from maxsight_assets.settings import Settings
 
 OWNERS = ["team:maxsight-data"]
@@ -39,11 +39,12 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
     embedded = profile.upstream == "embedded"
     resources = {"storage": storage_of(settings), **_upstreams(settings, embedded=embedded, given=overrides or {})}
     upstreams = resources["upstreams"]
-    datasets = [dataset for dataset in catalogs.DATASETS if getattr(profile, dataset) is not None]
-    raw = raw_assets(profile)
-    raw_names = [asset.key.path[-1] for asset in raw]
-    training_names = [name for name in raw_names if name in ("coco_raw", "openimages_subset")]
-    assets = [*raw, evaluation_asset(profile, raw_names), splits_asset(profile, training_names)]
+    raw_names = [source.asset for source in profile.sources]
+    assets = [
+        *(raw_asset(source, profile) for source in profile.sources),
+        evaluation_asset(profile, [source.asset for source in profile.sources if source.catalog.evaluated]),
+        splits_asset(profile, [source.asset for source in profile.sources if source.catalog.trained_on]),
+    ]
     assets = [
         asset.map_asset_specs(
             lambda spec: spec.replace_attributes(
@@ -56,10 +57,9 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
         warnings.simplefilter("ignore", dg.BetaWarning)  # the refresh sensor needs a beta flag, and says why
         refresh = refresh_sensor()
     reporting = [
-        _reporting_sensor(name, upstreams, settings, getattr(profile, name), landed_as=landed_as)
-        for name, landed_as in zip(datasets, raw_names, strict=True)
+        _reporting_sensor(source, upstreams, settings, profile.selections[source.dataset]) for source in profile.sources
     ]
-    upstream_specs = [upstream_spec(catalogs.load(dataset)) for dataset in datasets]
+    upstream_specs = [upstream_spec(source.catalog) for source in profile.sources]
     return dg.Definitions(
         assets=[*upstream_specs, *assets],
         asset_checks=published_checks(profile),
@@ -84,23 +84,24 @@ def _upstreams(settings: Settings, *, embedded: bool, given: Mapping[str, Any]) 
 
 
 def _reporting_sensor(
-    dataset: str, upstreams: Upstreams, settings: Settings, default: Selection, *, landed_as: str
+    source: Source, upstreams: Upstreams, settings: Settings, default: Selection
 ) -> dg.SensorDefinition:
     """The sensor that reports what one upstream has now."""
 
     def fingerprint(cancel: threading.Event) -> str:
-        from maxsight_assets.datasets.registry import SOURCES
         from maxsight_assets.pipeline import raw
 
-        source = SOURCES[dataset]
-        with upstreams.process_config_and_initialize_cm() as ready, ready.open(dataset, cancel=cancel) as upstream:
+        with (
+            upstreams.process_config_and_initialize_cm() as ready,
+            ready.open(source.dataset, cancel=cancel) as upstream,
+        ):
             return raw.fingerprint(source, upstream, settings.data_dir / source.directory, default=default)
 
     return upstream_sensor(
-        f"{dataset}_upstream_sensor",
-        dg.AssetKey(f"{dataset}_upstream"),
+        f"{source.upstream_asset}_sensor",
+        dg.AssetKey(source.upstream_asset),
         fingerprint,
-        landed_as=dg.AssetKey(landed_as),
+        landed_as=dg.AssetKey(source.asset),
         minimum_interval_s=30 if upstreams.embedded_world else 3600,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )

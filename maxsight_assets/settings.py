@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.errors import SettingsError
 
 MIRROR_SCHEMES = ("https", "http", "s3", "file")
@@ -65,9 +66,6 @@ COCO_DIRECTORY = "coco_raw"
 COCO_FOLDERS = ("train2017", "annotations")
 """What MaxSight's own scripts mean by DATA_DIR: the directory of this name, or one that holds these."""
 
-OTHERS_DIRECTORIES = (COCO_DIRECTORY, "open_images_v6", "bdd100k", "ade20k", "inference_eval", ".maxsight")
-"""What DATA_DIR holds beside the splits: each is published, or kept, on its own."""
-
 Mirror = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=MIRROR_SCHEMES))]
 """An address; a secret, because it may hold a password or a signature."""
 
@@ -86,7 +84,7 @@ class Settings(BaseModel):
         splits_dir: Where `maxsight_{train,val,test}.json` are published.
         checkpoints_dir: Where `checkpoints_<condition>/best_model.pt` are synced to; no asset uses it yet.
         audio_dir: Optional root of audio files that go with images.
-        coco_mirror: Address that replaces the publisher's own; a secret, and so are the other addresses.
+        mirrors: Addresses that replace publishers' own, by the variable that a catalog names; secrets.
         executor: How Dagster runs steps; a few fat steps, so one process is the quickest.
         state_dir: Where the embedded upstream and caches that can be made again are kept.
     """
@@ -102,11 +100,7 @@ class Settings(BaseModel):
     audio_dir: Directory | None = Field(default=None, validation_alias="AUDIO_DIR")
     executor: Literal["in_process", "multiprocess"] = Field(default="in_process", validation_alias="MAXSIGHT_EXECUTOR")
 
-    coco_mirror: Mirror | None = Field(default=None, validation_alias="COCO_MIRROR")
-    openimages_mirror: Mirror | None = Field(default=None, validation_alias="OPENIMAGES_MIRROR")
-    openimages_images_mirror: Mirror | None = Field(default=None, validation_alias="OPENIMAGES_IMAGES_MIRROR")
-    bdd100k_mirror: Mirror | None = Field(default=None, validation_alias="BDD100K_MIRROR")
-    ade20k_mirror: Mirror | None = Field(default=None, validation_alias="ADE20K_MIRROR")
+    mirrors: Mapping[str, Mirror] = {}
     aws_endpoint_url_s3: Endpoint | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL_S3")
 
     hf_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
@@ -127,6 +121,13 @@ class Settings(BaseModel):
         defaults = {} if "CHECKPOINTS_BASE" in values else {"CHECKPOINTS_DIR": "checkpoints"}
         return defaults | values | {"DATA_DIR": data_dir, "SPLITS_DIR": splits_dir}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _mirrors_of_the_catalogs(cls, values: dict[str, object]) -> dict[str, object]:
+        """Gather the variables that the datasets' catalogs name."""
+        names = [name for catalog in catalogs.every() for name in catalog.mirrors]
+        return values | {"mirrors": {name: values[name] for name in names if name in values}}
+
     @property
     def state_dir(self) -> Path:
         """Facts of images and the embedded upstream, which can be made again; notes of where splits were published."""
@@ -134,13 +135,13 @@ class Settings(BaseModel):
 
     def mirror(self, variable: str | None) -> str | None:
         """The address that replaces the publisher's own, by the name of its variable."""
-        address: SecretStr | None = getattr(self, variable.lower()) if variable else None
+        address = self.mirrors.get(variable or "")
         return None if address is None else address.get_secret_value()
 
     @property
     def s3_endpoint(self) -> str | None:
         """Another S3 than Amazon's."""
-        return self.mirror("AWS_ENDPOINT_URL_S3")
+        return None if self.aws_endpoint_url_s3 is None else self.aws_endpoint_url_s3.get_secret_value()
 
 
 def load(environment: Mapping[str, str] | None = None, *, writable: bool = True) -> Settings:
@@ -195,7 +196,8 @@ def directory(variable: str, value: str) -> Path:
 def _one_line(error: ValidationError) -> str:
     """The first wrong variable; never what may be a secret in its value."""
     first = error.errors(include_url=False, include_context=False, include_input=True)[0]
-    variable = str(first["loc"][0]) if first["loc"] else "environment"
+    place = [str(part) for part in first["loc"] if part != "mirrors"]
+    variable = place[0] if place else "environment"
     value, *hidden = re.split(r"[?#]", str(first.get("input")), maxsplit=1)
     secret = any(word in variable for word in ("TOKEN", "KEY")) or "@" in value
     shown = "" if secret else f"={value}{'?[hidden]' if hidden else ''}"
@@ -231,8 +233,9 @@ def _require_root_of_datasets(settings: Settings) -> None:
 def _require_own_place(settings: Settings) -> None:
     """Refuse splits that would be published over something else, or something else over them."""
     splits, data_dir = settings.splits_dir.resolve(), settings.data_dir.resolve()
-    beside = [f".{name}.maxsight" for name in OTHERS_DIRECTORIES]  # versions under construction and previous ones
-    others = [(data_dir / name).resolve() for name in (*OTHERS_DIRECTORIES, *beside)]
+    published = [*(catalog.directory for catalog in catalogs.every()), "inference_eval", ".maxsight"]
+    beside = [f".{name}.maxsight" for name in published]  # versions under construction and previous ones
+    others = [(data_dir / name).resolve() for name in (*published, *beside)]
     clash = data_dir if data_dir.is_relative_to(splits) else next(filter(splits.is_relative_to, others), None)
     if clash is not None:
         raise SettingsError(

@@ -11,7 +11,8 @@ import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[1]
+from maxsight_assets_tests.places import REPOSITORY
+
 PAGE = REPOSITORY / "docs/reliability.md"
 NAME = re.compile(r"test_fault_(\d\d)_(\w+)")
 LOOPS = {

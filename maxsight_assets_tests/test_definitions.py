@@ -13,8 +13,8 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 
 from maxsight_assets import settings
 from maxsight_assets.build import build_defs
+from maxsight_assets_tests.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[1]
 SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")
 
 

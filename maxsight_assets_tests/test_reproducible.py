@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[1]
+from maxsight_assets_tests.places import REPOSITORY
+
 ASSETS = ("coco_raw", "openimages_subset", "bdd100k_raw", "ade20k_raw", "inference_eval_set", "cleaned_splits")
 
 pytestmark = pytest.mark.slow

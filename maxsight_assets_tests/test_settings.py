@@ -8,18 +8,14 @@ from pydantic import BaseModel
 
 from maxsight_assets import settings
 from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.datasets.coco.selection import CocoSelection
+from maxsight_assets.datasets.openimages.selection import OpenImagesSelection
 from maxsight_assets.datasets.registry import SOURCES
+from maxsight_assets.datasets.selection import ValidationSelection, with_stated
 from maxsight_assets.defs.config import stated_of
 from maxsight_assets.errors import SettingsError
-from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
-from maxsight_assets.profiles.model import (
-    CocoSelection,
-    OpenImagesSelection,
-    SplitsSelection,
-    ValidationSelection,
-    with_stated,
-)
+from maxsight_assets.profiles.model import SplitsSelection
 
 
 def test_defaults_keep_the_sample_in_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,16 +34,12 @@ def test_a_mounted_drive_takes_both_directories(tmp_path: Path) -> None:
     assert (read.data_dir, read.splits_dir) == (tmp_path / "drive/data", tmp_path / "drive/splits")
 
 
-def test_the_other_directories_of_data_dir_are_all_known(tmp_path: Path) -> None:
-    places = Places(tmp_path, tmp_path / "cleaned_splits", settings.load({"DATA_DIR": str(tmp_path)}).state_dir)
-    kept = {source.directory for source in SOURCES.values()} | {places.evaluation.name, places.state.name}
-
-    assert kept == set(settings.OTHERS_DIRECTORIES)
+OTHERS = [*(source.directory for source in SOURCES.values()), "inference_eval", ".maxsight"]
 
 
 @pytest.mark.parametrize(
     "splits",
-    ["", ".", "..", "/", *settings.OTHERS_DIRECTORIES, "coco_raw/val2017", "link/x", ".coco_raw.maxsight/previous"],
+    ["", ".", "..", "/", *OTHERS, "coco_raw/val2017", "link/x", ".coco_raw.maxsight/previous"],
 )
 def test_splits_that_would_take_the_place_of_something_else_are_refused(splits: str, tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
@@ -237,7 +229,7 @@ def test_a_wrong_address_is_named_without_its_secrets(variable: str, address: st
     assert "canary-7f3a" not in str(raised.value)
 
 
-@pytest.mark.parametrize("dataset", catalogs.DATASETS)
+@pytest.mark.parametrize("dataset", list(SOURCES))
 def test_every_catalog_says_where_its_facts_come_from(dataset: str) -> None:
     catalog = catalogs.load(dataset)
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from maxsight_assets_tests.places import REPOSITORY
 from maxsight_assets_tests.project import copy_world
 from maxsight_assets_tests.servers import free_ports
 
-REPOSITORY = Path(__file__).parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = [
     "--no-sandbox",

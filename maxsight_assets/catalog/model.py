@@ -9,13 +9,10 @@ from importlib.resources import files
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.remote import RemoteFile
-
-DATASETS = ("coco", "openimages", "bdd100k", "ade20k")
-"""Every dataset that has a catalog file, in the order of the graph."""
 
 
 class FileFacts(BaseModel):
@@ -56,6 +53,14 @@ class Catalog(BaseModel):
     Attributes:
         dataset: Short name; also the name of the YAML file.
         title: Name for people.
+        asset: Name of the asset that lands it.
+        directory: Its directory below DATA_DIR.
+        kinds: What the UI marks the asset with, three at most.
+        description: The asset's page: what it is, from where, how big, under which licence.
+        evaluated: The publisher's split that is evaluated; none: it is no evaluation set.
+        trained_on: The publisher's splits that training may draw from.
+        exhaustive: Whether its annotators looked for every class in every image, so that an image without boxes is a
+            negative one.
         base: Address that file keys are appended to.
         bases: Other addresses, for single keys.
         images: Address of the single images, where the publisher serves them one by one.
@@ -72,6 +77,13 @@ class Catalog(BaseModel):
 
     dataset: str
     title: str
+    asset: str
+    directory: str
+    kinds: frozenset[str] = Field(max_length=3)
+    description: str
+    evaluated: str | None = None
+    trained_on: frozenset[str] = frozenset()
+    exhaustive: bool = False
     base: str
     bases: Mapping[str, str] = {}
     images: str | None = None
@@ -82,6 +94,16 @@ class Catalog(BaseModel):
     source: str
     files: Mapping[str, FileFacts]
     counts: Mapping[str, SplitCounts] = {}
+
+    @property
+    def mirrors(self) -> tuple[str, ...]:
+        """The environment variables that replace its addresses."""
+        return tuple(name for name in (self.mirror, self.images_mirror) if name)
+
+    @property
+    def upstream_asset(self) -> str:
+        """Name of the asset that stands for the upstream."""
+        return f"{self.dataset}_upstream"
 
     def file(self, key: str) -> RemoteFile:
         """The upstream file with that key, ready to be landed.
@@ -121,6 +143,14 @@ class Catalog(BaseModel):
         return self.at(base=base, images=images).model_copy(
             update={"on_change": "follow", "files": {key: FileFacts() for key in self.files}, "counts": {}}
         )
+
+
+@cache
+def every() -> tuple[Catalog, ...]:
+    """The catalog of every dataset that has a folder, by name; which of them are in the graph the registry says."""
+    folders = files("maxsight_assets.datasets").iterdir()
+    names = sorted(each.name for each in folders if each.joinpath("catalog.yaml").is_file())
+    return tuple(load(name) for name in names)
 
 
 @cache

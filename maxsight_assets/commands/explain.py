@@ -10,7 +10,7 @@ import polars as pl
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.formats.tables import Tables
-from maxsight_assets.pipeline.derived import datasets_of, training_tables
+from maxsight_assets.pipeline.derived import training_tables
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile
 from maxsight_assets.publishing.stage import read_published
@@ -75,7 +75,7 @@ def explain(image_id: str, profile: Profile, places: Places) -> list[Story]:
     """
     if read_published(places.splits) is None:
         raise SettingsError(f"cleaned_splits: nothing is published in {places.splits}; materialize it first")
-    tables = training_tables(datasets_of(profile), places)
+    tables = training_tables(profile.sources, places)
     documents = {split: _read(split_path(places.splits, split)) for split in SPLITS}
     numbers = {
         (image.source, image.source_id)

@@ -84,7 +84,7 @@ def adopt(asset: Asset = "coco_raw") -> None:
                 upstream,
                 data_dir=places.data_dir,
                 cache=places.facts,
-                default=getattr(profile, source.dataset),
+                default=profile.selections[source.dataset],
                 stated={},
                 gate=RAW[source.dataset].gate(places),
             )
@@ -195,7 +195,7 @@ def _opened(settings: Settings, asset: str) -> "tuple[Source, Access, Places, Pr
 
     sources = {source.asset: source for source in SOURCES.values()}
     profile = profiles.load(settings.profile)
-    switched_on = [name for name, source in sources.items() if getattr(profile, source.dataset) is not None]
+    switched_on = [name for name, source in sources.items() if source.dataset in profile.selections]
     if asset not in switched_on:
         raise SettingsError(f"no raw asset {asset}; there are {', '.join(switched_on)}")
     return sources[asset], Access.of(settings, embedded=profile.upstream == "embedded"), Places.of(settings), profile

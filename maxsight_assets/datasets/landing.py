@@ -10,10 +10,10 @@ from typing import Literal
 
 from maxsight_assets.archives.archive import Archive, Member, open_archive, open_local
 from maxsight_assets.catalog.model import Catalog
+from maxsight_assets.datasets.selection import Selection
 from maxsight_assets.disk import in_threads, sha256_of
 from maxsight_assets.errors import UpstreamChanged, WrongArchive
 from maxsight_assets.images.facts import examine
-from maxsight_assets.profiles.model import Selection
 from maxsight_assets.publishing.acceptance import as_accepted
 from maxsight_assets.publishing.expected import Expected
 from maxsight_assets.publishing.manifest import FileRow, Manifest, now, problems

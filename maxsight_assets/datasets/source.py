@@ -1,17 +1,20 @@
 """What the graph needs to know of a dataset: one `Source` each, which its own folder fills in."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from maxsight_assets.catalog import model as catalogs
-from maxsight_assets.catalog.model import SplitCounts
+from maxsight_assets.catalog.model import Catalog, SplitCounts
+from maxsight_assets.datasets.selection import Selection
 from maxsight_assets.formats.tables import Tables
-from maxsight_assets.profiles.model import Selection
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.verdict import Rule
 from maxsight_assets.verification.views import RawView
+
+Table = tuple[Sequence[str], Sequence[Sequence[object]]]
+"""Names of columns, and rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +22,7 @@ class Source:
     """One raw dataset.
 
     Attributes:
-        dataset: Name of its catalog file.
-        asset: Name of its asset.
-        directory: Its directory below DATA_DIR.
+        dataset: Name of its folder, and of the dataset everywhere.
         selection: Type of its selection.
         files: Keys of the upstream files that a selection is made from.
         land: Brings what a selection names into a staged tree.
@@ -29,11 +30,10 @@ class Source:
         rules: What must hold for it.
         whole_splits: The publisher's splits whose records are all there under a selection, so that they can be counted.
         view_type: What the rules look at.
+        details: Further tables of the asset's page, by title: column names and rows, from the published directory.
     """
 
     dataset: str
-    asset: str
-    directory: str
     selection: type[Selection]
     files: Callable[[Any], tuple[str, ...]]
     land: Callable[..., None]
@@ -41,11 +41,27 @@ class Source:
     rules: tuple[Rule[Any], ...]
     whole_splits: Callable[[Any], Collection[str]]
     view_type: type[RawView] = RawView
+    details: Callable[[Path, Manifest], Mapping[str, Table]] | None = None
+
+    @property
+    def catalog(self) -> Catalog:
+        """What its publisher offers, and what the graph calls it."""
+        return catalogs.load(self.dataset)
+
+    @property
+    def asset(self) -> str:
+        """Name of its asset."""
+        return self.catalog.asset
+
+    @property
+    def directory(self) -> str:
+        """Its directory below DATA_DIR."""
+        return self.catalog.directory
 
     @property
     def upstream_asset(self) -> str:
         """Name of the asset that stands for its upstream."""
-        return f"{self.dataset}_upstream"
+        return self.catalog.upstream_asset
 
     def view(self, root: Path, manifest: Manifest, *, cache: Path | None = None) -> RawView:
         """The directory as the rules look at it; the publisher's counts hold only for splits that are there as a whole.
@@ -58,7 +74,7 @@ class Source:
         counts: Mapping[str, SplitCounts] = {}
         if manifest.info.source == "upstream":
             whole = self.whole_splits(self.selection.model_validate(manifest.info.selection))
-            stated = catalogs.load(self.dataset).counts
+            stated = self.catalog.counts
             counts = {split: count for split, count in stated.items() if split in whole}
         return self.view_type(
             root=root, manifest=manifest, place=self.directory, read=self.tables, counts=counts, cache=cache

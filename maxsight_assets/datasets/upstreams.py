@@ -33,10 +33,9 @@ class Access:
     @classmethod
     def of(cls, settings: Settings, *, embedded: bool) -> "Access":
         """The access that the settings describe, for a command that runs outside Dagster."""
-        variables = [each for dataset in catalogs.DATASETS for each in _variables(catalogs.load(dataset))]
         return cls(
             embedded_world=Places.of(settings).world if embedded else None,
-            mirrors={name: address for name in variables if (address := settings.mirror(name))},
+            mirrors={name: address.get_secret_value() for name, address in settings.mirrors.items()},
             credentials=Credentials(
                 aws_access_key_id=settings.aws_access_key_id,
                 aws_secret_access_key=settings.aws_secret_access_key,
@@ -46,10 +45,6 @@ class Access:
                 hf_token=settings.hf_token,
             ),
         )
-
-
-def _variables(catalog: catalogs.Catalog) -> list[str]:
-    return [name for name in (catalog.mirror, catalog.images_mirror) if name]
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ Text that came from upstream (file names, class names) is shown as text, never a
 
 import base64
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -215,7 +215,7 @@ def _by_licence(splits: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     return ((name, *(counts[name][split] for split in splits)) for name in sorted(counts))
 
 
-def table(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> dg.TableMetadataValue:
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.TableMetadataValue:
     """A small table; every value is a number or plain text."""
     records = [
         dg.TableRecord({name: value if isinstance(value, int | float) else str(value) for name, value in pairs})

@@ -75,9 +75,8 @@ def s3_of(settings: Settings) -> S3Resource:
 
 def publishers_upstreams_of(settings: Settings, s3: S3Resource) -> PublishersUpstreams:
     """The upstreams resource that the settings describe; an address may hold a password, so it is an `EnvVar` too."""
-    variables = ("COCO_MIRROR", "OPENIMAGES_MIRROR", "OPENIMAGES_IMAGES_MIRROR", "BDD100K_MIRROR", "ADE20K_MIRROR")
     return PublishersUpstreams(
-        mirrors={name: dg.EnvVar(name) for name in variables if settings.mirror(name)},
+        mirrors={name: dg.EnvVar(name) for name in settings.mirrors},
         hf_token=dg.EnvVar("HF_TOKEN") if settings.hf_token is not None else None,
         s3=s3,
     )

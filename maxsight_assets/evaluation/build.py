@@ -25,15 +25,6 @@ CONTRACT = "contract.json"
 LEDGER_FILE = "ledger.parquet"
 ANNOTATIONS = "annotations.json"
 
-SPLITS: Mapping[str, str] = {"coco": "val2017", "openimages": "validation", "bdd100k": "val", "ade20k": "validation"}
-"""The publisher's split that each source is evaluated on."""
-
-EXHAUSTIVE = frozenset({"coco", "bdd100k", "ade20k"})
-"""Sources whose annotators looked for every class in every image, so that an image without boxes is a negative one.
-
-Open Images annotates only the classes that people confirmed in an image: there, no box does not mean nothing to find.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSettings:
@@ -63,11 +54,17 @@ class EvaluationSource:
     """One publisher's validation images, as they are landed.
 
     Attributes:
-        tables: Its images and boxes; other splits than `SPLITS` names are left out.
+        split: The publisher's split that is evaluated.
+        exhaustive: Whether its annotators looked for every class in every image, so that an image without boxes is a
+            negative one. Open Images annotates only the classes that people confirmed in an image: there, no box does
+            not mean nothing to find.
+        tables: Its images and boxes; other splits are left out.
         facts: FILE_FACTS table (`images.facts.of_files`) of its files, paths relative to DATA_DIR.
         labels: The detector's word, or None, by the publisher's label.
     """
 
+    split: str
+    exhaustive: bool
     tables: Tables
     facts: pl.DataFrame
     labels: Mapping[str, str | None]
@@ -87,7 +84,7 @@ def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: La
     sets: dict[str, Any] = {}
     ledgers = [LEDGER.to_frame()]
     for name, source in sorted(sources.items()):
-        split = SPLITS[name]
+        split = source.split
         if source.tables.images.filter(pl.col("split") == split).is_empty():
             continue
         cleaned = _cleaned(name, source)
@@ -118,11 +115,11 @@ def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: La
 
 def _cleaned(name: str, source: EvaluationSource) -> Cleaned:
     """What can be evaluated. Depictions become crowds: finding a painted dog is neither right nor wrong."""
-    images = source.tables.images.filter(pl.col("split") == SPLITS[name])
-    boxes = source.tables.boxes.filter(pl.col("split") == SPLITS[name]).with_columns(
+    images = source.tables.images.filter(pl.col("split") == source.split)
+    boxes = source.tables.boxes.filter(pl.col("split") == source.split).with_columns(
         crowd=pl.col("crowd").fill_null(value=False) | pl.col("depiction").fill_null(value=False)
     )
-    config = CleaningConfig(drop_depictions=False, drop_empty_images=name not in EXHAUSTIVE, keep_segmentations=False)
+    config = CleaningConfig(drop_depictions=False, drop_empty_images=not source.exhaustive, keep_segmentations=False)
     return clean(images, boxes, source.facts, labels={name: source.labels}, config=config)
 
 

@@ -12,19 +12,18 @@ from typing import Any, Literal
 
 import polars as pl
 
-from maxsight_assets.catalog.model import DATASETS
 from maxsight_assets.datasets.landing import Gate, record_made
-from maxsight_assets.datasets.registry import SOURCES
+from maxsight_assets.datasets.selection import with_stated
+from maxsight_assets.datasets.source import Source
 from maxsight_assets.disk import discard
-from maxsight_assets.evaluation.build import SPLITS as EVALUATION_SPLITS
 from maxsight_assets.evaluation.build import EvaluationSource, build_sets
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.pipeline.raw import WAIT_S
-from maxsight_assets.pipeline.records import TRAINING, Records, read, read_evaluation
+from maxsight_assets.pipeline.records import Records, read, read_evaluation
 from maxsight_assets.places import Places
-from maxsight_assets.profiles.model import Profile, SplitsSelection, with_stated
+from maxsight_assets.profiles.model import Profile, SplitsSelection
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import Stage, read_published, staging
 from maxsight_assets.splitting.audio import pair
@@ -53,11 +52,6 @@ class Made:
     seconds: float
 
 
-def datasets_of(profile: Profile) -> list[str]:
-    """The datasets that the profile switches on, in the order of the graph."""
-    return [name for name in DATASETS if getattr(profile, name) is not None]
-
-
 def make_evaluation(profile: Profile, places: Places, *, gate: Gate) -> Made:
     """Make and publish the evaluation sets of the profile's datasets.
 
@@ -73,10 +67,18 @@ def make_evaluation(profile: Profile, places: Places, *, gate: Gate) -> Made:
     def write(stage: Stage) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         sources: dict[str, EvaluationSource] = {}
         inputs: dict[str, str] = {}
-        for name in datasets_of(profile):
-            records = _read(name, frozenset({EVALUATION_SPLITS[name]}), places)
+        for source in profile.sources:
+            if (split := source.catalog.evaluated) is None:
+                continue
+            records = read(source, frozenset({split}), data_dir=places.data_dir, cache=places.facts)
             inputs |= records.inputs
-            sources[name] = EvaluationSource(records.tables, records.facts, to_space(name, load_space()))
+            sources[source.dataset] = EvaluationSource(
+                split=split,
+                exhaustive=source.catalog.exhaustive,
+                tables=records.tables,
+                facts=records.facts,
+                labels=to_space(source.dataset, load_space()),
+            )
         return build_sets(sources, stage.root, space=load_space()), inputs
 
     noting = _noting(gate, places, places.evaluation)
@@ -103,7 +105,7 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
     space = load_space(selection.label_space)
 
     def write(stage: Stage) -> tuple[Mapping[str, Any], Mapping[str, str]]:
-        parts = _training_records(datasets_of(profile), places)
+        parts = _training_records(profile.sources, places)
         evaluation, version = read_evaluation(places.evaluation, data_dir=places.data_dir, cache=places.facts)
         inputs = {asset: data_version for part in parts for asset, data_version in part.inputs.items()}
         inputs[EVALUATION_ASSET] = version
@@ -113,7 +115,7 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
             pl.concat([part.facts for part in parts]),
             evaluation=evaluation,
             space=space.names,
-            labels={name: to_space(name, space) for name in TRAINING},
+            labels={source.dataset: to_space(source.dataset, space) for source in profile.sources},
             config=selection.splitting,
             cleaning=selection.cleaning,
         )
@@ -126,21 +128,21 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
     return _make(SPLITS_ASSET, places.splits, _origin(profile), selection=stored_form, write=write, gate=noting)
 
 
-def training_tables(datasets: Iterable[str], places: Places) -> Tables:
+def training_tables(sources: Iterable[Source], places: Places) -> Tables:
     """All records that the training splits of these datasets are made from."""
-    parts = _training_records(datasets, places)
+    parts = _training_records(sources, places)
     return Tables(
         images=pl.concat([part.tables.images for part in parts]),
         boxes=pl.concat([part.tables.boxes for part in parts]),
     )
 
 
-def _training_records(datasets: Iterable[str], places: Places) -> list[Records]:
-    return [_read(name, TRAINING[name], places) for name in datasets if name in TRAINING]
-
-
-def _read(dataset: str, splits: frozenset[str], places: Places) -> Records:
-    return read(SOURCES[dataset], splits, data_dir=places.data_dir, cache=places.facts)
+def _training_records(sources: Iterable[Source], places: Places) -> list[Records]:
+    return [
+        read(source, source.catalog.trained_on, data_dir=places.data_dir, cache=places.facts)
+        for source in sources
+        if source.catalog.trained_on
+    ]
 
 
 def _origin(profile: Profile) -> Literal["embedded", "upstream"]:

@@ -13,7 +13,7 @@ from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.errors import FormatError, LandingError, SettingsError
 from maxsight_assets.labels.space import load_space
-from maxsight_assets.pipeline.derived import EVALUATION_ASSET, SPLITS_ASSET, datasets_of, training_tables
+from maxsight_assets.pipeline.derived import EVALUATION_ASSET, SPLITS_ASSET, training_tables
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile, SplitsSelection
 from maxsight_assets.publishing.manifest import Manifest
@@ -96,7 +96,6 @@ def _splits_view(places: Places, root: Path, manifest: Manifest) -> SplitsView:
     unmoved = all(
         each is not None and each.info.data_version == manifest.info.inputs[asset] for asset, each in present.items()
     )
-    names = [source.dataset for source in read]
     return SplitsView(
         root=root,
         manifest=manifest,
@@ -104,7 +103,7 @@ def _splits_view(places: Places, root: Path, manifest: Manifest) -> SplitsView:
         digests=_digests(places),
         space=load_space(SplitsSelection.model_validate(manifest.info.selection).label_space),
         evaluation=_evaluation_view(places, places.evaluation, read_published(places.evaluation)),
-        inputs=(lambda: training_tables(names, places)) if unmoved else None,
+        inputs=(lambda: training_tables(read, places)) if unmoved else None,
         cache=places.facts,
     )
 
@@ -120,7 +119,7 @@ SPLITS = Inspection(asset=SPLITS_ASSET, rules=SPLIT_RULES, directory=lambda plac
 
 def of_profile(profile: Profile) -> tuple[Inspection, ...]:
     """The inspections of every asset that is in the profile's graph, upstream first."""
-    return (*(RAW[name] for name in datasets_of(profile)), EVALUATION, SPLITS)
+    return (*(RAW[name] for name in profile.selections), EVALUATION, SPLITS)
 
 
 @dataclass(frozen=True, slots=True)

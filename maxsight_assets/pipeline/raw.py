@@ -12,11 +12,8 @@ from itertools import islice
 from pathlib import Path
 
 from maxsight_assets.datasets.landing import Gate, Tally, Upstream, combined, is_current, measure_images
+from maxsight_assets.datasets.selection import Selection, with_stated
 from maxsight_assets.datasets.source import Source
-from maxsight_assets.profiles.model import (
-    Selection,
-    with_stated,
-)
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import read_published, staging
 from maxsight_assets.verification.views import MISSING

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 
 import polars as pl
 
@@ -16,11 +15,6 @@ from maxsight_assets.images.facts import examine, of_files
 from maxsight_assets.publishing.manifest import problems
 from maxsight_assets.publishing.stage import read_published
 from maxsight_assets.splitting.build import Evaluation
-
-TRAINING: Mapping[str, frozenset[str]] = MappingProxyType(
-    {"coco": frozenset({"train2017"}), "openimages": frozenset({"train", "test"})}
-)
-"""Publishers' splits that training may draw from, by dataset."""
 
 _SHOWN = 5
 """Files that an error names; the rest is counted."""

@@ -126,9 +126,9 @@ def dataset_of(key: str) -> str:
     Raises:
         SettingsError: None does.
     """
-    for dataset in catalogs.DATASETS:
-        if key in catalogs.load(dataset).files:
-            return dataset
+    for catalog in catalogs.every():
+        if key in catalog.files:
+            return catalog.dataset
     raise SettingsError(f"{key}: no catalog lists such an upstream file; the error that asked for it names its key")
 
 

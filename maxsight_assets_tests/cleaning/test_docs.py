@@ -1,10 +1,9 @@
 """The table of rules in docs/splits.md is made from the rules; run this module to write it anew."""
 
-from pathlib import Path
-
 from maxsight_assets.splitting.build import every_rule
+from maxsight_assets_tests.places import REPOSITORY
 
-DOCUMENT = Path(__file__).parents[2] / "docs/splits.md"
+DOCUMENT = REPOSITORY / "docs/splits.md"
 START, END = "<!-- rules:", "<!-- end of rules -->"
 
 

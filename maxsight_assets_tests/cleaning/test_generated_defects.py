@@ -23,6 +23,7 @@ from maxsight_assets.labels.space import load_space
 from maxsight_assets.splitting.build import build_splits
 from maxsight_assets.splitting.config import SplitConfig
 from maxsight_assets_tests.cleaning.records import LABELS, box, boxes_of, facts_of, image, images_of
+from maxsight_assets_tests.places import SHARED
 from maxsight_assets_tests.splitting.worlds import NOTHING
 
 BOX_DEFECTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -71,7 +72,7 @@ def test_every_defect_is_in_the_ledger_under_its_rule(defects: list[str], wrong_
     assert result.images.height + dropped.filter(kind="image").height == images.height
 
 
-TOOL = Path(__file__).parents[2] / "../shared/tools/gen_coco_instances.py"
+TOOL = SHARED / "tools/gen_coco_instances.py"
 BEFORE = {"orphan", "zero_area", "mostly_outside", "label_outside_space"}
 """Rules that drop a box before its area, mask or id is looked at: some of the file's boxes are of elephants."""
 

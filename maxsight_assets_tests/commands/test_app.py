@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from maxsight_assets.commands.app import app
+from maxsight_assets_tests.places import REPOSITORY
 from maxsight_assets_tests.project import copy_world
 
 MAXSIGHT_ASSETS = Path(sys.executable).with_name("maxsight-assets")
@@ -24,7 +25,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, drawn_world: Path) -> Path:
     made = tmp_path_factory.mktemp("cli")
     (made / "data/.maxsight").mkdir(parents=True)
     copy_world(drawn_world, made / "data/.maxsight/sample_upstream")
-    shutil.copy(Path(__file__).parents[1] / "dagster.yaml", made)
+    shutil.copy(REPOSITORY / "dagster.yaml", made)
     done = run(made, "materialize")
     assert done.returncode == 0, done.stderr
     assert "truncated_jpeg" in done.stdout

@@ -13,16 +13,19 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval, Params
 
+from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.disk import sha256_of
-from maxsight_assets.evaluation.build import SPLITS, EvaluationSettings, EvaluationSource, build_sets
+from maxsight_assets.evaluation.build import EvaluationSettings, EvaluationSource, build_sets
 from maxsight_assets.formats.coco import read_instances
 from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, Tables, conform
 from maxsight_assets.images.facts import FILE_FACTS, examine, of_files
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
+from maxsight_assets_tests.places import SHARED
 
-REAL = Path(__file__).resolve().parents[2] / "../shared/data/coco_mini"
+REAL = SHARED / "data/coco_mini"
 SPACE = load_space()
+SPLITS = {catalog.dataset: catalog.evaluated for catalog in catalogs.every() if catalog.evaluated}
 COCO_SET, OPEN_SET = "coco_val2017/annotations.json", "openimages_validation/annotations.json"
 
 
@@ -62,6 +65,8 @@ def source_of(
         schema_overrides={"error": pl.String},
     )
     return EvaluationSource(
+        split=SPLITS[name],
+        exhaustive=catalogs.load(name).exhaustive,
         tables=Tables(
             conform(pl.DataFrame(images, infer_schema_length=None), IMAGES),
             conform(pl.DataFrame(boxes, infer_schema_length=None), BOXES),
@@ -256,7 +261,7 @@ def test_real_coco_evaluates_against_itself_to_one(tmp_path: Path) -> None:
     files = {path: sha256_of(path)[1] for path in sorted((REAL / "val2017").iterdir())}
     facts = examine([(sha256, path) for path, sha256 in files.items()], cache=None)
     by_path = of_files(facts, {f"coco_raw/val2017/{path.name}": sha256 for path, sha256 in files.items()})
-    source = EvaluationSource(tables, by_path, to_space("coco", SPACE))
+    source = EvaluationSource("val2017", True, tables, by_path, to_space("coco", SPACE))
 
     contract = build_sets({"coco": source}, tmp_path, space=SPACE)
 

@@ -12,8 +12,9 @@ from maxsight_assets.errors import FormatError
 from maxsight_assets.formats import coco
 from maxsight_assets.formats.masks import segmentation_fault
 from maxsight_assets.formats.tables import BOXES, IMAGES
+from maxsight_assets_tests.places import SHARED
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "coco_mini" / "annotations"
+REAL = SHARED / "data" / "coco_mini" / "annotations"
 
 
 def document(**changes: Any) -> dict[str, Any]:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-REAL = Path(__file__).resolve().parents[2] / "../shared/data/coco_mini"
+from maxsight_assets_tests.places import SHARED
+
+REAL = SHARED / "data/coco_mini"
 
 
 def picture(seed: int = 0, width: int = 640, height: int = 480) -> Image.Image:

@@ -3,15 +3,15 @@
 import csv
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from maxsight_assets.datasets.openimages import format as openimages
 from maxsight_assets.labels import mapping
 from maxsight_assets.labels.space import LabelSpace, load_space
+from maxsight_assets_tests.places import SHARED
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = SHARED / "data"
 SOURCES = ["coco", "openimages", "bdd100k", "ade20k"]
 SPACE = load_space()
 

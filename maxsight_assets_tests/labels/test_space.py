@@ -6,6 +6,7 @@ import pytest
 
 from maxsight_assets.errors import FormatError
 from maxsight_assets.labels.space import load_space
+from maxsight_assets_tests.places import SHARED
 
 
 def test_the_detectors_space_has_622_names_beginning_with_coco() -> None:
@@ -25,7 +26,7 @@ def test_a_name_knows_its_class_index() -> None:
 
 
 def test_the_order_is_that_of_the_stated_facts() -> None:
-    facts = Path(__file__).resolve().parents[3] / "shared" / "facts" / "maxsight_labels.txt"
+    facts = SHARED / "facts" / "maxsight_labels.txt"
     if not facts.exists():
         pytest.skip(f"no list to compare with at {facts}")
     assert list(load_space().names) == facts.read_text(encoding="utf-8").splitlines()

@@ -13,9 +13,9 @@ from maxsight_assets.datasets.ade20k import source as ade20k
 from maxsight_assets.datasets.landing import Upstream
 from maxsight_assets.datasets.openimages import source as openimages
 from maxsight_assets.datasets.registry import SOURCES
+from maxsight_assets.datasets.selection import ValidationSelection
 from maxsight_assets.errors import NotPublished, VerificationFailed
 from maxsight_assets.pipeline.raw import Version, refresh
-from maxsight_assets.profiles.model import ValidationSelection
 from maxsight_assets.publishing.stage import read_published
 from maxsight_assets.verdict import Verdict
 from maxsight_assets_tests.datasets.coco import upstream as coco_upstream

@@ -19,8 +19,9 @@ from pycocotools.coco import COCO
 from maxsight_assets.images.phash import fingerprint
 from maxsight_assets.sample_upstream import coco, openimages, world
 from maxsight_assets.sample_upstream.defects import BY_NAME, DEFECTS
+from maxsight_assets_tests.places import SHARED
 
-SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
+DATA = SHARED / "data"
 
 
 def tree(root: Path) -> dict[str, bytes]:
@@ -123,7 +124,7 @@ def test_masks_and_boxes_of_coco_agree(sample: Path) -> None:
 
 
 def test_coco_records_have_the_keys_of_the_real_ones(sample: Path) -> None:
-    real = SHARED / "coco_mini/annotations/instances_val2017.json"
+    real = DATA / "coco_mini/annotations/instances_val2017.json"
     if not real.exists():
         pytest.skip("needs the real COCO records beside the checkout")
     wanted = json.loads(real.read_text(encoding="utf-8"))
@@ -144,7 +145,7 @@ def test_captions_and_keypoints_are_there_too(sample: Path) -> None:
 
 
 def test_open_images_tables_have_the_real_headers(sample: Path) -> None:
-    real = SHARED / "openimages_slice"
+    real = DATA / "openimages_slice"
     if not real.exists():
         pytest.skip("needs the real Open Images rows beside the checkout")
     with (real / "validation-annotations-bbox.csv").open(encoding="utf-8") as file:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from maxsight_assets.datasets.selection import with_stated
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.formats.tables import BOXES, conform
-from maxsight_assets.profiles.model import with_stated
 from maxsight_assets.splitting.config import Sizes, SplitConfig
 from maxsight_assets.splitting.strategies import HELD_OUT, assign
 

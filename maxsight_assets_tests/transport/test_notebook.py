@@ -12,10 +12,11 @@ from maxsight_assets.publishing.maintenance import verify
 from maxsight_assets.remote import RemoteFile
 from maxsight_assets.transport import client
 from maxsight_assets.transport.options import Limits
+from maxsight_assets_tests.places import REPOSITORY
 from maxsight_assets_tests.servers import LyingServer
 from maxsight_assets_tests.transport.net_tools import sha256
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/landing.md"
+PAGE = REPOSITORY / "docs/landing.md"
 
 
 def test_snippets_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,9 +20,10 @@ from maxsight_assets.splitting.write import write_splits
 from maxsight_assets.verdict import run
 from maxsight_assets.verification.evaluation import EVALUATION_RULES, EvaluationView
 from maxsight_assets.verification.splits import SPLIT_RULES, SplitsView, evaluation_is_unseen
+from maxsight_assets_tests.places import SHARED
 from maxsight_assets_tests.verification.written import manifest_of
 
-REAL = Path(__file__).resolve().parents[2] / "../shared/data/coco_mini"
+REAL = SHARED / "data/coco_mini"
 SPACE = load_space()
 LABELS = to_space("coco", SPACE)
 
@@ -44,7 +45,7 @@ def made(root: Path, *, watched: bool = True) -> SplitsView:
     facts = of_files(found, digests)
     for name in ("splits", "inference_eval"):
         (root / name).mkdir()
-    source = EvaluationSource(tables["val2017"], facts, LABELS)
+    source = EvaluationSource("val2017", True, tables["val2017"], facts, LABELS)
     build_sets({"coco": source}, root / "inference_eval", space=SPACE)
     unseen = tables["val2017"].images if watched else tables["val2017"].images.clear()
     came_in = (

@@ -8,17 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from maxsight_assets.archives.archive import Member
+from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.ade20k.format import read_instances
 from maxsight_assets.datasets.landing import IMAGE_NAME, Tally, Upstream, land_members
 from maxsight_assets.datasets.sampling import take
+from maxsight_assets.datasets.selection import ValidationSelection
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.formats.tables import Tables
-from maxsight_assets.profiles.model import ValidationSelection
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import Stage
 from maxsight_assets.verification.boxes import ANNOTATED_RULES
 
-DIRECTORY = "ade20k"
+DIRECTORY = catalogs.load("ade20k").directory
 SCENES = "ADEchallenge/ADEChallengeData2016.zip"
 INSTANCES = "ChallengeData2017/annotations_instance.tar"
 
@@ -61,8 +62,6 @@ def _ids(members: Mapping[str, Member], folder: str, selection: ValidationSelect
 
 ADE20K = Source(
     dataset="ade20k",
-    asset="ade20k_raw",
-    directory=DIRECTORY,
     selection=ValidationSelection,
     files=files,
     land=land,

@@ -9,17 +9,18 @@ from pathlib import Path
 import polars as pl
 
 from maxsight_assets.archives.archive import Member
+from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.bdd100k.format import read_labels
 from maxsight_assets.datasets.landing import IMAGE_NAME, Tally, Upstream, land_members
 from maxsight_assets.datasets.sampling import take
+from maxsight_assets.datasets.selection import ValidationSelection
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.formats.tables import Tables
-from maxsight_assets.profiles.model import ValidationSelection
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import Stage
 from maxsight_assets.verification.boxes import ANNOTATED_RULES
 
-DIRECTORY = "bdd100k"
+DIRECTORY = catalogs.load("bdd100k").directory
 IMAGES = "100k_images_val.zip"
 LABELS = "bdd100k_det_20_labels_trainval.zip"
 LABELS_MEMBER = "bdd100k/labels/det_20/det_val.json"
@@ -69,8 +70,6 @@ def _chosen(root: Path, selection: ValidationSelection) -> Tables:
 
 BDD100K = Source(
     dataset="bdd100k",
-    asset="bdd100k_raw",
-    directory=DIRECTORY,
     selection=ValidationSelection,
     files=files,
     land=land,

@@ -11,17 +11,18 @@ from types import MappingProxyType
 import polars as pl
 
 from maxsight_assets.archives.archive import Member
+from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.coco.rules import COCO_RULES, CocoView
+from maxsight_assets.datasets.coco.selection import CocoSelection
 from maxsight_assets.datasets.landing import IMAGE_NAME, Tally, Upstream, land_members
 from maxsight_assets.datasets.sampling import take
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.formats.coco import CocoDocument, read_instances
 from maxsight_assets.formats.tables import Tables
-from maxsight_assets.profiles.model import CocoSelection
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import Stage
 
-DIRECTORY = "coco_raw"
+DIRECTORY = catalogs.load("coco").directory
 ANNOTATIONS = "annotations/annotations_trainval2017.zip"
 IMAGE_LISTS: Mapping[str, str] = MappingProxyType(
     {split: f"annotations/image_info_{split}.zip" for split in ("test2017", "unlabeled2017")}
@@ -140,8 +141,6 @@ def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> 
 
 COCO = Source(
     dataset="coco",
-    asset="coco_raw",
-    directory=DIRECTORY,
     selection=CocoSelection,
     files=files,
     land=land,

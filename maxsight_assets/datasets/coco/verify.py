@@ -19,9 +19,9 @@ from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.datasets.coco import source as coco
 from maxsight_assets.datasets.coco.rules import CocoView
+from maxsight_assets.datasets.coco.selection import CocoSelection
 from maxsight_assets.datasets.landing import Upstream
 from maxsight_assets.errors import FormatError, SettingsError
-from maxsight_assets.profiles.model import CocoSelection
 from maxsight_assets.publishing.expected import Expected, examine
 from maxsight_assets.publishing.manifest import FileRow, Manifest
 from maxsight_assets.publishing.stage import read_published

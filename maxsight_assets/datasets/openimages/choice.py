@@ -16,11 +16,11 @@ import polars as pl
 
 from maxsight_assets.datasets.openimages import format as formats
 from maxsight_assets.datasets.openimages.format_csv import SetAside
+from maxsight_assets.datasets.openimages.selection import OpenImagesSelection
 from maxsight_assets.datasets.sampling import rank
 from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
-from maxsight_assets.profiles.model import OpenImagesSelection
 
 RULES = 3
 """Raise this with every change to what is chosen, so that no choice of older rules is taken for one of these."""

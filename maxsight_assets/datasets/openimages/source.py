@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
+from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.landing import Tally, Upstream, adopt_file, first_level, land_file, record_made
 from maxsight_assets.datasets.openimages import format as formats
 from maxsight_assets.datasets.openimages.choice import Choice, choose, wanted_mids
@@ -25,14 +26,14 @@ from maxsight_assets.datasets.openimages.rules import (
     REJECTED,
     REJECTED_COLUMNS,
 )
-from maxsight_assets.datasets.source import Source
+from maxsight_assets.datasets.openimages.selection import OpenImagesSelection
+from maxsight_assets.datasets.source import Source, Table
 from maxsight_assets.disk import in_threads
 from maxsight_assets.errors import Cancelled, LandingError, TransientError
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.labels.mapping import rows as judged
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
-from maxsight_assets.profiles.model import OpenImagesSelection
 from maxsight_assets.publishing.expected import Expected
 from maxsight_assets.publishing.manifest import FileRow, Manifest, now
 from maxsight_assets.publishing.preflight import preflight
@@ -42,7 +43,7 @@ from maxsight_assets.remote import Missing, RemoteFile
 from maxsight_assets.transport.client import DOWN
 from maxsight_assets.verification.views import MISSING
 
-DIRECTORY = "open_images_v6"
+DIRECTORY = catalogs.load("openimages").directory
 CLASSES = "v5/class-descriptions-boxable.csv"
 HIERARCHY = "2018_04/bbox_labels_600_hierarchy.json"
 BOXES = {
@@ -171,6 +172,14 @@ def class_coverage(root: Path) -> tuple[tuple[str, ...], list[tuple[str | int, .
     with (root / COVERAGE).open(encoding="utf-8", newline="") as stream:
         header, *rows = csv.reader(stream)
     return tuple(header), [(*row[:3], *map(int, row[3:])) for row in rows]
+
+
+def coverage(root: Path, manifest: Manifest) -> dict[str, Table]:
+    """What the landed images add to the detector's words, and how each class that was asked for fared."""
+    return {
+        "coverage of the label space": (("classes", "names", "not in COCO"), label_coverage(root, manifest)),
+        "coverage by class": class_coverage(root),
+    }
 
 
 def image_path(split: str, image_id: str) -> str:
@@ -356,13 +365,12 @@ def _boxes_path(split: str) -> str:
 
 OPENIMAGES = Source(
     dataset="openimages",
-    asset="openimages_subset",
-    directory=DIRECTORY,
     selection=OpenImagesSelection,
     files=files,
     land=land,
     tables=tables,
     rules=OPENIMAGES_RULES,
+    details=coverage,
     whole_splits=lambda _: (),  # only images with a class that was asked for
 )
 """The row of the graph that stands for this dataset."""

@@ -9,7 +9,7 @@ def upstream_spec(catalog: Catalog) -> dg.AssetSpec:
     """The external asset of one upstream; its data version is a fingerprint of the files that are landed from it."""
     files = "\n".join(f"- `{key}`" for key in sorted(catalog.files))
     return dg.AssetSpec(
-        f"{catalog.dataset}_upstream",
+        catalog.upstream_asset,
         group_name="upstream",
         kinds={"http"},
         description=f"{catalog.title}, as its publisher serves it. Licence: {catalog.licence}.\n\n{files}",

@@ -17,8 +17,9 @@ import pytest
 import simplejpeg
 
 from maxsight_assets_tests.datasets.coco.upstream import ANNOTATIONS, Site, document, serving
+from maxsight_assets_tests.places import REPOSITORY, SHARED
 
-GENERATOR = Path(__file__).resolve().parents[2] / "../shared/tools/gen_coco_instances.py"
+GENERATOR = SHARED / "tools/gen_coco_instances.py"
 HOLE = (4 << 30) + (1 << 20)
 PEAK = 1_200_000_000
 
@@ -80,9 +81,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def in_process(*arguments: object) -> dict[str, Any]:
     command = [sys.executable, "-m", "maxsight_assets_tests.datasets.coco.process", *map(str, arguments)]
     few = {"POLARS_MAX_THREADS": "2", "MALLOC_ARENA_MAX": "2"}  # each thread keeps memory: as many on any machine
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2], env=os.environ | few
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY, env=os.environ | few)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["peak"] < PEAK, f"{arguments[0]}: peak memory {told['peak'] / 1e6:,.0f} MB"

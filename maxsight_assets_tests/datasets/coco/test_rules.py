@@ -15,6 +15,7 @@ from maxsight_assets.formats.tables import Tables
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.verdict import Rule, Verdict, run
 from maxsight_assets.verification import boxes
+from maxsight_assets_tests.places import SHARED
 from maxsight_assets_tests.verification.directories import (
     ANNOTATIONS,
     annotation,
@@ -25,7 +26,7 @@ from maxsight_assets_tests.verification.directories import (
     write_coco,
 )
 
-REAL = Path(__file__).resolve().parents[2] / "../shared/data/coco_mini"
+REAL = SHARED / "data/coco_mini"
 Spoil = Callable[[dict[str, Any]], None]
 
 

@@ -17,16 +17,17 @@ import pytest
 
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import FileFacts
+from maxsight_assets.datasets.coco.selection import CocoSelection
 from maxsight_assets.datasets.landing import Gate, Upstream
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.pipeline.raw import Version, refresh
 from maxsight_assets.places import Places
-from maxsight_assets.profiles.model import CocoSelection
 from maxsight_assets.transport.client import Client
 from maxsight_assets.transport.options import Limits
+from maxsight_assets_tests.places import SHARED
 from maxsight_assets_tests.servers import nginx, program, wait_until
 
-REAL = Path(__file__).resolve().parents[2] / "../shared/data/coco_mini"
+REAL = SHARED / "data/coco_mini"
 ANNOTATIONS = "annotations/annotations_trainval2017.zip"
 COCO = SOURCES["coco"]
 

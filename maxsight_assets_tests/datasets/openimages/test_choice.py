@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from maxsight_assets.datasets.openimages import choice as openimages_choice
 from maxsight_assets.datasets.openimages import format as formats
 from maxsight_assets.datasets.openimages.choice import Choice, Tables, choose, order, take, wanted_mids
+from maxsight_assets.datasets.openimages.selection import OpenImagesSelection
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.labels import mapping
 from maxsight_assets.profiles import model as profiles
-from maxsight_assets.profiles.model import OpenImagesSelection
 
 MIDS = ("/m/1", "/m/2", "/m/3")
 Classes = Mapping[str, set[str]]

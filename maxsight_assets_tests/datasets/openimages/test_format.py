@@ -12,8 +12,9 @@ from maxsight_assets.datasets.openimages import format as openimages
 from maxsight_assets.datasets.openimages.format_csv import SetAside
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.tables import BOXES, IMAGES
+from maxsight_assets_tests.places import SHARED
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "openimages_slice"
+REAL = SHARED / "data" / "openimages_slice"
 V3 = ("ImageID", "Source", "LabelName", "Confidence", "XMin", "XMax", "YMin", "YMax")
 V5 = (*V3, "IsOccluded", "IsTruncated", "IsGroupOf", "IsDepiction", "IsInside")
 V6 = (*V5, *(f"XClick{number}{axis}" for axis in "XY" for number in range(1, 5)))

@@ -31,9 +31,9 @@ from maxsight_assets.transport.options import Credentials
 from maxsight_assets.verdict import run
 from maxsight_assets_tests import servers
 from maxsight_assets_tests.datasets.openimages.world import ROW, gray, land, store_of, upload, world, write_tables
+from maxsight_assets_tests.places import SHARED
 from maxsight_assets_tests.servers import LyingServer, status
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
 SLICE, SIZES = SHARED / "data/openimages_slice", SHARED / "facts/openimages_validation_sizes.csv"
 PUBLIC = "https://open-images-dataset.s3.amazonaws.com"
 

@@ -24,11 +24,11 @@ from obstore.store import S3Store
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.landing import Upstream
 from maxsight_assets.datasets.openimages import source as openimages
+from maxsight_assets.datasets.openimages.selection import OpenImagesSelection
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.pipeline.inspection import RAW
 from maxsight_assets.pipeline.raw import Version, refresh
 from maxsight_assets.places import Places
-from maxsight_assets.profiles.model import OpenImagesSelection
 from maxsight_assets.publishing.manifest import FileRow
 from maxsight_assets.publishing.stage import Stage
 from maxsight_assets.transport.options import Credentials

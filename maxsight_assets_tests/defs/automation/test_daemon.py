@@ -18,8 +18,9 @@ from dagster._core.test_utils import instance_for_test
 
 from maxsight_assets_tests.defs.automation import daemon_location
 from maxsight_assets_tests.defs.automation.daemon_location import write
+from maxsight_assets_tests.places import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = REPOSITORY
 CHAIN = ["photos_raw", "evaluation", "splits"]
 START_S = 300
 STEP_S = 300

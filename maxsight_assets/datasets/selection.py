@@ -1,0 +1,69 @@
+"""What a version of a raw directory is asked to hold.
+
+The profile gives the first selection; the launchpad changes it field by field; it is stored with the version, and a run
+that states nothing keeps it.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from maxsight_assets.errors import SettingsError
+
+SEED = 42
+"""Seed of MaxSight's own training scripts, kept so that samples can be compared."""
+
+
+class Selection(BaseModel):
+    """What a version of one raw directory is asked to hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Seed = Annotated[int, Field(description="Decides which images a count takes; a larger count only adds images.")]
+
+
+Count = Annotated[int, Field(ge=0)]
+
+Limit = Annotated[Count | None, AfterValidator(lambda count: count or None)]
+"""A largest number; as null leaves a field as it is, 0 is how a person takes a stated one back."""
+
+
+class ValidationSelection(Selection):
+    """How much of a validation set to land."""
+
+    max_images: Limit = Field(default=None, description="Largest number of images; 0: no limit.")
+    seed: Seed = SEED
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def with_stated(model: Model, stated: Mapping[str, Any]) -> Model:
+    """A copy of a configuration in which what a person stated is replaced; null leaves a field as it is.
+
+    Args:
+        model: A selection, or the configuration of cleaning or splitting.
+        stated: Values by field; for a field that is a model itself, a mapping of the same kind.
+
+    Raises:
+        SettingsError: A stated value does not fit its field.
+    """
+    try:
+        return type(model).model_validate(_merged(model, stated))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"run config, {field}: {first['msg']}") from None
+
+
+def _merged(model: BaseModel, stated: Mapping[str, Any]) -> dict[str, Any]:
+    merged = model.model_dump()
+    for name, value in stated.items():
+        present = getattr(model, name, None)
+        if isinstance(present, BaseModel) and isinstance(value, Mapping):
+            merged[name] = _merged(present, value)
+        elif value is not None:
+            merged[name] = value
+    return merged
