@@ -207,7 +207,7 @@ def test_the_secrets_of_an_address_are_not_shown(variable: str) -> None:
     address = "http://me:canary-7f3a@127.0.0.1:9/x?sig=canary-7f3a"
     read = settings.load({variable: address})
 
-    assert read.mirror(variable) == address
+    assert address in (read.mirror(variable), read.s3_endpoint)
     assert "canary-7f3a" not in repr(read)
     assert "canary-7f3a" not in read.model_dump_json()
 
