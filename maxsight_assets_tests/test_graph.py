@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,10 +35,13 @@ def landed(tmp_path_factory: pytest.TempPathFactory, drawn_world: Path) -> Itera
         yield project, project.run()
 
 
+PUBLISHED_AT = re.compile(rb'"published_at": "[^"]*"')
+
+
 def tree(root: Path) -> dict[str, str]:
-    """sha256 of every file below a directory, by path."""
+    """sha256 of every file below a directory, by path; when a version was published is not part of what it is."""
     return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(root).as_posix(): hashlib.sha256(PUBLISHED_AT.sub(b"", path.read_bytes())).hexdigest()
         for path in sorted(root.rglob("*"))
         if path.is_file()
     }
