@@ -7,7 +7,7 @@ the package costs nothing.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from maxsight_assets.api import iter_samples, load_split, verify_coco_dataset
+    from maxsight_assets.api import export_maxsight, export_yolo, iter_samples, load_split, verify_coco_dataset
 
     coco_raw: Any  # a Dagster AssetsDefinition, as the three others
     openimages_subset: Any
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "cleaned_splits",
     "coco_raw",
+    "export_maxsight",
+    "export_yolo",
     "inference_eval_set",
     "iter_samples",
     "load_split",
@@ -24,7 +26,7 @@ __all__ = [
     "verify_coco_dataset",
 ]
 
-_FUNCTIONS = frozenset({"iter_samples", "load_split", "verify_coco_dataset"})
+_FUNCTIONS = frozenset({"export_maxsight", "export_yolo", "iter_samples", "load_split", "verify_coco_dataset"})
 
 
 def __getattr__(name: str) -> Any:

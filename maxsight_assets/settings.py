@@ -193,6 +193,13 @@ def directory(variable: str, value: str) -> Path:
     return path
 
 
+def reserved(data_dir: Path) -> list[Path]:
+    """Return the directories of DATA_DIR, splits apart, that the project publishes or keeps, links resolved."""
+    published = [*(catalog.directory for catalog in catalogs.every()), "inference_eval", ".maxsight"]
+    beside = [f".{name}.maxsight" for name in published]  # versions under construction and previous ones
+    return [(data_dir / name).resolve() for name in (*published, *beside)]
+
+
 def _one_line(error: ValidationError) -> str:
     """The first wrong variable; never what may be a secret in its value."""
     first = error.errors(include_url=False, include_context=False, include_input=True)[0]
@@ -233,9 +240,7 @@ def _require_root_of_datasets(settings: Settings) -> None:
 def _require_own_place(settings: Settings) -> None:
     """Refuse splits that would be published over something else, or something else over them."""
     splits, data_dir = settings.splits_dir.resolve(), settings.data_dir.resolve()
-    published = [*(catalog.directory for catalog in catalogs.every()), "inference_eval", ".maxsight"]
-    beside = [f".{name}.maxsight" for name in published]  # versions under construction and previous ones
-    others = [(data_dir / name).resolve() for name in (*published, *beside)]
+    others = reserved(data_dir)
     clash = data_dir if data_dir.is_relative_to(splits) else next(filter(splits.is_relative_to, others), None)
     if clash is not None:
         raise SettingsError(

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from maxsight_assets.commands import export
 from maxsight_assets.commands import raw as cli_raw
 from maxsight_assets.commands.context import err, out
 from maxsight_assets.commands.context import loaded_settings as _settings
@@ -22,6 +23,7 @@ app = typer.Typer(
     help="Vision datasets for MaxSight: landed, verified, cleaned, split and kept fresh.",
 )
 app.add_typer(cli_raw.app)
+app.add_typer(export.app, name="export")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Level = Annotated[
@@ -71,7 +73,7 @@ def status(as_json: AsJson = False) -> None:
 
         rows = summary.published(profiles.load(settings.profile), Places.of(settings))
         if as_json:
-            print(json.dumps([asdict(row) | {"directory": str(row.directory)} for row in rows], indent=2))
+            print(json.dumps([asdict(row) for row in rows], indent=2, default=str))
         else:
             summary.print_published(out, rows)
 

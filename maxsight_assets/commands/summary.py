@@ -1,12 +1,14 @@
 """What the command line tells a person: directories, verdicts, and what became of each seeded fault."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from maxsight_assets.errors import LandingError
+from maxsight_assets.export.notes import Export, noted
+from maxsight_assets.pipeline.derived import SPLITS_ASSET
 from maxsight_assets.pipeline.inspection import Told, of_profile
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile
@@ -24,6 +26,7 @@ class Published:
         files: Number of files; 0 where nothing is published. The same for `bytes`.
         data_version: Digest of what is published; empty where nothing is.
         source: `embedded` or `upstream`; `damaged` where the manifest cannot be read.
+        exports: What was exported of it.
     """
 
     asset: str
@@ -32,11 +35,13 @@ class Published:
     bytes: int = 0
     data_version: str = ""
     source: str = ""
+    exports: tuple[Export, ...] = ()
 
 
 def published(profile: Profile, places: Places) -> list[Published]:
     """What every asset of the profile has published, upstream first."""
-    return [_published(each.asset, each.directory(places)) for each in of_profile(profile)]
+    rows = [_published(each.asset, each.directory(places)) for each in of_profile(profile)]
+    return [replace(row, exports=tuple(noted(places))) if row.asset == SPLITS_ASSET else row for row in rows]
 
 
 def _published(asset: str, directory: Path) -> Published:
@@ -56,6 +61,16 @@ def print_published(console: Console, rows: Iterable[Published]) -> None:
     for row in rows:
         size, version = f"{row.bytes / 1e6:,.1f} MB", row.data_version[:12] or row.source or "none yet"
         console.print(f"{row.asset:20}{row.files:>8,}{size:>12}  {version:14}{row.directory}", markup=False)
+        for each in row.exports:
+            text = f"  export {each.form:30}  {each.data_version[:12]:14}{each.directory} {_standing(each, row)}"
+            console.print(text.rstrip(), markup=False)
+
+
+def _standing(export: Export, of: Published) -> str:
+    """What a user should know of an export; empty if it is there and of what is published."""
+    if not export.is_there:
+        return "(no longer there)"
+    return "" if export.data_version == of.data_version else "(of another version: export it again)"
 
 
 def print_verdicts(console: Console, profile: Profile, verdicts: Iterable[Told]) -> None:

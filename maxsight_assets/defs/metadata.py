@@ -162,6 +162,7 @@ def of_splits(made: "Made", places: "Places", profile: "Profile") -> Metadata:
             ("image", "shows", "found by"), (tuple(each.values()) for each in report["first_leaks"])
         ),
         "groups": dg.MetadataValue.json(report["groups"]),
+        **_exports(places),
         "images short of the asked numbers": table(("split", "images"), sorted(report["missing"].items())),
         "classes with few boxes": table(
             ("split", "class", "boxes"),
@@ -180,6 +181,14 @@ def of_splits(made: "Made", places: "Places", profile: "Profile") -> Metadata:
         ),
         "selection": dg.MetadataValue.json(dict(made.manifest.info.selection)),
     }
+
+
+def _exports(places: "Places") -> Metadata:
+    """What was exported of the splits up to now, so that a new version shows what to export again."""
+    from maxsight_assets.export.notes import noted
+
+    rows = [(each.form, each.directory, each.data_version[:12]) for each in noted(places) if each.is_there]
+    return {"exports so far": table(("form", "directory", "data version"), rows)} if rows else {}
 
 
 def _of_made(made: "Made", target: str) -> Metadata:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pandas as pd
+import polars as pl
 from numpy.typing import NDArray
 
 from maxsight_assets.errors import FormatError
@@ -74,6 +75,36 @@ def load_split(name: Split, splits_dir: Path) -> tuple[pd.DataFrame, pd.DataFram
     ]
     columns = ["id", "image_id", "category_id", "category", "x", "y", "w", "h", "area", "iscrowd", "source_id"]
     return images, pd.DataFrame(rows, columns=columns)
+
+
+def read_tables(name: Split, splits_dir: Path) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+    """Read what training needs of a split.
+
+    Args:
+        name: train, val or test.
+        splits_dir: The published directory.
+
+    Returns:
+        Images (`id`, `path`, `width`, `height`, `source`), boxes (`image`, `label`, `x`, `y`, `w`, `h` in absolute
+        pixels, `crowd`), both in the order of the file, and the label space.
+
+    Raises:
+        FormatError: As `load_split` does.
+    """
+    document = _read(name, splits_dir)
+    names = {category.id: category.name for category in document.categories}
+    images = pl.DataFrame(
+        [(each.id, each.file_name, each.width, each.height, each.source) for each in document.images],
+        schema={"id": pl.Int64, "path": pl.String, "width": pl.Int32, "height": pl.Int32, "source": pl.String},
+        orient="row",
+    )
+    geometry = dict.fromkeys("xywh", pl.Float64)
+    boxes = pl.DataFrame(
+        [(a.image_id, names[a.category_id], *a.bbox, bool(a.iscrowd)) for a in document.annotations],
+        schema={"image": pl.Int64, "label": pl.String, **geometry, "crowd": pl.Boolean},
+        orient="row",
+    )
+    return images, boxes, tuple(names[number] for number in sorted(names))
 
 
 def iter_samples(

@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from maxsight_assets.commands.app import app
+from maxsight_assets_tests.export.reader import gold_samples, training_config, yolo_samples
 from maxsight_assets_tests.places import REPOSITORY
 from maxsight_assets_tests.project import copy_world
 
@@ -62,6 +63,38 @@ def test_status_tells_what_is_published(root: Path) -> None:
 
     assert [row["asset"] for row in rows][-2:] == ["inference_eval_set", "cleaned_splits"]
     assert all(row["files"] and len(row["data_version"]) == 64 and row["source"] == "embedded" for row in rows)
+
+
+def test_exports_are_written_and_status_tells_of_them(root: Path, tmp_path: Path) -> None:
+    done = run(root, "export", "maxsight", "--out", str(tmp_path / "gold"))
+    assert done.returncode == 0, done.stderr
+    config = done.stdout.splitlines()[-1].partition(" --config ")[2]
+    assert run(root, "export", "yolo", "--out", str(tmp_path / "yolo")).returncode == 0
+
+    splits = json.loads(run(root, "status", "--json").stdout)[-1]
+    told = run(root, "status").stdout
+
+    shown = training_config(Path(config))["data"]
+    samples = list(gold_samples(Path(shown["gold_train_meta"]), max_objects=shown["max_objects"]))
+    assert len(samples) == json.loads(Path(shown["gold_train_meta"]).read_bytes())["num_samples"] > 100
+    assert len(list(yolo_samples(tmp_path / "yolo/data.yaml", "train"))) == len(samples)
+    assert {each["form"]: each["is_there"] for each in splits["exports"]} == {"maxsight": True, "yolo": True}
+    assert {each["data_version"] for each in splits["exports"]} == {splits["data_version"]}
+    assert f"{splits['data_version'][:12]}  {tmp_path}/gold\n" in told
+    (tmp_path / "yolo").rename(tmp_path / "moved")
+    assert f"{tmp_path}/yolo (no longer there)\n" in run(root, "status").stdout
+
+
+def test_an_export_that_is_refused_is_one_line(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("x", encoding="utf-8")
+    for arguments, said in (
+        (("--out", str(tmp_path)), f"error: {tmp_path}: holds files that no export wrote; choose another directory"),
+        (("--out", str(tmp_path / "x"), "--image-root", "/nowhere"), "error: not exported: image_paths_resolve: "),
+    ):
+        done = run(root, "export", "maxsight", *arguments)
+        assert done.returncode == 2
+        assert done.stderr.startswith(said)
+        assert done.stderr.count("\n") == 1
 
 
 def test_status_tells_a_damaged_manifest_from_none(root: Path) -> None:

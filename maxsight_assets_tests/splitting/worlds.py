@@ -1,5 +1,6 @@
 """Small worlds for tests: images with boxes and facts, split and written."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,21 @@ def shuffled(tables: World, seed: int) -> World:
     return images, boxes, facts
 
 
-def split(tables: World, *, evaluation: Evaluation = NOTHING, **config: Any) -> Splits:
+def split(
+    tables: World,
+    *,
+    evaluation: Evaluation = NOTHING,
+    space: Iterable[str] = SPACE,
+    labels: Mapping[str, Mapping[str, str | None]] = LABELS,
+    **config: Any,
+) -> Splits:
     """Split with SplitConfig fields; those of CleaningConfig are taken too."""
     cleaning = {key: config.pop(key) for key in list(config) if key in CleaningConfig.model_fields}
     return build_splits(
         *tables,
         evaluation=evaluation,
-        space=SPACE,
-        labels=LABELS,
+        space=space,
+        labels=labels,
         config=SplitConfig.model_validate(config),
         cleaning=CleaningConfig(**cleaning),
     )

@@ -1,0 +1,78 @@
+"""Notes of what was exported where, in the project's own cache directory, so that `status` can tell."""
+
+import hashlib
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from maxsight_assets import disk
+from maxsight_assets.export.directory import exported_version
+from maxsight_assets.places import Places
+from maxsight_assets.publishing.manifest import now
+
+Form = Literal["maxsight", "yolo"]
+
+_log = logging.getLogger(__name__)
+
+
+class _Note(msgspec.Struct):
+    form: Form
+    directory: str
+    data_version: str
+    exported_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One export that was made of the splits of this project.
+
+    Attributes:
+        form: What it was written for.
+        directory: Where.
+        data_version: Data version of the splits that were exported.
+        exported_at: ISO 8601, UTC, when.
+        is_there: Whether the directory holds that export still.
+    """
+
+    form: Form
+    directory: Path
+    data_version: str
+    exported_at: str
+    is_there: bool
+
+
+def note(places: Places, form: Form, out: Path, data_version: str) -> None:
+    """Remember an export; a later one in the same directory takes its place.
+
+    A DATA_DIR that is mounted read-only keeps no notes, and is exported from all the same.
+    """
+    folder = _folder(places)
+    said = _Note(form, str(out), data_version, now())
+    name = hashlib.sha256(os.fsencode(out)).hexdigest()[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        disk.write_atomic(folder / f"{name}.json", msgspec.json.encode(said), scratch=folder / f".{disk.unique_name()}")
+    except OSError as error:
+        _log.warning("%s: the export is not noted there (%s); it is whole", folder, error.strerror)
+
+
+def noted(places: Places) -> list[Export]:
+    """Every export that was noted, by directory; a note that cannot be read is passed over."""
+    found = []
+    for path in _folder(places).glob("*.json"):
+        try:
+            said = msgspec.json.decode(path.read_bytes(), type=_Note)
+        except (OSError, msgspec.MsgspecError):
+            continue
+        out = Path(said.directory)
+        is_there = exported_version(out, said.form) == said.data_version
+        found.append(Export(said.form, out, said.data_version, said.exported_at, is_there))
+    return sorted(found, key=lambda export: export.directory)
+
+
+def _folder(places: Places) -> Path:
+    return places.state / "exports"
