@@ -93,6 +93,10 @@ class Refused(LandingError):
     """The target holds something that this run must not touch, for instance data of another source."""
 
 
+class NewerFormat(Refused):
+    """A later release published the directory in a form that this one does not know; the text says which."""
+
+
 class Busy(LandingError):
     """Another process is writing the same directory; the text names its process id."""
 

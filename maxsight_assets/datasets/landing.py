@@ -96,7 +96,7 @@ def is_current(present: Manifest | None, root: Path, *, selection: Selection, in
     return (
         present is not None
         and dict(present.info.inputs) == dict(inputs)
-        and present.info.selection == selection.model_dump(mode="json")
+        and type(selection).model_validate(present.info.selection) == selection  # a new field has its default there
         and not problems(root, present.selected())
     )
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maxsight_assets.disk import in_threads, sha256_of, write_atomic
-from maxsight_assets.errors import VerificationFailed
+from maxsight_assets.errors import NewerFormat, VerificationFailed
 from maxsight_assets.remote import Level
 
 FOLDER = ".maxsight"
@@ -70,6 +70,10 @@ class FileRow:
             raise ValueError(
                 f"{self.path}: bytes {self.bytes}, sha256 {self.sha256!r}, level {self.level!r} make no row"
             )
+
+
+FORMAT = (1, 1)
+"""Version of what is on disk (docs/reference/on-disk-format.md): 1.x is read by all of 1, a later major is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,7 @@ class Manifest:
     def page(self) -> bytes:
         """The bytes of MANIFEST.json."""
         values = {field.name: getattr(self.info, field.name) for field in fields(ManifestInfo)}
+        values["format"] = ".".join(map(str, FORMAT))
         return (json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
     def table(self) -> bytes:
@@ -187,6 +192,7 @@ class Manifest:
             None where the directory has no page: nothing is published there.
 
         Raises:
+            NewerFormat: A later release wrote it.
             VerificationFailed: The manifest is damaged; the text names the file.
         """
         while True:
@@ -205,7 +211,7 @@ class Manifest:
 
     @classmethod
     def _parsed(cls, root: Path, page: bytes) -> "Manifest":
-        info = ManifestInfo(**json.loads(page))
+        info = _info_of(root, json.loads(page))
         # ParquetFile rather than read_table, which imports pyarrow's dataset layer: a second at the first call
         with pq.ParquetFile(root / ROWS, page_checksum_verification=True) as file:
             table = file.read()
@@ -214,6 +220,22 @@ class Manifest:
         if data_version(manifest.selected()) != info.data_version:
             raise ValueError("its rows do not make the data version that its page states")
         return manifest
+
+
+def _info_of(root: Path, values: Mapping[str, Any]) -> ManifestInfo:
+    """The page's fields that this release knows; a later release of the same major version may have added others.
+
+    Raises:
+        NewerFormat: The page is of a later major version.
+    """
+    stated = str(values.get("format", "1.0"))  # releases before 0.2 state none
+    if int(stated.partition(".")[0]) > FORMAT[0]:
+        raise NewerFormat(
+            f"{root / PAGE}: format {stated} was written by a later release, and this one reads up to {FORMAT[0]}.x; "
+            "upgrade maxsight-assets"
+        )
+    known = {field.name for field in fields(ManifestInfo)}
+    return ManifestInfo(**{name: value for name, value in values.items() if name in known})
 
 
 def _is_still(root: Path, page: bytes) -> bool:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from maxsight_assets.errors import VerificationFailed
+from maxsight_assets.errors import NewerFormat, VerificationFailed
 from maxsight_assets.publishing.manifest import FOLDER, PAGE, ROWS, FileRow, Manifest, data_version, problems
-from maxsight_assets_tests.publishing.staged import row_of, write
+from maxsight_assets_tests.publishing.staged import land, row_of, write
 
 FULL = FileRow(
     path="val2017/000000000139.jpg",
@@ -119,3 +119,40 @@ def test_problems_names_what_is_missing_longer_changed_or_no_file(tmp_path: Path
     assert found["005"] == "10 bytes expected, 11 found"
     assert found["007"].startswith("sha256 ")
     assert found["070"].startswith("unreadable")
+
+
+def restate(root: Path, **fields: object) -> None:
+    """Change what the page of a directory states."""
+    page = json.loads((root / PAGE).read_bytes()) | fields
+    (root / PAGE).write_text(json.dumps(page), encoding="utf-8")
+
+
+def test_a_field_of_a_later_release_is_no_damage(tmp_path: Path) -> None:
+    manifest = make([FULL])
+    manifest.write(tmp_path, scratch=tmp_path / "scratch")
+
+    restate(tmp_path, format="1.7", colour="blue")
+
+    assert Manifest.read(tmp_path) == manifest
+
+
+def test_a_later_format_is_refused_by_name(tmp_path: Path) -> None:
+    make([FULL]).write(tmp_path, scratch=tmp_path / "scratch")
+
+    restate(tmp_path, format="2.0")
+
+    with pytest.raises(NewerFormat, match=r"MANIFEST\.json: format 2\.0 was written by a later release.* upgrade"):
+        Manifest.read(tmp_path)
+
+
+def test_a_directory_of_a_later_format_is_never_published_over(tmp_path: Path) -> None:
+    target = tmp_path / "world"
+    land(target, {"a.jpg": b"1"})
+    restate(target, format="2.0")
+    found = (target / PAGE).read_bytes()
+
+    with pytest.raises(NewerFormat):
+        land(target, {"a.jpg": b"2"})
+
+    assert (target / PAGE).read_bytes() == found
+    assert (target / "a.jpg").read_bytes() == b"1"
