@@ -41,7 +41,7 @@ lint: $(READY_DEV) ## Ruff, strict types, the layering rule
 bench: $(READY_DEV) ## Side-by-side measurements against the named baselines
 	@for b in coco landing openimages splits verify; do echo "== $$b" && $(BIN)/python benchmarks/$$b.py || exit 1; done
 
-reliability: $(READY_DEV) ## Run the fault matrix and write docs/reliability.md
+reliability: $(READY_DEV) ## Run the fault matrix and write docs/reference/fault-results.md
 	@$(BIN)/python -m maxsight_assets_tests.reliability
 
 lock: $(READY) ## Pin the newest releases that pyproject.toml admits

@@ -1,4 +1,4 @@
-"""The seven invariants of docs/architecture.md, as one function that a test calls after each fault."""
+"""The seven invariants of docs/explanation/architecture.md, as one function that a test calls after each fault."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Runs every test of the fault matrix and writes what it showed to docs/reliability.md: `make reliability`.
+"""Runs every test of the fault matrix and writes what it showed to docs/reference/fault-results.md: `make reliability`.
 
 A test of the matrix is named `test_fault_NN_what_happens`; the table is made of those names and of what became of them.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from maxsight_assets_tests.places import REPOSITORY
 
-PAGE = REPOSITORY / "docs/reliability.md"
+PAGE = REPOSITORY / "docs/reference/fault-results.md"
 NAME = re.compile(r"test_fault_(\d\d)_(\w+)")
 LOOPS = {
     "test_interrupted_at_every_change": "killed, out of space or input/output error at every change to the disk",

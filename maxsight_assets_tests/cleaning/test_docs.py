@@ -1,9 +1,9 @@
-"""The table of rules in docs/splits.md is made from the rules; run this module to write it anew."""
+"""The table of rules in docs/explanation/splits.md is made from the rules; run this module to write it anew."""
 
 from maxsight_assets.splitting.build import every_rule
 from maxsight_assets_tests.places import REPOSITORY
 
-DOCUMENT = REPOSITORY / "docs/splits.md"
+DOCUMENT = REPOSITORY / "docs/explanation/splits.md"
 START, END = "<!-- rules:", "<!-- end of rules -->"
 
 
