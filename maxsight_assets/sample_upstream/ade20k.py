@@ -6,7 +6,7 @@ from PIL import Image
 
 from maxsight_assets.sample_upstream.archives import jpeg, png, put, tar_of, zip_of
 from maxsight_assets.sample_upstream.canvas import Scene
-from maxsight_assets.sample_upstream.studio import Studio
+from maxsight_assets.sample_upstream.studio import draw_scene
 from maxsight_assets.sample_upstream.vocabulary import ADE20K, ADE20K_INSTANCES, ADE20K_OBJECTS
 
 SCENES = "ADEchallenge/ADEChallengeData2016.zip"
@@ -18,11 +18,11 @@ _THINGS = frozenset(name for name, title in ADE20K.items() if title in ADE20K_IN
 _TOP = "ADEChallengeData2016"
 
 
-def draw(studio: Studio) -> dict[str, dict[str, Scene]]:
+def draw() -> dict[str, dict[str, Scene]]:
     """Draw the scenes: by split, by file name without suffix."""
     return {
         split: {
-            f"ADE_{short}_{number:08d}": studio.draw(f"ade20k/{short}/{number}", _PLACES, _THINGS)
+            f"ADE_{short}_{number:08d}": draw_scene(f"ade20k/{short}/{number}", _PLACES, _THINGS)
             for number in range(1, count + 1)
         }
         for split, (short, count) in _COUNTS.items()

@@ -11,7 +11,7 @@ from maxsight_assets.sample_upstream.archives import jpeg, put, zip_of
 from maxsight_assets.sample_upstream.canvas import Scene, Thing
 from maxsight_assets.sample_upstream.defects import BY_NAME
 from maxsight_assets.sample_upstream.shapes import dice
-from maxsight_assets.sample_upstream.studio import Studio
+from maxsight_assets.sample_upstream.studio import draw_scene
 from maxsight_assets.sample_upstream.vocabulary import BDD100K
 
 IMAGES = "100k_images_val.zip"
@@ -21,12 +21,12 @@ _FRAMES = 40
 _SIZE = (320, 180)
 
 
-def draw(studio: Studio) -> dict[str, Scene]:
+def draw() -> dict[str, Scene]:
     """Draw 40 frames: street scenes by the name of the frame, without suffix."""
     rng = dice("bdd100k names")
     names = [f"b{rng.getrandbits(28):07x}-{rng.getrandbits(32):08x}" for _ in range(_FRAMES - 1)]
     names.append(BY_NAME["unlabelled_frame"].image_id)
-    return {name: studio.draw(f"bdd100k/{name}", ("street",), BDD100K, _SIZE) for name in sorted(names)}
+    return {name: draw_scene(f"bdd100k/{name}", ("street",), BDD100K, _SIZE) for name in sorted(names)}
 
 
 def publish(root: Path, scenes: dict[str, Scene]) -> None:

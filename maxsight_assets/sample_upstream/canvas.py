@@ -11,12 +11,11 @@ from typing import TypeAlias
 
 from PIL import Image, ImageDraw
 
-from maxsight_assets.sample_upstream.shapes import Color, Drawing, Point, shade
-from maxsight_assets.sample_upstream.things import KINDS
+from maxsight_assets.sample_upstream.shapes import Color, Drawing, Outline, Point, rect, shade
+from maxsight_assets.sample_upstream.things import kind
 
 View: TypeAlias = Callable[[float, float], Point]
 Box: TypeAlias = tuple[float, float, float, float]
-Outline: TypeAlias = tuple[Point, ...]
 
 _SMOOTH = 2
 _WORTH_ANNOTATING = 0.3  # a thing of which less can be seen is drawn but not annotated, as a human annotator would do
@@ -28,7 +27,7 @@ class Thing:
     """One annotated object.
 
     Attributes:
-        name: A name of `things.KINDS`, or "crowd".
+        name: Its name in `things.yaml`.
         layer: Its number in the scene's layer map.
         box: Left, top, width, height in absolute pixels, inside the picture.
         polygons: Outlines in absolute pixels, inside the picture; together they cover the thing.
@@ -107,7 +106,11 @@ class Canvas:
 
     def bar(self, color: Color, left: float, top: float, right: float, bottom: float) -> None:
         """Draw an upright rectangle that belongs to whatever is below it."""
-        self.detail(color, (left, top), (right, top), (right, bottom), (left, bottom))
+        self.detail(color, *rect(left, top, right, bottom))
+
+    def band(self, name: str, color: Color, top: float, bottom: float, *, fade: float = 1.0) -> None:
+        """Draw a surface from the picture's left edge to its right one."""
+        self.surface(name, color, *rect(0, top, self.width, bottom), fade=fade)
 
     def surface(self, name: str, color: Color, *points: Point, fade: float = 1.0) -> None:
         """Draw a surface such as a wall; `fade` is the brightness of its lower edge over that of its upper one."""
@@ -130,15 +133,15 @@ class Canvas:
 
     def stand(self, name: str, rng: Random, x: float, foot: float, *, height: float) -> bool:
         """Place a thing upright: `x` is its middle, `foot` its lower edge; refused where it would hide another one."""
-        kind = KINDS[name]
-        width = height * kind.aspect
+        looks = kind(name)
+        width = height * looks.aspect
         left, top = x - width / 2, foot - height
         if not self._is_free((left, top, width, height)):
             return False
         mirrored = rng.random() < 0.5
         self.draw(
             name.removesuffix(" rear"),
-            kind.draw(rng),
+            looks.draw(rng),
             lambda u, v: (left + (1 - u if mirrored else u) * width, top + v * height),
         )
         return True

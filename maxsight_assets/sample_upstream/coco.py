@@ -18,7 +18,7 @@ from maxsight_assets.sample_upstream.archives import jpeg, put, zip_of
 from maxsight_assets.sample_upstream.canvas import Scene, Thing
 from maxsight_assets.sample_upstream.defects import BY_NAME, DEFECTS, Defect
 from maxsight_assets.sample_upstream.shapes import dice
-from maxsight_assets.sample_upstream.studio import Studio
+from maxsight_assets.sample_upstream.studio import draw_scene
 from maxsight_assets.sample_upstream.vocabulary import COCO, COCO_CATEGORIES
 
 TRAIN, VAL = "train2017", "val2017"
@@ -67,18 +67,18 @@ class Photo:
         return f"990{self.image_id:08d}"
 
 
-def draw(studio: Studio) -> list[Photo]:
+def draw() -> list[Photo]:
     """Draw all photos but the copy of an Open Images photo, which `world` adds."""
     places = {
         int(BY_NAME["unknown_label_elephant"].image_id): ("elephant",),
         int(BY_NAME["unknown_label_zebra"].image_id): ("zebra",),
     }
     copies = {defect.image_id: defect for defect in DEFECTS if defect.dataset == "coco" and defect.twin}
-    scenes = {image_id: studio.draw(f"coco/{image_id}", PLACES, COCO) for image_id in _image_ids(VAL)}
+    scenes = {image_id: draw_scene(f"coco/{image_id}", PLACES, COCO) for image_id in _image_ids(VAL)}
     photos = [photo(VAL, image_id, scene) for image_id, scene in scenes.items()]
     for image_id in _image_ids(TRAIN):
         if str(image_id) not in copies:
-            scene = studio.draw(f"coco/{image_id}", places.get(image_id, PLACES), COCO)
+            scene = draw_scene(f"coco/{image_id}", places.get(image_id, PLACES), COCO)
             photos.append(photo(TRAIN, image_id, scene))
     exact, near = BY_NAME["exact_duplicate"], BY_NAME["near_duplicate"]
     photos.append(photo(TRAIN, int(exact.image_id), scenes[int(exact.twin_image)]))

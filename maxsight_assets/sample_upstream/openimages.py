@@ -19,7 +19,7 @@ from maxsight_assets.sample_upstream.archives import jpeg, put
 from maxsight_assets.sample_upstream.canvas import Scene, Thing
 from maxsight_assets.sample_upstream.defects import BY_NAME
 from maxsight_assets.sample_upstream.shapes import dice
-from maxsight_assets.sample_upstream.studio import Studio
+from maxsight_assets.sample_upstream.studio import draw_scene
 from maxsight_assets.sample_upstream.vocabulary import OPEN_IMAGES
 
 TABLES, PICTURES = Path("openimages"), Path("open-images-dataset")
@@ -78,7 +78,7 @@ class Photo:
     flickr_id: str
 
 
-def draw(studio: Studio, shared: Scene, shared_flickr_id: str) -> list[Photo]:
+def draw(shared: Scene, shared_flickr_id: str) -> list[Photo]:
     """Draw the 120 photos; one of them shows `shared`, a scene of COCO's, at another size."""
     special = {
         BY_NAME["group_of_box"].image_id: ("crowd",),
@@ -90,7 +90,7 @@ def draw(studio: Studio, shared: Scene, shared_flickr_id: str) -> list[Photo]:
             if image_id == BY_NAME["shared_photo"].image_id:
                 photos.append(photo(split, image_id, shared.resized(1.25), shared_flickr_id))
                 continue
-            scene = studio.draw(f"openimages/{image_id}", special.get(image_id, PLACES), OPEN_IMAGES)
+            scene = draw_scene(f"openimages/{image_id}", special.get(image_id, PLACES), OPEN_IMAGES)
             photos.append(photo(split, image_id, scene))
     return photos
 

@@ -9,11 +9,11 @@ from functools import partial
 from random import Random
 
 from maxsight_assets.sample_upstream.canvas import Canvas
-from maxsight_assets.sample_upstream.shapes import LEAF, WHITE, Color, dice, oval, shade
-from maxsight_assets.sample_upstream.things import KINDS
+from maxsight_assets.sample_upstream.shapes import Color, Point, dice, oval, rect, shade
+from maxsight_assets.sample_upstream.things import group, kind, palette
 
 _EYE = 1.6  # metres
-_SKIES: tuple[tuple[Color, float], ...] = (
+_SKIES: tuple[tuple[Color, float], ...] = (  # and how they fade to the horizon
     ((96, 152, 214), 1.6),
     ((150, 190, 226), 1.3),
     ((176, 180, 186), 1.15),
@@ -21,34 +21,27 @@ _SKIES: tuple[tuple[Color, float], ...] = (
     ((226, 150, 104), 1.35),
     ((26, 32, 62), 1.9),
 )
-_STONE: tuple[Color, ...] = (
-    (176, 108, 84),
-    (202, 182, 150),
-    (148, 152, 160),
-    (120, 92, 84),
-    (222, 212, 196),
-    (94, 110, 128),
-    (170, 146, 92),
-)
-_GROUND: tuple[Color, ...] = ((168, 164, 158), (138, 136, 138), (186, 172, 150), (120, 112, 108))
+_SUN: Color = (255, 240, 200)
+_WATER: Color = (96, 146, 176)
+_DRY_GRASS: Color = (198, 170, 104)
+_TARMAC: Color = (92, 94, 100)
+_POST: Color = (70, 74, 78)
+_LINE: Color = (242, 240, 234)
+_LAMPLIGHT: Color = (250, 214, 120)
 
 
 def street(canvas: Canvas, rng: Random) -> None:
     """A row of houses, a pavement and a road, which runs away from the eye or across its view."""
     horizon = _sky(canvas, rng, canvas.height * rng.uniform(0.3, 0.52))
     _houses(canvas, rng, horizon)
-    ground = rng.choice(_GROUND)
-    canvas.surface("sidewalk", ground, *_below(canvas, horizon), fade=rng.choice((0.8, 1.25)))
-    if rng.random() < 0.6:
-        _road_ahead(canvas, rng, horizon)
-        traffic = ("car rear", "car rear", "car rear", "person", "motorcycle", "bicycle")
-    else:
-        _road_across(canvas, rng, horizon)
-        traffic = ("car", "car", "bus", "truck", "bicycle", "person")
-    _populate(canvas, rng, horizon, traffic)
-    _populate(canvas, rng, horizon, ("person", "person", "bench", "dog"), most=3)
+    ground = rng.choice(palette("ground"))
+    canvas.band("sidewalk", ground, horizon, canvas.height, fade=rng.choice((0.8, 1.25)))
+    ahead = rng.random() < 0.6
+    (_road_ahead if ahead else _road_across)(canvas, rng, horizon)
+    _populate(canvas, rng, horizon, "street, ahead" if ahead else "street, across")
+    _populate(canvas, rng, horizon, "street, walking", most=3)
     _signals(canvas, rng, horizon)
-    _populate(canvas, rng, horizon, ("person", "fire hydrant", "suitcase", "backpack", "wheelchair"), most=2)
+    _populate(canvas, rng, horizon, "street, near", most=2)
     if rng.random() < 0.35:
         _cyclist(canvas, rng, horizon)
 
@@ -57,25 +50,20 @@ def park(canvas: Canvas, rng: Random) -> None:
     """Grass, a path, trees, perhaps water."""
     horizon = _sky(canvas, rng, canvas.height * rng.uniform(0.26, 0.56))
     _hills(canvas, rng, horizon)
-    grass = shade(rng.choice(LEAF), rng.uniform(1.1, 1.5))
-    canvas.surface("grass", grass, *_below(canvas, horizon), fade=rng.choice((0.7, 1.2)))
+    grass = shade(rng.choice(palette("leaf")), rng.uniform(1.1, 1.5))
+    canvas.band("grass", grass, horizon, canvas.height, fade=rng.choice((0.7, 1.2)))
     width, height = canvas.width, canvas.height
     if rng.random() < 0.5:
         x, far, near = rng.uniform(0, width), rng.uniform(4, 16), rng.uniform(0.2, 0.6) * width
         end = rng.uniform(0, width)
         path = ((x - far, horizon), (x + far, horizon), (end + near, height), (end - near, height))
-        canvas.surface("path", rng.choice(_GROUND), *path)
+        canvas.surface("path", rng.choice(palette("ground")), *path)
     else:
         x, y = rng.uniform(0, width), horizon + (height - horizon) * rng.uniform(0.2, 0.6)
-        pond = oval((96, 146, 176), x, y, width * rng.uniform(0.2, 0.45), (y - horizon) * rng.uniform(0.3, 0.9))
-        canvas.surface("water", pond.color, *pond.points)
+        pond = oval(x, y, width * rng.uniform(0.2, 0.45), (y - horizon) * rng.uniform(0.3, 0.9))
+        canvas.surface("water", _WATER, *pond)
     _trees(canvas, rng, horizon)
-    _populate(
-        canvas,
-        rng,
-        horizon,
-        ("person", "dog", "bench", "person", "bicycle", "bird", "sports ball", "umbrella", "wheelchair", "cat"),
-    )
+    _populate(canvas, rng, horizon, "park")
     for _ in range(rng.randrange(3)):
         size = height * rng.uniform(0.08, 0.18)
         canvas.stand("kite", rng, rng.uniform(0.1, 0.9) * width, horizon * rng.uniform(0.4, 0.9), height=size)
@@ -85,12 +73,11 @@ def savanna(canvas: Canvas, rng: Random, animal: str) -> None:
     """Dry grass, trees and one large animal."""
     horizon = _sky(canvas, rng, canvas.height * rng.uniform(0.3, 0.5))
     _hills(canvas, rng, horizon)
-    canvas.surface("field", (198, 170, 104), *_below(canvas, horizon), fade=0.8)
+    canvas.band("field", _DRY_GRASS, horizon, canvas.height, fade=0.8)
     foot = horizon + (canvas.height - horizon) * rng.uniform(0.4, 0.7)
-    canvas.stand(
-        animal, rng, canvas.width * rng.uniform(0.35, 0.65), foot, height=canvas.height * rng.uniform(0.35, 0.5)
-    )
-    _populate(canvas, rng, horizon, ("person", "bird"), most=3)
+    x = canvas.width * rng.uniform(0.35, 0.65)
+    canvas.stand(animal, rng, x, foot, height=canvas.height * rng.uniform(0.35, 0.5))
+    _populate(canvas, rng, horizon, "savanna", most=3)
     _trees(canvas, rng, horizon)
 
 
@@ -98,11 +85,11 @@ def crowd(canvas: Canvas, rng: Random) -> None:
     """A square with a crowd that nobody would count, and a few people before it."""
     horizon = _sky(canvas, rng, canvas.height * rng.uniform(0.3, 0.45))
     _houses(canvas, rng, horizon)
-    canvas.surface("sidewalk", rng.choice(_GROUND), *_below(canvas, horizon), fade=0.8)
+    canvas.band("sidewalk", rng.choice(palette("ground")), horizon, canvas.height, fade=0.8)
     foot = horizon + (canvas.height - horizon) * rng.uniform(0.3, 0.5)
-    height = KINDS["crowd"].height / _EYE * (foot - horizon)
+    height = kind("crowd").height / _EYE * (foot - horizon)
     canvas.stand("crowd", rng, canvas.width * rng.uniform(0.3, 0.7), foot, height=height)
-    _populate(canvas, rng, horizon, ("person", "bench", "dog", "bicycle"))
+    _populate(canvas, rng, horizon, "square")
 
 
 OUTDOORS: dict[str, Callable[[Canvas, Random], None]] = {
@@ -115,24 +102,18 @@ OUTDOORS: dict[str, Callable[[Canvas, Random], None]] = {
 """What draws a scene, by the scene's name."""
 
 
-def _below(canvas: Canvas, top: float) -> tuple[tuple[float, float], ...]:
-    return ((0, top), (canvas.width, top), (canvas.width, canvas.height), (0, canvas.height))
-
-
 def _sky(canvas: Canvas, rng: Random, horizon: float) -> float:
     color, fade = rng.choice(_SKIES)
     width = canvas.width
-    canvas.surface("sky", color, (0, 0), (width, 0), (width, horizon), (0, horizon), fade=fade)
+    canvas.band("sky", color, 0, horizon, fade=fade)
     if rng.random() < 0.5:
-        sun = oval(
-            (255, 240, 200), rng.uniform(0.1, 0.9) * width, horizon * rng.uniform(0.2, 0.7), width * 0.05, width * 0.05
-        )
-        canvas.detail(sun.color, *sun.points)
+        x, y = rng.uniform(0.1, 0.9) * width, horizon * rng.uniform(0.2, 0.7)
+        canvas.detail(_SUN, *oval(x, y, width * 0.05, width * 0.05))
     for _ in range(rng.randrange(6)):
         x, y, size = rng.uniform(0, width), horizon * rng.uniform(0.05, 0.7), width * rng.uniform(0.05, 0.14)
         for shift in (-0.8, 0, 0.7):
-            puff = oval(shade(color, fade * 1.15), x + shift * size, y + abs(shift) * size * 0.15, size, size * 0.4)
-            canvas.detail(puff.color, *puff.points)
+            puff = oval(x + shift * size, y + abs(shift) * size * 0.15, size, size * 0.4)
+            canvas.detail(shade(color, fade * 1.15), *puff)
     return horizon
 
 
@@ -148,10 +129,8 @@ def _houses(canvas: Canvas, rng: Random, horizon: float) -> None:
 
 def _house(canvas: Canvas, rng: Random, box: tuple[float, float, float, float], *, lit: bool) -> None:
     left, top, right, bottom = box
-    wall = shade(rng.choice(_STONE), rng.uniform(0.7, 1.15))
-    canvas.surface(
-        "building", wall, (left, top), (right, top), (right, bottom), (left, bottom), fade=rng.uniform(0.85, 1.1)
-    )
+    wall = shade(rng.choice(palette("house")), rng.uniform(0.7, 1.15))
+    canvas.surface("building", wall, *rect(*box), fade=rng.uniform(0.85, 1.1))
     pitch = canvas.height * rng.uniform(0.03, 0.09)
     if rng.random() < 0.5:
         canvas.surface("building", shade(wall, 0.55), (left, top), ((left + right) / 2, top - pitch), (right, top))
@@ -163,101 +142,93 @@ def _house(canvas: Canvas, rng: Random, box: tuple[float, float, float, float], 
         x = left + 5
         while x + step * 0.55 < right - 3:
             glow = lit and rng.random() < 0.5
-            canvas.bar(
-                (250, 214, 120) if glow else shade(wall, rng.uniform(0.45, 0.6)), x, y, x + step * 0.55, y + tall
-            )
+            pane = _LAMPLIGHT if glow else shade(wall, rng.uniform(0.45, 0.6))
+            canvas.bar(pane, x, y, x + step * 0.55, y + tall)
             x += step
         y += tall * 1.7
 
 
 def _hills(canvas: Canvas, rng: Random, horizon: float) -> None:
     for distance in range(rng.randrange(1, 4)):
-        color = shade(rng.choice(LEAF), 1.3 - 0.2 * distance)
+        color = shade(rng.choice(palette("leaf")), 1.3 - 0.2 * distance)
         x, size = rng.uniform(0, canvas.width), canvas.width * rng.uniform(0.3, 0.8)
-        hill = oval(color, x, horizon + 2, size, canvas.height * rng.uniform(0.06, 0.28), 180, 360)
-        canvas.surface("mountain", color, *hill.points)
+        hill = oval(x, horizon + 2, size, canvas.height * rng.uniform(0.06, 0.28), 180, 360)
+        canvas.surface("mountain", color, *hill)
 
 
 def _trees(canvas: Canvas, rng: Random, horizon: float) -> None:
     ground = canvas.height - horizon
     for depth in sorted(rng.uniform(0.05, 0.5) for _ in range(rng.randrange(2, 6))):
         foot = horizon + depth * ground
-        height = min(KINDS["tree"].height / _EYE * depth * ground, foot * rng.uniform(0.8, 1.05))
+        height = min(kind("tree").height / _EYE * depth * ground, foot * rng.uniform(0.8, 1.05))
         canvas.stand("tree", rng, rng.uniform(0, canvas.width), foot, height=height)
 
 
 def _road_ahead(canvas: Canvas, rng: Random, horizon: float) -> None:
     vanish, middle = canvas.width * rng.uniform(0.2, 0.8), canvas.width * rng.uniform(0.2, 0.8)
     half, far = canvas.width * rng.uniform(0.4, 0.8), canvas.width * 0.02
-    tarmac = shade((92, 94, 100), rng.uniform(0.7, 1.2))
-    height = canvas.height
+    tarmac = shade(_TARMAC, rng.uniform(0.7, 1.2))
 
-    def across(depth: float, side: float) -> tuple[float, float]:
-        x = vanish + (middle - vanish) * depth + side * (far + (half - far) * depth)
-        return x, horizon + (height - horizon) * depth
+    def strip(left: float, right: float, near: float, end: float) -> list[Point]:
+        """A piece of the road: sides from -1 to 1, depths from 0 (far) to 1."""
+        corners = ((near, left), (near, right), (end, right), (end, left))
+        return [
+            (
+                vanish + (middle - vanish) * depth + side * (far + (half - far) * depth),
+                horizon + (canvas.height - horizon) * depth,
+            )
+            for depth, side in corners
+        ]
 
-    canvas.surface("road", tarmac, across(0, -1), across(0, 1), across(1, 1), across(1, -1), fade=0.8)
+    canvas.surface("road", tarmac, *strip(-1, 1, 0, 1), fade=0.8)
     for number in range(1, 7):
         near = number * number / 36
-        canvas.detail(
-            WHITE, *(across(near * share, side) for share, side in ((0.8, -0.02), (0.8, 0.02), (1, 0.02), (1, -0.02)))
-        )
+        canvas.detail(_LINE, *strip(-0.02, 0.02, near * 0.8, near))
     if rng.random() < 0.5:
         near = rng.uniform(0.35, 0.7)
         for stripe in range(-4, 5):
-            side = stripe / 4.6
-            canvas.detail(
-                WHITE,
-                *(
-                    across(d, s)
-                    for d, s in ((near, side), (near, side + 0.1), (near * 1.3, side + 0.1), (near * 1.3, side))
-                ),
-            )
+            canvas.detail(_LINE, *strip(stripe / 4.6, stripe / 4.6 + 0.1, near, near * 1.3))
 
 
 def _road_across(canvas: Canvas, rng: Random, horizon: float) -> None:
     ground = canvas.height - horizon
     top, bottom = horizon + ground * rng.uniform(0.12, 0.3), horizon + ground * rng.uniform(0.5, 0.85)
-    tarmac = shade((92, 94, 100), rng.uniform(0.7, 1.2))
-    canvas.surface("road", tarmac, (0, top), (canvas.width, top), (canvas.width, bottom), (0, bottom), fade=0.85)
-    canvas.bar(shade(WHITE, 0.8), 0, bottom, canvas.width, bottom + 3)
+    canvas.band("road", shade(_TARMAC, rng.uniform(0.7, 1.2)), top, bottom, fade=0.85)
+    canvas.bar(shade(_LINE, 0.8), 0, bottom, canvas.width, bottom + 3)
     middle, x = (top + bottom) / 2, rng.uniform(-30, 0)
     while x < canvas.width:
-        canvas.bar(WHITE, x, middle - 1, x + 22, middle + 1)
+        canvas.bar(_LINE, x, middle - 1, x + 22, middle + 1)
         x += 44
 
 
-def _populate(canvas: Canvas, rng: Random, horizon: float, names: tuple[str, ...], *, most: int = 6) -> None:
-    """Stand up to `most` of the named things on the ground, far ones first."""
+def _populate(canvas: Canvas, rng: Random, horizon: float, who: str, *, most: int = 6) -> None:
+    """Stand up to `most` things of a group on the ground, far ones first."""
     ground = canvas.height - horizon
     for depth in sorted(rng.uniform(0.16, 1.0) ** 1.3 for _ in range(rng.randint(1 + most // 4, most))):
-        name = rng.choice(names)
+        name = rng.choice(group(who))
         foot = horizon + depth * ground
-        height = KINDS[name].height / _EYE * depth * ground * rng.uniform(0.9, 1.1)
-        if height * KINDS[name].aspect < canvas.width * 0.9:
+        height = kind(name).height / _EYE * depth * ground * rng.uniform(0.9, 1.1)
+        if height * kind(name).aspect < canvas.width * 0.9:
             canvas.stand(name, rng, rng.uniform(0.03, 0.97) * canvas.width, foot, height=height)
 
 
 def _signals(canvas: Canvas, rng: Random, horizon: float) -> None:
     ground = canvas.height - horizon
     for _ in range(rng.randrange(3)):
-        name, depth = (
-            rng.choice(("traffic light", "traffic light", "traffic sign", "stop sign")),
-            rng.uniform(0.15, 0.6),
-        )
+        name, depth = rng.choice(group("street, signals")), rng.uniform(0.15, 0.6)
         foot, x = horizon + depth * ground, rng.uniform(0.05, 0.95) * canvas.width
         metre = depth * ground / _EYE
-        canvas.bar((70, 74, 78), x - metre * 0.05, foot - 2.6 * metre, x + metre * 0.05, foot)
-        canvas.stand(name, rng, x, foot - 2.3 * metre, height=KINDS[name].height * metre)
+        canvas.bar(_POST, x - metre * 0.05, foot - 2.6 * metre, x + metre * 0.05, foot)
+        canvas.stand(name, rng, x, foot - 2.3 * metre, height=kind(name).height * metre)
 
 
 def _cyclist(canvas: Canvas, rng: Random, horizon: float) -> None:
     depth = rng.uniform(0.35, 0.9)
     metre = depth * (canvas.height - horizon) / _EYE
     x, foot = rng.uniform(0.2, 0.8) * canvas.width, horizon + depth * (canvas.height - horizon)
-    wheels, body = KINDS["bicycle"], KINDS["rider"]
+    wheels = kind("bicycle")
     width = wheels.aspect * metre
     if canvas.stand("bicycle", rng, x, foot, height=wheels.height * metre):
         left, top = x - width * 0.28, foot - metre * 1.75
-        drawing = body.draw(rng)
+        drawing = kind("rider").draw(rng)
         canvas.draw("rider", drawing, lambda u, v: (left + u * width * 0.5, top + v * metre * 1.4))

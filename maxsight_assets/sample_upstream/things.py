@@ -1,15 +1,18 @@
-"""Every thing that can stand in a scene, with its size in the world.
+"""Every thing that can stand in a scene, as `things.yaml` says, and the few that are drawn by a function.
 
 A thing's name is COCO's where COCO has one ("dining table"), else Open Images' in lower case ("door handle").
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from random import Random
 
-from maxsight_assets.sample_upstream import indoor_things as indoor
-from maxsight_assets.sample_upstream import outdoor_things as outdoor
-from maxsight_assets.sample_upstream.shapes import Drawing
+import yaml
+from pydantic import BaseModel, ConfigDict, PositiveFloat
+
+from maxsight_assets.sample_upstream.recipes import Draw, Palette, colors, read
+from maxsight_assets.sample_upstream.shapes import Drawing, Part, oval, rect, shade
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,72 +20,114 @@ class Kind:
     """What a thing looks like and how large it is.
 
     Attributes:
-        draw: Draws one into the unit square.
-        height: Its height in metres; nothing is measured, a plausible size suffices.
+        height: Its height in metres.
         aspect: Width over height.
+        draw: Draws one into the unit square.
     """
 
-    draw: Callable[[Random], Drawing]
     height: float
     aspect: float
+    draw: Draw
 
 
-KINDS: dict[str, Kind] = {
-    "apple": Kind(indoor.apple, 0.1, 1.0),
-    "backpack": Kind(outdoor.backpack, 0.5, 0.75),
-    "banana": Kind(indoor.banana, 0.1, 2.0),
-    "bed": Kind(indoor.bed, 0.9, 2.1),
-    "bench": Kind(outdoor.bench, 0.85, 1.9),
-    "bicycle": Kind(outdoor.bicycle, 1.05, 1.6),
-    "bird": Kind(outdoor.bird, 0.3, 1.25),
-    "book": Kind(indoor.book, 0.24, 0.7),
-    "bottle": Kind(indoor.bottle, 0.3, 0.32),
-    "bowl": Kind(indoor.bowl, 0.12, 1.9),
-    "bus": Kind(outdoor.bus, 3.0, 2.7),
-    "cabinet": Kind(indoor.cabinet, 0.7, 1.0),
-    "cake": Kind(indoor.cake, 0.18, 1.4),
-    "car": Kind(outdoor.car, 1.45, 2.7),
-    "car rear": Kind(outdoor.car_rear, 1.45, 1.25),
-    "cat": Kind(outdoor.cat, 0.45, 0.9),
-    "chair": Kind(indoor.chair, 0.95, 0.62),
-    "clock": Kind(indoor.clock, 0.35, 1.0),
-    "couch": Kind(indoor.couch, 0.85, 2.3),
-    "crowd": Kind(outdoor.people, 2.1, 1.9),
-    "cup": Kind(indoor.cup, 0.11, 1.1),
-    "dining table": Kind(indoor.dining_table, 0.78, 1.9),
-    "dog": Kind(outdoor.dog, 0.6, 1.3),
-    "door": Kind(indoor.door, 2.05, 0.48),
-    "door handle": Kind(indoor.door_handle, 0.16, 0.9),
-    "elephant": Kind(outdoor.elephant, 3.0, 1.45),
-    "fire hydrant": Kind(outdoor.fire_hydrant, 0.8, 0.6),
-    "kite": Kind(outdoor.kite, 1.2, 0.8),
-    "lamp": Kind(indoor.lamp, 1.5, 0.36),
-    "laptop": Kind(indoor.laptop, 0.26, 1.4),
-    "microwave": Kind(indoor.microwave, 0.3, 1.7),
-    "motorcycle": Kind(outdoor.motorcycle, 1.15, 1.75),
-    "orange": Kind(indoor.orange, 0.1, 1.0),
-    "oven": Kind(indoor.oven, 0.88, 0.75),
-    "painting": Kind(indoor.painting, 0.6, 1.3),
-    "person": Kind(outdoor.person, 1.72, 0.4),
-    "portrait": Kind(indoor.portrait, 0.9, 0.8),
-    "potted plant": Kind(indoor.potted_plant, 0.8, 0.7),
-    "refrigerator": Kind(indoor.refrigerator, 1.8, 0.44),
-    "rider": Kind(outdoor.rider, 1.3, 0.6),
-    "sink": Kind(indoor.sink, 0.35, 1.9),
-    "sports ball": Kind(outdoor.ball, 0.24, 1.0),
-    "stairs": Kind(indoor.stairs, 1.5, 1.3),
-    "stop sign": Kind(outdoor.stop_sign, 0.75, 1.0),
-    "suitcase": Kind(outdoor.suitcase, 0.65, 0.7),
-    "traffic light": Kind(outdoor.traffic_light, 0.95, 0.4),
-    "traffic sign": Kind(outdoor.traffic_sign, 0.6, 1.0),
-    "tree": Kind(outdoor.tree, 4.5, 0.8),
-    "truck": Kind(outdoor.truck, 2.9, 2.1),
-    "tv": Kind(indoor.tv, 0.7, 1.5),
-    "umbrella": Kind(outdoor.umbrella, 0.9, 1.3),
-    "vase": Kind(indoor.vase, 0.35, 0.6),
-    "wheelchair": Kind(outdoor.wheelchair, 0.95, 0.95),
-    "window": Kind(indoor.window, 1.1, 1.1),
-    "wine glass": Kind(indoor.wine_glass, 0.22, 0.42),
-    "zebra": Kind(outdoor.zebra, 1.5, 1.35),
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Size(_Model):
+    height: PositiveFloat
+    aspect: PositiveFloat
+
+
+class _Entry(_Model):
+    size: _Size
+    choose: dict[str, str] = {}
+    draw: str = ""
+
+
+class _Sheet(_Model):
+    colors: dict[str, str]
+    groups: dict[str, tuple[str, ...]]
+    things: dict[str, _Entry]
+
+
+@cache
+def sheet() -> _Sheet:
+    """What `things.yaml` says."""
+    return _Sheet.model_validate(yaml.safe_load(files(__package__).joinpath("things.yaml").read_text("utf-8")))
+
+
+@cache
+def palettes() -> dict[str, Palette]:
+    """The colors of the file by name."""
+    known: dict[str, Palette] = {}
+    for name, text in sheet().colors.items():
+        known[name] = colors(text, known)
+    return known
+
+
+def palette(name: str) -> Palette:
+    """The colors of one name."""
+    return palettes()[name]
+
+
+def group(name: str) -> tuple[str, ...]:
+    """The names of things that a scene chooses from."""
+    return sheet().groups[name]
+
+
+@cache
+def kind(name: str) -> Kind:
+    """The thing of a name in the file.
+
+    Raises:
+        ValueError: The file says something of it that cannot be drawn.
+    """
+    entry = sheet().things[name]
+    try:
+        draw = _FUNCTIONS.get(name) or read(entry.choose, entry.draw, palettes())
+    except ValueError as error:
+        raise ValueError(f"things.yaml: {name}: {error}") from error
+    return Kind(entry.size.height, entry.size.aspect, draw)
+
+
+def _crowd(rng: Random) -> Drawing:
+    """Three rows of people, the nearest in front."""
+    parts: Drawing = []
+    for row, count in enumerate((8, 7, 6)):
+        for place in range(count):
+            left = (place + rng.uniform(0, 0.4)) / (count + 0.4)
+            width, top = 1.15 / (count + 0.4), 0.04 + 0.13 * row + rng.uniform(0, 0.05)
+            for part in kind("person").draw(rng):
+                points = tuple((left + x * width * 0.86, top + y * (0.68 - top * 0.2)) for x, y in part.points)
+                parts.append(Part(points, part.color))
+    return parts
+
+
+def _stairs(rng: Random) -> Drawing:
+    stone, steps = rng.choice(palette("stone")), rng.choice((6, 7, 8))
+    parts: Drawing = []
+    for step in range(steps):
+        inset, top, edge, low = 0.24 * (1 - step / steps), step / steps, step / steps + 0.4 / steps, (step + 1) / steps
+        parts.append(Part(rect(inset, top, 1 - inset, edge), shade(stone, 1.12)))
+        parts.append(Part(rect(inset, edge, 1 - inset, low), shade(stone, 0.72 + 0.02 * step)))
+    return parts
+
+
+def _traffic_light(rng: Random) -> Drawing:
+    lit, lamps = rng.randrange(3), palette("lamps")
+    shown = [shade(color, 1 if place == lit else 0.3) for place, color in enumerate(lamps)]
+    box = Part(rect(0.04, 0.01, 0.96, 0.99), (28, 30, 32))
+    return [box, *(Part(oval(0.5, 0.19 + 0.31 * place, 0.27, 0.115), color) for place, color in enumerate(shown))]
+
+
+def _traffic_sign(rng: Random) -> Drawing:
+    return kind("traffic sign, round" if rng.random() < 0.5 else "traffic sign, square").draw(rng)
+
+
+_FUNCTIONS: dict[str, Draw] = {
+    "crowd": _crowd,
+    "stairs": _stairs,
+    "traffic light": _traffic_light,
+    "traffic sign": _traffic_sign,
 }
-"""Every thing by its name."""

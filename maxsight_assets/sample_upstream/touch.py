@@ -10,7 +10,7 @@ from pathlib import Path
 
 from maxsight_assets.sample_upstream import coco, openimages
 from maxsight_assets.sample_upstream.archives import put
-from maxsight_assets.sample_upstream.studio import Studio
+from maxsight_assets.sample_upstream.studio import draw_scene
 from maxsight_assets.sample_upstream.vocabulary import COCO, OPEN_IMAGES
 from maxsight_assets.sample_upstream.world import pristine
 
@@ -43,21 +43,19 @@ def touch(root: Path, what: str = "coco", *, back: bool = False) -> str:
 
 
 def _next_coco(root: Path, edition: int) -> str:
-    studio = Studio()
     extra = []
     for number in range(1, edition):
         image_id = _FIRST_NEW_COCO_ID + number
-        scene = studio.draw(f"touch coco/{number}", coco.PLACES, COCO)
+        scene = draw_scene(f"touch coco/{number}", coco.PLACES, COCO)
         extra.append(coco.photo(coco.TRAIN, image_id, scene))
     coco.extend(pristine(root) / "coco", root / "coco", extra, days=edition)
     return f"added {coco.TRAIN}/{extra[-1].file_name} to the train zip and its annotations to the annotation zip"
 
 
 def _next_openimages(root: Path, edition: int) -> str:
-    studio = Studio()
     extra = []
     for number in range(1, edition):
-        scene = studio.draw(f"touch openimages/{number}", openimages.PLACES, OPEN_IMAGES)
+        scene = draw_scene(f"touch openimages/{number}", openimages.PLACES, OPEN_IMAGES)
         extra.append(openimages.photo(openimages.TRAIN, f"f{number:015x}", scene))
     openimages.extend(pristine(root), root, extra, days=edition)
     return f"added {openimages.TRAIN}/{extra[-1].image_id}.jpg and its rows to the two train tables"

@@ -16,7 +16,6 @@ import PIL
 
 from maxsight_assets.sample_upstream import ade20k, bdd100k, coco, openimages
 from maxsight_assets.sample_upstream.defects import BY_NAME
-from maxsight_assets.sample_upstream.studio import Studio
 
 
 def publish(cache: Path) -> Path:
@@ -43,23 +42,21 @@ def pristine(root: Path) -> Path:
 
 def draw(root: Path) -> None:
     """Draw everything into the empty directory `root`; the same bytes each time for one generator digest."""
-    studio = Studio()
-    photos = {str(each.image_id): each for each in coco.draw(studio)}
+    photos = {str(each.image_id): each for each in coco.draw()}
     shared = photos[BY_NAME["shared_photo"].twin_image]
-    wild = openimages.draw(studio, shared.scene, shared.flickr_id)
+    wild = openimages.draw(shared.scene, shared.flickr_id)
     leak = BY_NAME["evaluation_leak"]
     original = next(each for each in wild if each.image_id == leak.twin_image)
     coco.publish(root / "coco", [*photos.values(), coco.near_copy(leak, original.scene)])
     openimages.publish(root, wild)
-    bdd100k.publish(root / "bdd100k", bdd100k.draw(studio))
-    ade20k.publish(root / "ade20k", ade20k.draw(studio))
+    bdd100k.publish(root / "bdd100k", bdd100k.draw())
+    ade20k.publish(root / "ade20k", ade20k.draw())
 
 
 def generator_digest() -> str:
-    """Hex digest of all that the bytes depend on: this package, the fingerprint it draws by, and Pillow's version."""
+    """Hex digest of all that the bytes depend on: this package and Pillow's version."""
     digest = hashlib.sha256(PIL.__version__.encode())
-    sources = [each for each in files(__package__).iterdir() if each.name.endswith((".py", ".csv"))]
-    sources.append(files("maxsight_assets.images").joinpath("phash.py"))
+    sources = [each for each in files(__package__).iterdir() if each.name.endswith((".py", ".csv", ".yaml"))]
     for source in sorted(sources, key=lambda each: each.name):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()
