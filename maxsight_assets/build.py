@@ -2,13 +2,17 @@
 
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import Field
 
+from maxsight_assets import sample
 from maxsight_assets.datasets.selection import Selection
 from maxsight_assets.datasets.source import Source
+from maxsight_assets.defs import metadata
 from maxsight_assets.defs.assets.evaluation import evaluation_asset
 from maxsight_assets.defs.assets.raw import raw_asset
 from maxsight_assets.defs.assets.training import splits_asset
@@ -23,9 +27,23 @@ from maxsight_assets.defs.runs import materialize as run_graph
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
+from maxsight_assets.profiles.model import Profile
 from maxsight_assets.settings import Settings
 
+if TYPE_CHECKING:
+    from maxsight_assets.datasets.upstreams import Embedded
+
 OWNERS = ["team:maxsight-data"]
+
+
+class SampleUpstreams(Upstreams):
+    """The sample's drawn upstreams, served on 127.0.0.1 while they are read."""
+
+    world: str = Field(description="Where the drawn world is kept.")
+
+    def embedded(self) -> "Embedded":
+        """What serves them."""
+        return sample.serving(Path(self.world))
 
 
 def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -43,7 +61,9 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
     assets = [
         *(raw_asset(source, profile) for source in profile.sources),
         evaluation_asset(profile, [source.asset for source in profile.sources if source.catalog.evaluated]),
-        splits_asset(profile, [source.asset for source in profile.sources if source.catalog.trained_on]),
+        splits_asset(
+            profile, [source.asset for source in profile.sources if source.catalog.trained_on], more=_section(profile)
+        ),
     ]
     assets = [
         asset.map_asset_specs(
@@ -76,11 +96,21 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
 def _upstreams(settings: Settings, *, embedded: bool, given: Mapping[str, Any]) -> dict[str, Any]:
     """How the upstreams are reached: the embedded one, or the publishers' own, by S3 among others."""
     if embedded:
-        return {"upstreams": Upstreams(embedded_world=str(Places.of(settings).world))}
+        return {"upstreams": SampleUpstreams(world=str(Places.of(settings).world))}
     from maxsight_assets.defs.s3 import publishers_upstreams_of, s3_of
 
     s3 = given.get("s3") or s3_of(settings)
     return {"s3": s3, "upstreams": publishers_upstreams_of(settings, s3)}
+
+
+def _section(profile: Profile) -> Callable[[Places], metadata.Metadata]:
+    """What the sample adds to the page of the splits."""
+
+    def shown(places: Places) -> metadata.Metadata:
+        section = sample.section_of(profile, places)
+        return {section.title: metadata.table(tuple(section.columns), section.rows)} if section else {}
+
+    return shown
 
 
 def _reporting_sensor(
@@ -102,7 +132,7 @@ def _reporting_sensor(
         dg.AssetKey(source.upstream_asset),
         fingerprint,
         landed_as=dg.AssetKey(source.asset),
-        minimum_interval_s=30 if upstreams.embedded_world else 3600,
+        minimum_interval_s=30 if isinstance(upstreams, SampleUpstreams) else 3600,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
 

@@ -124,7 +124,7 @@ def test_the_page_of_the_splits_tells_the_same_of_every_seeded_fault(landed: tup
     assert event.asset_materialization is not None
     shown = event.asset_materialization.metadata["seeded faults"]
     assert isinstance(shown, dg.TableMetadataValue)
-    told = {row.data["fault"]: row.data["what became of it"] for row in shown.records}
+    told = {row.data["seeded fault"]: row.data["what became of it"] for row in shown.records}
     assert told == {defect.name: fate for defect, fate in fates(project.places)}
 
 

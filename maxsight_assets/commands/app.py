@@ -44,7 +44,7 @@ def materialize(assets: Assets = None) -> None:
     """Materialize assets in this process and say what they came to; the UI shows the run too."""
     with _settings() as settings:
         home = _dagster_home()
-        from maxsight_assets import build
+        from maxsight_assets import build, sample
         from maxsight_assets.commands import summary
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
@@ -52,9 +52,10 @@ def materialize(assets: Assets = None) -> None:
         outcome = build.materialize(settings, assets or [])
         profile, places = profiles.load(settings.profile), Places.of(settings)
         summary.print_verdicts(out, profile, outcome.checks)
-        if profile.upstream == "embedded" and "cleaned_splits" in outcome.materialized:
+        section = sample.section_of(profile, places) if "cleaned_splits" in outcome.materialized else None
+        if section:
             out.print()
-            summary.print_fates(out, places)
+            summary.print_section(out, section)
         out.print()
         summary.print_published(out, summary.published(profile, places))
         for failure in outcome.failures:
@@ -164,16 +165,15 @@ def touch(
 ) -> None:
     """Change a file of the embedded upstream, so that a refresh can be watched."""
     with _settings() as settings:
+        from maxsight_assets import sample
         from maxsight_assets.places import Places
-        from maxsight_assets.sample_upstream.touch import touch as change
-        from maxsight_assets.sample_upstream.world import publish
 
         if settings.profile != "sample":
             raise SettingsError(
                 f"MAXSIGHT_PROFILE={settings.profile}: only the sample's embedded upstream can be changed"
             )
         try:
-            said = change(publish(Places.of(settings).world), dataset, back=back)
+            said = sample.touch(Places.of(settings), dataset, back=back)
         except ValueError as error:
             raise SettingsError(str(error)) from None
         out.print(said, markup=False)

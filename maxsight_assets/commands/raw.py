@@ -188,14 +188,15 @@ def _upstream(source: "Source", access: "Access") -> "Iterator[Upstream]":
 
 def _opened(settings: Settings, asset: str) -> "tuple[Source, Access, Places, Profile]":
     """A raw asset by name, how its upstream is reached, where things are, and the profile."""
+    from maxsight_assets import sample
     from maxsight_assets.datasets.registry import SOURCES
     from maxsight_assets.datasets.upstreams import Access
     from maxsight_assets.places import Places
     from maxsight_assets.profiles import model as profiles
 
     sources = {source.asset: source for source in SOURCES.values()}
-    profile = profiles.load(settings.profile)
+    profile, places = profiles.load(settings.profile), Places.of(settings)
     switched_on = [name for name, source in sources.items() if source.dataset in profile.selections]
     if asset not in switched_on:
         raise SettingsError(f"no raw asset {asset}; there are {', '.join(switched_on)}")
-    return sources[asset], Access.of(settings, embedded=profile.upstream == "embedded"), Places.of(settings), profile
+    return sources[asset], Access.of(settings, sample.embedded_of(profile, places)), places, profile

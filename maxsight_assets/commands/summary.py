@@ -1,4 +1,4 @@
-"""What the command line tells a person: directories, verdicts, and what became of each seeded fault."""
+"""What the command line tells a person: directories, verdicts, and what a profile adds to them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from maxsight_assets.pipeline.inspection import Told, of_profile
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile
 from maxsight_assets.publishing.stage import read_published
-from maxsight_assets.sample_upstream.fates import fates
+from maxsight_assets.sample import Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,8 @@ def print_verdicts(console: Console, profile: Profile, verdicts: Iterable[Told])
             )
 
 
-def print_fates(console: Console, places: Places) -> None:
-    """Print what became of each fault that the embedded upstream holds on purpose."""
-    console.print(f"{'seeded fault':27}{'record':36}what became of it")
-    for defect, fate in fates(places):
-        record = f"{defect.dataset} {defect.kind} {defect.record_ids[0]}"
-        console.print(f"{defect.name:27}{record:36}{fate}", markup=False)
+def print_section(console: Console, section: Section) -> None:
+    """Print a table that the profile adds."""
+    for row in (tuple(section.columns), *section.rows):
+        texts = zip(row, section.columns.values(), strict=True)
+        console.print("".join(f"{text:{width}}" for text, width in texts), markup=False)

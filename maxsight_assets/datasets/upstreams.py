@@ -1,19 +1,20 @@
-"""Opens an upstream while it is read: the publisher's own or a mirror of it, or the embedded one on loopback."""
+"""Opens an upstream while it is read: the publisher's own, a mirror of it, or an embedded one on loopback."""
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.landing import Upstream
-from maxsight_assets.places import Places
 from maxsight_assets.settings import Settings
 from maxsight_assets.transport.client import Client
 from maxsight_assets.transport.options import Credentials, Limits, Progress
+
+Embedded: TypeAlias = Callable[[], contextlib.AbstractContextManager[str]]
+"""Serves all upstreams on 127.0.0.1, each dataset in a folder of its name, until the block ends; gives the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +22,20 @@ class Access:
     """How upstreams are reached.
 
     Attributes:
-        embedded_world: Where the drawn world is kept, if it takes the publishers' place.
+        embedded: What takes the publishers' place, if anything does.
         mirrors: Addresses that replace publishers' own, by the name of the variable.
         credentials: For stores that want them.
     """
 
-    embedded_world: Path | None
+    embedded: Embedded | None = None
     mirrors: Mapping[str, str] = field(default_factory=dict)
     credentials: Credentials = field(default_factory=Credentials)
 
     @classmethod
-    def of(cls, settings: Settings, *, embedded: bool) -> "Access":
+    def of(cls, settings: Settings, embedded: Embedded | None) -> "Access":
         """The access that the settings describe, for a command that runs outside Dagster."""
         return cls(
-            embedded_world=Places.of(settings).world if embedded else None,
+            embedded=embedded,
             mirrors={name: address.get_secret_value() for name, address in settings.mirrors.items()},
             credentials=Credentials(
                 aws_access_key_id=settings.aws_access_key_id,
@@ -64,11 +65,8 @@ def open_upstream(
     with contextlib.ExitStack() as stack:
         stack.callback(cancel.set)
         limits = Limits()
-        if access.embedded_world is not None:
-            from maxsight_assets.sample_upstream.server import serve
-            from maxsight_assets.sample_upstream.world import publish
-
-            base = stack.enter_context(serve(publish(access.embedded_world)))
+        if access.embedded:
+            base = stack.enter_context(access.embedded())
             catalog = catalog.embedded(base=f"{base}/{dataset}", images=f"{base}/open-images-dataset")
             limits = Limits(loopback_allowed=frozenset({urlsplit(base).netloc}))
         else:
@@ -79,5 +77,5 @@ def open_upstream(
         client = stack.enter_context(
             Client(limits=limits, credentials=access.credentials, cancel=cancel, progress=progress)
         )
-        origin: Literal["embedded", "upstream"] = "upstream" if access.embedded_world is None else "embedded"
+        origin: Literal["embedded", "upstream"] = "embedded" if access.embedded else "upstream"
         yield Upstream(catalog=catalog, client=client, origin=origin, cancel=cancel)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from maxsight_assets.pipeline.overview import Overview
     from maxsight_assets.pipeline.raw import Version
     from maxsight_assets.places import Places
-    from maxsight_assets.profiles.model import Profile
     from maxsight_assets.publishing.manifest import Manifest
     from maxsight_assets.verdict import Verdict
 
@@ -131,14 +130,11 @@ def of_evaluation(made: "Made", target: str) -> Metadata:
     }
 
 
-def of_splits(made: "Made", places: "Places", profile: "Profile") -> Metadata:
+def of_splits(made: "Made", places: "Places") -> Metadata:
     """What the splits hold and what became of the rest, in tables that answer a person's questions."""
-    from maxsight_assets.sample_upstream.fates import fates
-
     report = made.report
     splits = report["splits"]
     classes = sorted({label for each in splits.values() for label in each["classes"]})
-    seeded = fates(places) if profile.upstream == "embedded" else []
     return {
         **_of_made(made, str(places.splits)),
         "dagster/row_count": dg.MetadataValue.int(sum(each["images"] for each in splits.values())),
@@ -169,16 +165,6 @@ def of_splits(made: "Made", places: "Places", profile: "Profile") -> Metadata:
             ((split, *each) for split, few in report["few_instances"].items() for each in sorted(few.items())),
         ),
         **({"audio": dg.MetadataValue.json(report["audio"])} if "audio" in report else {}),
-        **(
-            {
-                "seeded faults": table(
-                    ("fault", "record", "what became of it"),
-                    ((each.name, f"{each.dataset} {each.kind} {each.record_ids[0]}", fate) for each, fate in seeded),
-                )
-            }
-            if seeded
-            else {}
-        ),
         "selection": dg.MetadataValue.json(dict(made.manifest.info.selection)),
     }
 

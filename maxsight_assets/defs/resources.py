@@ -13,6 +13,7 @@ from maxsight_assets.settings import Settings
 
 if TYPE_CHECKING:
     from maxsight_assets.datasets.landing import Upstream
+    from maxsight_assets.datasets.upstreams import Embedded
     from maxsight_assets.transport.options import Credentials, Progress
 
 
@@ -32,9 +33,8 @@ class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The upstreams of the profile: the publishers' own, or the embedded one, served on 127.0.0.1 while it is read."""
+    """How the upstreams of the profile are reached; a subclass says what is particular to its own."""
 
-    embedded_world: str | None = Field(default=None, description="Where the drawn world is kept; null: publishers.")
     mirrors: dict[str, str] = Field(default={}, description="Addresses that replace publishers' own, by variable.")
     hf_token: str | None = Field(default=None, description="From HF_TOKEN.")
 
@@ -44,6 +44,10 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         return Credentials(hf_token=SecretStr(self.hf_token.strip()) if self.hf_token else None)
 
+    def embedded(self) -> "Embedded | None":
+        """What serves the upstreams from this machine; None: they are the publishers' own."""
+        return None
+
     def open(
         self, dataset: str, *, cancel: threading.Event | None = None, progress: "Progress | None" = None
     ) -> "AbstractContextManager[Upstream]":
@@ -51,7 +55,7 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
         from maxsight_assets.datasets.upstreams import Access, open_upstream
 
         access = Access(
-            embedded_world=Path(self.embedded_world) if self.embedded_world else None,
+            embedded=self.embedded(),
             mirrors={name: address.strip() for name, address in self.mirrors.items()},
             credentials=self.credentials(),
         )

@@ -12,6 +12,8 @@ import polars as pl
 from maxsight_assets.places import Places
 from maxsight_assets.sample_upstream.defects import DEFECTS, Defect
 
+_LEDGER = dict.fromkeys(("source", "kind", "image_id", "box_id", "action", "rule", "where"), pl.String)
+
 
 @dataclass(frozen=True)
 class _Outputs:
@@ -33,7 +35,7 @@ class _Outputs:
             )
             if path.exists()
         ]
-        return pl.concat(parts) if parts else pl.DataFrame()
+        return pl.concat(parts) if parts else pl.DataFrame(schema=_LEDGER)
 
     @cached_property
     def images(self) -> Mapping[tuple[str, str], str]:

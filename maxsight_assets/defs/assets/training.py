@@ -1,6 +1,6 @@
 """The training splits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
@@ -9,16 +9,28 @@ from maxsight_assets.defs.automation.records import made_from
 from maxsight_assets.defs.config import stated, stated_of
 from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.resources import Storage
+from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile, SplitsSelection
 
-if TYPE_CHECKING:  # the form is made at run time, so a type checker knows it as a plain configuration
+if TYPE_CHECKING:
+    from maxsight_assets.defs.metadata import Metadata
+
+    # The form is made at run time, so a type checker knows it as a plain configuration.
     SplitsConfig: TypeAlias = dg.Config
 else:
     SplitsConfig = stated_of(SplitsSelection)
 
 
-def splits_asset(profile: Profile, raw_names: Sequence[str]) -> dg.AssetsDefinition:
-    """The asset `cleaned_splits` over the raw assets that training draws from."""
+def splits_asset(
+    profile: Profile, raw_names: Sequence[str], *, more: "Callable[[Places], Metadata]"
+) -> dg.AssetsDefinition:
+    """The asset `cleaned_splits` over the raw assets that training draws from.
+
+    Args:
+        profile: The default selection.
+        raw_names: Names of those assets.
+        more: What else its page shows, made when the splits are published.
+    """
 
     @dg.asset(
         group_name="training",
@@ -50,7 +62,7 @@ def splits_asset(profile: Profile, raw_names: Sequence[str]) -> dg.AssetsDefinit
         return dg.MaterializeResult(
             data_version=dg.DataVersion(made.manifest.info.data_version),
             tags=made_from(made.manifest.info.inputs),
-            metadata=metadata.of_splits(made, places, profile),
+            metadata={**metadata.of_splits(made, places), **more(places)},
         )
 
     return cleaned_splits

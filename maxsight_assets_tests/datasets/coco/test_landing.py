@@ -20,9 +20,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from maxsight_assets.build import SampleUpstreams
 from maxsight_assets.commands.app import app
 from maxsight_assets.datasets.coco.verify import Level, verify_coco_dataset
-from maxsight_assets.defs.resources import Upstreams
 from maxsight_assets.errors import NotPublished, PreflightFailed, UpstreamChanged
 from maxsight_assets.formats.coco import read_instances
 from maxsight_assets.pipeline import upkeep
@@ -67,7 +67,7 @@ def site(packed: Path, tmp_path: Path) -> Iterator[Site]:
         yield served
 
 
-class NginxUpstreams(Upstreams):
+class NginxUpstreams(SampleUpstreams):
     """The embedded upstreams, but COCO from nginx."""
 
     host: str
@@ -81,7 +81,7 @@ class NginxUpstreams(Upstreams):
 
 def test_real_coco_goes_through_the_graph_with_its_checks_green(project: Project, site: Site) -> None:
     project.overrides["upstreams"] = NginxUpstreams(
-        embedded_world=str(project.places.world), host=site.host, root=str(site.root)
+        world=str(project.places.world), host=site.host, root=str(site.root)
     )
 
     outcome = project.run()
