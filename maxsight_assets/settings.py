@@ -28,6 +28,9 @@ from pydantic import (
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.errors import SettingsError
 
+PROFILES = ("sample", "starter", "full")
+"""Profiles that are part of the package."""
+
 MIRROR_SCHEMES = ("https", "http", "s3", "file")
 ENDPOINT_SCHEMES = ("https", "http")
 
@@ -45,6 +48,23 @@ def _address(value: str, *, schemes: Sequence[str]) -> SecretStr:
     if not sound or not value.isprintable() or " " in parts.netloc:
         raise ValueError(f"is no address of a mirror; write {', '.join(f'{s}://' for s in schemes)} and a host")
     return SecretStr(value.rstrip("/"))
+
+
+def _hosts(value: str | frozenset[str]) -> frozenset[str]:
+    """The servers of a list such as "nas.local, 192.168.1.20:8080"; without a port, those of http and https."""
+    if not isinstance(value, str):
+        return value
+    hosts: set[str] = set()
+    for each in filter(None, map(str.strip, value.split(","))):
+        try:
+            parts = urlsplit(f"//{each}")
+            sound = parts.hostname and not re.search(r"[/@\s]", each) and parts.port != 0
+        except ValueError:
+            sound = False
+        if not sound:
+            raise ValueError(f"{each} is no host or host:port; separate several by commas")
+        hosts |= {f"{parts.hostname}:{port}" for port in ([parts.port] if parts.port else (80, 443))}
+    return frozenset(hosts)
 
 
 def _directory(value: str) -> Path:
@@ -71,27 +91,46 @@ Mirror = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=MIRROR_S
 
 Endpoint = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=ENDPOINT_SCHEMES))]
 
+Hosts = Annotated[frozenset[str], BeforeValidator(_hosts)]
+"""Servers as "host:port"."""
+
 Directory = Annotated[Path, BeforeValidator(_directory)]
 """A directory, there or not, as an absolute path; `~` is a home directory."""
+
+
+def _profile(value: str) -> str:
+    if value in PROFILES:
+        return value
+    path = Path(value).expanduser().absolute()
+    if path.suffix not in {".yaml", ".yml"}:
+        raise ValueError(f"is neither {', '.join(PROFILES)} nor the path of a .yaml file")
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return str(path)
+
+
+ProfileName = Annotated[str, BeforeValidator(_profile)]
+"""One of `PROFILES`, or the absolute path of a YAML file."""
 
 
 class Settings(BaseModel):
     """What the environment says.
 
     Attributes:
-        profile: Name of the profile: how much of each upstream to take.
+        profile: How much of each upstream to take: name of a profile, or absolute path of the user's own YAML file.
         data_dir: Root of all datasets; `file_name` in every split is relative to it.
         splits_dir: Where `maxsight_{train,val,test}.json` are published.
         checkpoints_dir: Where `checkpoints_<condition>/best_model.pt` are synced to; no asset uses it yet.
         audio_dir: Optional root of audio files that go with images.
         mirrors: Addresses that replace publishers' own, by the variable that a catalog names; secrets.
+        allowed_hosts: "host:port" of servers in one's own network that may be contacted; a mirror's own is.
         executor: How Dagster runs steps; a few fat steps, so one process is the quickest.
         state_dir: Where the embedded upstream and caches that can be made again are kept.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    profile: Literal["sample", "starter", "full"] = Field(default="sample", validation_alias="MAXSIGHT_PROFILE")
+    profile: ProfileName = Field(default="sample", validation_alias="MAXSIGHT_PROFILE")
     data_dir: Directory = Field(default=Path(), validation_alias="DATA_DIR")
     splits_dir: Directory = Field(default=Path(), validation_alias="SPLITS_DIR")
     checkpoints_dir: Directory = Field(
@@ -101,6 +140,7 @@ class Settings(BaseModel):
     executor: Literal["in_process", "multiprocess"] = Field(default="in_process", validation_alias="MAXSIGHT_EXECUTOR")
 
     mirrors: Mapping[str, Mirror] = {}
+    allowed_hosts: Hosts = Field(default=frozenset(), validation_alias="ALLOWED_HOSTS")
     aws_endpoint_url_s3: Endpoint | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL_S3")
 
     hf_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")

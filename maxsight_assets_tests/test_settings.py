@@ -88,6 +88,50 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(variable: str, value:
     assert "\n" not in str(raised.value)
 
 
+def test_allowed_hosts_are_servers_with_or_without_a_port() -> None:
+    read = settings.load({"ALLOWED_HOSTS": "nas.local, 192.168.1.20:8080,[::1]:81"})
+
+    assert read.allowed_hosts == {"nas.local:80", "nas.local:443", "192.168.1.20:8080", "::1:81"}
+
+
+@pytest.mark.parametrize("value", ["http://nas.local", "nas.local/x", "me@nas.local", "nas:port", "a b"])
+def test_an_allowed_host_that_is_none_is_one_line(value: str) -> None:
+    with pytest.raises(SettingsError, match=r"ALLOWED_HOSTS.* is no host or host:port; separate several by commas"):
+        settings.load({"ALLOWED_HOSTS": value})
+
+
+def test_a_profile_of_the_users_own_is_a_file(tmp_path: Path) -> None:
+    mine = tmp_path / "my.yaml"
+    mine.write_text("profile: mine\nupstream: publisher\ncoco:\n  splits: {val2017: 10}\n", encoding="utf-8")
+
+    profile = profiles.load(settings.load({"MAXSIGHT_PROFILE": str(mine)}).profile)
+
+    assert [source.asset for source in profile.sources] == ["coco_raw"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("coco:\n  splits: {val2017: null}\n  classe: [dog]\n", r":5: coco\.classe: Extra inputs"),
+        ("coco:\n  splits:\n    val2017: many\n", r":5: coco\.splits\.val2017: Input should be a valid integer"),
+        ("kitti: {}\n", r":3: kitti: Extra inputs"),
+        ("coco: [\n", r"my\.yaml: while parsing"),
+    ],
+)
+def test_a_mistake_in_a_profile_is_named_with_its_line(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text(f"profile: mine\nupstream: publisher\n{text}", encoding="utf-8")
+
+    with pytest.raises(SettingsError, match=said) as raised:
+        profiles.load(str(tmp_path / "my.yaml"))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["huge", "missing.yaml"])
+def test_a_profile_that_is_not_there_is_one_line(value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^MAXSIGHT_PROFILE={value}: "):
+        settings.load({"MAXSIGHT_PROFILE": value})
+
+
 @pytest.mark.parametrize(
     "address", ["http://h/x", "https://h:8443", "s3://bucket/a b", "file:///mnt/é", "http://[::1]:1/x"]
 )

@@ -13,6 +13,7 @@ from maxsight_assets.errors import MaxSightAssetsError, SettingsError
 from maxsight_assets.pipeline.inspection import of_profile
 from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
+from maxsight_assets.profiles.model import Profile
 from maxsight_assets.publishing.preflight import check_writable
 from maxsight_assets.publishing.stage import read_published
 from maxsight_assets.settings import Settings, require_writable
@@ -20,9 +21,6 @@ from maxsight_assets.settings import Settings, require_writable
 Level = Literal["OK", "WARN", "ERROR"]
 
 STYLES = {"OK": "green", "WARN": "yellow", "ERROR": "red"}
-
-NEEDED_BYTES = {"sample": 200_000_000, "starter": 12_000_000_000, "full": 80_000_000_000}
-"""Free space that a first landing of each profile takes, with a margin: images, annotation files, their archives."""
 
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "fuse.gcsfuse", "fuse.drive", "9p"})
 """Where SQLite, which Dagster keeps its records in, loses locks."""
@@ -52,7 +50,7 @@ def examine(settings: Settings, dagster_home: Path) -> list[Finding]:
     return [
         Finding("OK", f"Python {platform.python_version()}, profile {settings.profile}"),
         *_writable(settings),
-        _space(settings.profile, places.data_dir),
+        _space(profiles.load(settings.profile), places.data_dir),
         *_directories(settings, places),
         _home(dagster_home),
     ]
@@ -65,9 +63,12 @@ def _writable(settings: Settings) -> Iterator[Finding]:
         yield Finding("ERROR", f"{error}; what is published there can be read, but nothing landed")
 
 
-def _space(profile: str, data_dir: Path) -> Finding:
-    free, needed = shutil.disk_usage(existing(data_dir)).free, NEEDED_BYTES[profile]
-    said = f"{data_dir}: {free / 1e9:,.1f} GB free, a first landing of {profile} takes about {needed / 1e9:,.1f} GB"
+def _space(profile: Profile, data_dir: Path) -> Finding:
+    free, needed = shutil.disk_usage(existing(data_dir)).free, profile.first_landing_bytes
+    said = f"{data_dir}: {free / 1e9:,.1f} GB free"
+    if needed is None:
+        return Finding("OK", said)
+    said += f", a first landing of {profile.profile} takes about {needed / 1e9:,.1f} GB"
     return Finding("OK", said) if free > needed else Finding("WARN", f"{said}; free some or set DATA_DIR elsewhere")
 
 

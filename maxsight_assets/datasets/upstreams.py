@@ -11,6 +11,7 @@ from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.landing import Upstream
 from maxsight_assets.settings import Settings
 from maxsight_assets.transport.client import Client
+from maxsight_assets.transport.guard import PORTS, host_port
 from maxsight_assets.transport.options import Credentials, Limits, Progress
 
 Embedded: TypeAlias = Callable[[], contextlib.AbstractContextManager[str]]
@@ -23,13 +24,15 @@ class Access:
 
     Attributes:
         embedded: What takes the publishers' place, if anything does.
-        mirrors: Addresses that replace publishers' own, by the name of the variable.
+        mirrors: Addresses that replace publishers' own, by the name of the variable; their hosts may be private.
+        allowed_hosts: "host:port" of further servers that may be private.
         credentials: For stores that want them.
     """
 
     embedded: Embedded | None = None
     mirrors: Mapping[str, str] = field(default_factory=dict)
     credentials: Credentials = field(default_factory=Credentials)
+    allowed_hosts: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, settings: Settings, embedded: Embedded | None) -> "Access":
@@ -37,6 +40,7 @@ class Access:
         return cls(
             embedded=embedded,
             mirrors={name: address.get_secret_value() for name, address in settings.mirrors.items()},
+            allowed_hosts=settings.allowed_hosts,
             credentials=Credentials(
                 aws_access_key_id=settings.aws_access_key_id,
                 aws_secret_access_key=settings.aws_secret_access_key,
@@ -70,10 +74,11 @@ def open_upstream(
             catalog = catalog.embedded(base=f"{base}/{dataset}", images=f"{base}/open-images-dataset")
             limits = Limits(loopback_allowed=frozenset({urlsplit(base).netloc}))
         else:
-            catalog = catalog.at(
-                base=access.mirrors.get(catalog.mirror),
-                images=access.mirrors.get(catalog.images_mirror) if catalog.images_mirror else None,
-            )
+            mirror, images = access.mirrors.get(catalog.mirror), access.mirrors.get(catalog.images_mirror or "")
+            catalog = catalog.at(base=mirror, images=images)
+            named = (urlsplit(address) for address in (mirror, images) if address)
+            own = {host_port(parts) for parts in named if parts.scheme in PORTS}
+            limits = Limits(allowed_hosts=access.allowed_hosts | own)
         client = stack.enter_context(
             Client(limits=limits, credentials=access.credentials, cancel=cancel, progress=progress)
         )

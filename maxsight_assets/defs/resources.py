@@ -36,6 +36,7 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
     """How the upstreams of the profile are reached; a subclass says what is particular to its own."""
 
     mirrors: dict[str, str] = Field(default={}, description="Addresses that replace publishers' own, by variable.")
+    allowed_hosts: list[str] = Field(default=[], description="Servers in one's own network (ALLOWED_HOSTS), host:port.")
     hf_token: str | None = Field(default=None, description="From HF_TOKEN.")
 
     def credentials(self) -> "Credentials":
@@ -58,6 +59,7 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
             embedded=self.embedded(),
             mirrors={name: address.strip() for name, address in self.mirrors.items()},
             credentials=self.credentials(),
+            allowed_hosts=frozenset(self.allowed_hosts),
         )
         return open_upstream(dataset, access, cancel=cancel, progress=progress)
 

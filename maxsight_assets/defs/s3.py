@@ -76,6 +76,7 @@ def s3_of(settings: Settings) -> S3Resource:
 def publishers_upstreams_of(settings: Settings, s3: S3Resource) -> PublishersUpstreams:
     """The upstreams resource that the settings describe; an address may hold a password, so it is an `EnvVar` too."""
     return PublishersUpstreams(
+        allowed_hosts=sorted(settings.allowed_hosts),
         mirrors={name: dg.EnvVar(name) for name in settings.mirrors},
         hf_token=dg.EnvVar("HF_TOKEN") if settings.hf_token is not None else None,
         s3=s3,

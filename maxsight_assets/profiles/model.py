@@ -1,12 +1,12 @@
 """A profile: how much of each upstream a run takes when the user states nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from maxsight_assets.cleaning.config import CleaningConfig
 from maxsight_assets.datasets.registry import SOURCES
@@ -36,34 +36,28 @@ class SplitsSelection(Selection):
 class Profile(BaseModel):
     """One profile file.
 
+    Beside these, it has a field for each dataset of the registry (`coco: ...`): its default selection. A dataset that
+    the file does not name is switched off, and its assets are not in the graph.
+
     Attributes:
         profile: Its name.
         upstream: `embedded` for the drawn world on loopback, `publisher` for the real thing.
-        selections: Default selection by dataset, in the order of the graph; a dataset that the file does not name is
-            switched off, and its assets are not in the graph. In the file each is a key of its own (`coco: ...`).
         cleaned_splits: How the training splits are cleaned and divided.
+        first_landing_bytes: Free space that a first landing takes, with a margin: images, annotation files, archives.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     profile: str
     upstream: Literal["embedded", "publisher"]
-    selections: Mapping[str, Selection] = Field(min_length=1)
     cleaned_splits: SplitsSelection = SplitsSelection()
+    first_landing_bytes: int | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _gather(cls, values: Any) -> Any:
-        """Bring the datasets' own keys together."""
-        if not isinstance(values, dict):
-            raise ValueError("is no mapping")  # noqa: TRY004 -- pydantic reports ValueErrors
-        stated = {name: values[name] for name in SOURCES if values.get(name) is not None}
-        return {name: value for name, value in values.items() if name not in SOURCES} | {"selections": stated}
-
-    @field_validator("selections", mode="before")
-    @classmethod
-    def _typed(cls, stated: Mapping[str, Any]) -> Mapping[str, Selection]:
-        return {name: SOURCES[name].selection.model_validate(value) for name, value in stated.items()}
+    @property
+    def selections(self) -> Mapping[str, Selection]:
+        """Default selection of each dataset that is switched on, in the order of the graph."""
+        stated = {name: getattr(self, name) for name in SOURCES}
+        return {name: selection for name, selection in stated.items() if selection is not None}
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -71,15 +65,48 @@ class Profile(BaseModel):
         return tuple(SOURCES[name] for name in self.selections)
 
 
+_FORM: type[Profile] = create_model(
+    "Profile",
+    __base__=Profile,
+    **{name: (source.selection | None, None) for name, source in SOURCES.items()},  # type: ignore[call-overload]
+)
+"""A profile with the fields of the datasets that there are."""
+
+
 @cache
 def load(name: str) -> Profile:
     """Read one profile.
 
+    Args:
+        name: Of a profile that is part of the package, or the absolute path of a YAML file.
+
     Raises:
-        SettingsError: The file does not have the form of a profile.
+        SettingsError: The file does not have the form of a profile; the text names the line.
     """
-    path = Path(__file__).with_name(f"{name}.yaml")
+    path = Path(name) if Path(name).is_absolute() else Path(__file__).with_name(f"{name}.yaml")
     try:
-        return Profile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise SettingsError(f"profiles/{path.name}: {error}") from error
+        text = path.read_text(encoding="utf-8")
+        return _FORM.model_validate(yaml.safe_load(text))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"{path}: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = first["loc"]
+        stated = ".".join(map(str, place)) or "the file"
+        raise SettingsError(f"{path}:{_line(text, place)}: {stated}: {first['msg']}") from None
+
+
+def _line(text: str, place: Sequence[int | str]) -> int:
+    """The line, from 1, of a value in a YAML document, or of the innermost part of its place that is there."""
+    node = yaml.compose(text)
+    line = node.start_mark.line if node else 0
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            pair = next((pair for pair in node.value if pair[0].value == part), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+    return int(line) + 1

@@ -66,7 +66,8 @@ class Client:
         self._watch = Watch(limits, self._cancel)
         named = (credentials.s3_endpoint, credentials.hf_endpoint)  # a person named them: they may be private
         own = frozenset(host_port(urlsplit(url)) for url in named if url)
-        self._guard = Guard(limits.loopback_allowed | own)
+        self._trusted = Guard(limits.loopback_allowed | own)
+        self._guard = Guard(limits.allowed_hosts | limits.loopback_allowed | own)
         self._http = Http(limits, self._guard, self._watch)
 
     def __enter__(self) -> "Client":
@@ -302,7 +303,7 @@ class Client:
             return Missing(file, scrub(error.said, self._credentials.secrets()))
 
     def _is_plain(self, file: RemoteFile) -> bool:
-        return file.url.startswith("http://") and not self._guard.is_allowed(file.url)
+        return file.url.startswith("http://") and not self._trusted.is_allowed(file.url)
 
     def _open(self, file: RemoteFile, ask: Ask) -> Reply:
         if self._cancel.is_set():

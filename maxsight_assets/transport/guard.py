@@ -4,6 +4,7 @@ An address is looked at twice: by its text before each request and each redirect
 the moment of connecting, so that a name cannot turn private in between.
 """
 
+import contextlib
 import ipaddress
 import socket
 from functools import lru_cache
@@ -58,6 +59,13 @@ def _parsed(server: str) -> tuple[str, str | None, str]:
     return parts.scheme, parts.hostname, host_port(parts)
 
 
+def _resolves_publicly(host: str) -> bool:
+    """Whether every address of a host is public; one that does not resolve is left to the connection."""
+    with contextlib.suppress(OSError):
+        return all(is_public(str(entry[4][0])) for entry in socket.getaddrinfo(host, None))
+    return True
+
+
 class Guard:
     """Vets addresses against one allow-list.
 
@@ -94,8 +102,14 @@ class Guard:
             raise self._private(host, where)
 
     def check_hop(self, source: str, target: str) -> None:
-        """Refuse a redirect to a worse place than where it came from: https to http, or what `check` refuses."""
+        """Refuse a redirect to a worse place than where it came from: https to http, or what `check` refuses.
+
+        A server that is allow-listed may be private; only allow-listed servers may send there.
+        """
         self.check(target)
+        _, host, where = _server(target)
+        if where in self._allowed and not self.is_allowed(source) and host and not _resolves_publicly(host):
+            raise self._private(host, where)
         if source.startswith("https:") and target.startswith("http:"):
             raise Forbidden(f"{scrub_url(source)} redirects from https to {scrub_url(target)}: not followed")
 
@@ -118,5 +132,5 @@ class Guard:
     def _private(host: str, where: str) -> Forbidden:
         return Forbidden(
             f"{host} is a private, loopback or link-local address: not contacted. "
-            f"If it is a server of yours, allow-list {where}"
+            f"If it is a server of yours, set ALLOWED_HOSTS={where}"
         )

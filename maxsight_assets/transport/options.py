@@ -28,6 +28,7 @@ class Limits:
         max_entries: Entries that an archive may hold.
         max_extracted_bytes: Bytes that an archive may hold once extracted.
         max_ratio: Extracted bytes for one compressed byte, above which an archive is taken for a bomb.
+        allowed_hosts: "host:port" of servers that may be private; their bytes are trusted as far as any other server's.
         loopback_allowed: "host:port" of servers that may be private and plain http without a pinned hash.
     """
 
@@ -47,6 +48,7 @@ class Limits:
     max_entries: int = 5_000_000
     max_extracted_bytes: int = 1 << 41
     max_ratio: int = 200
+    allowed_hosts: frozenset[str] = frozenset()
     loopback_allowed: frozenset[str] = frozenset()
 
 

@@ -489,8 +489,16 @@ def test_fault_26_missing_items_are_yielded_and_the_rest_lands(liar: LyingServer
     ],
 )
 def test_fault_74_metadata_and_private_addresses_are_forbidden_by_the_guard(host: str) -> None:
-    with pytest.raises(Forbidden, match="allow-list"):  # the guard alone: nothing here could open a connection
+    with pytest.raises(Forbidden, match="ALLOWED_HOSTS"):  # the guard alone: nothing here could open a connection
         Guard(frozenset()).check(f"http://{host}/latest/meta-data")
+
+
+def test_fault_74_only_an_allowed_server_may_redirect_to_an_allowed_private_one() -> None:
+    guard = Guard(frozenset({"127.0.0.1:9", "127.0.0.1:10"}))
+
+    guard.check_hop("http://127.0.0.1:10/a", "http://127.0.0.1:9/b")
+    with pytest.raises(Forbidden, match="ALLOWED_HOSTS"):
+        guard.check_hop("http://192.0.2.1/a", "http://127.0.0.1:9/b")
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0x7f000001", "2130706433", "127.1"])
@@ -499,11 +507,11 @@ def test_fault_74_private_address_is_refused_before_a_connection(liar: LyingServ
     file = pinned(f"http://{name}:{port}/a", DATA)
     liar.publish("a", DATA)
     with quick_client() as client:
-        with pytest.raises(Forbidden, match="allow-list"):
+        with pytest.raises(Forbidden, match="ALLOWED_HOSTS"):
             client.probe(file)
-        with pytest.raises(Forbidden, match="allow-list"):
+        with pytest.raises(Forbidden, match="ALLOWED_HOSTS"):
             ground.fetch(client, file)
-        with pytest.raises(Forbidden, match="allow-list"):
+        with pytest.raises(Forbidden, match="ALLOWED_HOSTS"):
             ground.fetch_many(client, [file])
     assert liar.requests == []
     with quick_client(liar.host) as client:
@@ -553,10 +561,10 @@ def test_fault_74_private_address_is_not_asked_of_a_proxy_either(
     far = pinned("http://files.invalid/a", DATA)  # only the proxy knows this name
     with quick_client() as client:
         for name in ("localhost", "127.0.0.1"):
-            with pytest.raises(Forbidden, match="allow-list"):
+            with pytest.raises(Forbidden, match="ALLOWED_HOSTS"):
                 ground.fetch(client, pinned(f"http://{name}:9/a", DATA))
         liar.publish("b", b"", servers.redirect("http://localhost:9/a"))
-        with pytest.raises(Forbidden, match="allow-list"):
+        with pytest.raises(Forbidden, match="ALLOWED_HOSTS"):
             ground.fetch(client, pinned("http://files.invalid/b", DATA))
         ground.fetch(client, far)
     assert [request.path.partition("?")[0] for request in liar.requests] == [

@@ -60,7 +60,7 @@ def _ids(members: Mapping[str, Member], folder: str, selection: ValidationSelect
     return sorted(take(ids, selection.max_images, seed=selection.seed))
 
 
-ADE20K = Source(
+SOURCE = Source(
     dataset="ade20k",
     selection=ValidationSelection,
     files=files,

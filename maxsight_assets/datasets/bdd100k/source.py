@@ -68,7 +68,7 @@ def _chosen(root: Path, selection: ValidationSelection) -> Tables:
     )
 
 
-BDD100K = Source(
+SOURCE = Source(
     dataset="bdd100k",
     selection=ValidationSelection,
     files=files,

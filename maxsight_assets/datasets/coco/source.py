@@ -139,7 +139,7 @@ def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> 
     )
 
 
-COCO = Source(
+SOURCE = Source(
     dataset="coco",
     selection=CocoSelection,
     files=files,

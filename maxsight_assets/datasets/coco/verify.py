@@ -112,8 +112,8 @@ def verify_coco_dataset(
         seen = _as_found(root, read=level == "decode", cache=cache)
         compared = () if level == "names" else (_compared(seen, upstream),)
     else:
-        seen = coco.COCO.view(root, manifest, cache=cache)
-    rules = [rule for rule in coco.COCO.rules if rule.name not in left_out]
+        seen = coco.SOURCE.view(root, manifest, cache=cache)
+    rules = [rule for rule in coco.SOURCE.rules if rule.name not in left_out]
     verdicts = run(rules, seen)
     counts = dict(sorted(seen.counted.items()))
     catalog = catalogs.load("coco").counts

@@ -363,7 +363,7 @@ def _boxes_path(split: str) -> str:
     return f"{split}-annotations-bbox.csv"
 
 
-OPENIMAGES = Source(
+SOURCE = Source(
     dataset="openimages",
     selection=OpenImagesSelection,
     files=files,
