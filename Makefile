@@ -26,6 +26,7 @@ ui: $(READY) dagster-home ## Open Dagster on 127.0.0.1 (PORT=3000, READ_ONLY=1 t
 ifdef READ_ONLY
 	@$(BIN)/dagster-webserver --read-only -h 127.0.0.1 -p $(PORT) -w workspace.yaml
 else
+	@$(BIN)/maxsight-assets doctor --quick --fix || true
 	@$(BIN)/dagster dev -h 127.0.0.1 -p $(PORT) -w workspace.yaml
 endif
 

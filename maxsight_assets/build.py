@@ -1,8 +1,11 @@
 """The composition root: settings -> every definition that Dagster loads; the UI, the CLI and the tests come here."""
 
+import os
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,16 +27,25 @@ from maxsight_assets.defs.checks.published import published_checks
 from maxsight_assets.defs.resources import Upstreams, storage_of
 from maxsight_assets.defs.runs import RunOutcome
 from maxsight_assets.defs.runs import materialize as run_graph
+from maxsight_assets.defs.tidy import Limits, Tidied, tidy_sensor
+from maxsight_assets.defs.tidy import tidy as clear_away
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
 from maxsight_assets.profiles.model import Profile
+from maxsight_assets.publishing.lock import hold
 from maxsight_assets.settings import Settings
 
 if TYPE_CHECKING:
     from maxsight_assets.datasets.upstreams import Embedded
 
 OWNERS = ["team:maxsight-data"]
+
+TICK_S = 30.0
+"""Seconds that clearing away may take in a tick, which Dagster ends after 60."""
+
+FIRST_S = 120.0
+"""Seconds that a process waits for another one to make Dagster's databases, which takes one or two."""
 
 
 class SampleUpstreams(Upstreams):
@@ -83,13 +95,28 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
     return dg.Definitions(
         assets=[*upstream_specs, *assets],
         asset_checks=published_checks(profile),
-        sensors=[refresh, *reporting],
+        sensors=[refresh, *reporting, tidy_sensor(partial(tidy, settings, budget_s=TICK_S))],
         schedules=[
             scheduled_refresh(dg.AssetSelection.assets(*raw_names)),
             scheduled_verification(dg.AssetSelection.groups("raw", "evaluation", "training")),
         ],
         resources={**resources, **(overrides or {})},
         executor=dg.in_process_executor if settings.executor == "in_process" else dg.multiprocess_executor,
+    )
+
+
+def tidy(settings: Settings, instance: dg.DagsterInstance, *, budget_s: float) -> Tidied:
+    """Clear away what runs and ticks left and is older than the settings' limits; what is landed stays."""
+    from maxsight_assets.pipeline.inspection import of_profile
+
+    profile, places = profiles.load(settings.profile), Places.of(settings)
+    return clear_away(
+        instance,
+        Limits(settings.keep_runs_days, settings.keep_tick_logs_days, settings.keep_staging_days),
+        checks=[key for checks in published_checks(profile) for key in checks.check_keys],
+        targets=[inspection.directory(places) for inspection in of_profile(profile)],
+        worlds=sample.outdated(places),
+        budget_s=budget_s,
     )
 
 
@@ -149,11 +176,32 @@ def asset(settings: Settings, name: str) -> dg.AssetsDefinition:
     raise SettingsError(f"{name}: not in the graph of MAXSIGHT_PROFILE={settings.profile}")
 
 
-def materialize(settings: Settings, select: Sequence[str] = ()) -> RunOutcome:
+@contextmanager
+def opened_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance of DAGSTER_HOME, its databases made.
+
+    One process at a time makes them: two at once fail in SQLite.
+    """
+    with hold(home, target=home, wait_s=FIRST_S):
+        instance = dg.DagsterInstance.from_config(str(home))
+        instance.event_log_storage.get_concurrency_run_ids()
+        instance.all_instigator_state()
+    with instance:
+        yield instance
+
+
+def materialize(
+    settings: Settings, select: Sequence[str] = (), *, say: Callable[[str], None] = lambda _: None
+) -> RunOutcome:
     """Materialize assets of the settings' graph in this process; the record of the run is kept in DAGSTER_HOME.
+
+    Args:
+        settings: What the environment says.
+        select: Names of assets; none for all.
+        say: Is given each line that a person should read while the run is at work.
 
     Raises:
         SettingsError: There is no asset of a name in `select`.
     """
-    with dg.DagsterInstance.get() as instance:
-        return run_graph(build_defs(settings), select, instance=instance)
+    with opened_instance(Path(os.environ["DAGSTER_HOME"])) as instance:
+        return run_graph(build_defs(settings), select, instance=instance, say=say)

@@ -51,6 +51,13 @@ def _serve(world: Path) -> Iterator[str]:
         yield base
 
 
+def outdated(places: Places) -> list[Path]:
+    """The worlds that earlier generators drew here, and that nothing serves any more."""
+    from maxsight_assets.sample_upstream.world import outdated as not_of_this_generator
+
+    return not_of_this_generator(places.world)
+
+
 def section_of(profile: Profile, places: Places) -> Section | None:
     """What became of each fault that the sample's upstream holds on purpose; None for a profile without any."""
     if profile.upstream != "embedded":

@@ -94,6 +94,8 @@ Endpoint = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=ENDPOI
 Hosts = Annotated[frozenset[str], BeforeValidator(_hosts)]
 """Servers as "host:port"."""
 
+Days = Annotated[float, Field(ge=0)]
+
 Directory = Annotated[Path, BeforeValidator(_directory)]
 """A directory, there or not, as an absolute path; `~` is a home directory."""
 
@@ -125,6 +127,8 @@ class Settings(BaseModel):
         mirrors: Addresses that replace publishers' own, by the variable that a catalog names; secrets.
         allowed_hosts: "host:port" of servers in one's own network that may be contacted; a mirror's own is.
         executor: How Dagster runs steps; a few fat steps, so one process is the quickest.
+        keep_runs_days: How long `tidy` keeps the records of runs that ended; the same for what ticks printed and for
+            what an interrupted landing staged.
         state_dir: Where the embedded upstream and caches that can be made again are kept.
     """
 
@@ -138,6 +142,10 @@ class Settings(BaseModel):
     )
     audio_dir: Directory | None = Field(default=None, validation_alias="AUDIO_DIR")
     executor: Literal["in_process", "multiprocess"] = Field(default="in_process", validation_alias="MAXSIGHT_EXECUTOR")
+
+    keep_runs_days: Days = Field(default=30, validation_alias="KEEP_RUNS_DAYS")
+    keep_tick_logs_days: Days = Field(default=2, validation_alias="KEEP_TICK_LOGS_DAYS")
+    keep_staging_days: Days = Field(default=14, validation_alias="KEEP_STAGING_DAYS")
 
     mirrors: Mapping[str, Mirror] = {}
     allowed_hosts: Hosts = Field(default=frozenset(), validation_alias="ALLOWED_HOSTS")

@@ -3,9 +3,10 @@
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +16,9 @@ from maxsight_assets.commands.context import err, out
 from maxsight_assets.commands.context import loaded_settings as _settings
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.settings import directory
+
+if TYPE_CHECKING:
+    from maxsight_assets.defs.health import Finding
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,6 +40,9 @@ AskUpstream = Annotated[
         help="Compare a COCO directory that was not landed here with the CRC-32s of the publisher's archives.",
     ),
 ]
+INTERRUPTED = 130
+"""Exit status after a signal: 128 and the number of SIGINT, as a shell says it."""
+
 Assets = Annotated[list[str] | None, typer.Argument(help="Names of assets; none for all.")]
 
 
@@ -45,11 +52,18 @@ def materialize(assets: Assets = None) -> None:
     with _settings() as settings:
         home = _dagster_home()
         from maxsight_assets import build, sample
+        from maxsight_assets.commands import doctor as doctors
         from maxsight_assets.commands import summary
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 
-        outcome = build.materialize(settings, assets or [])
+        _print_findings(each for each in doctors.drives(settings, home) if each.level != "OK")
+        try:
+            outcome = build.materialize(settings, assets or [], say=lambda line: err.print(line, markup=False))
+        except KeyboardInterrupt:
+            raise _interrupted() from None
+        if outcome.interrupted:
+            raise _interrupted()
         profile, places = profiles.load(settings.profile), Places.of(settings)
         summary.print_verdicts(out, profile, outcome.checks)
         section = sample.section_of(profile, places) if "cleaned_splits" in outcome.materialized else None
@@ -130,16 +144,40 @@ def explain(
                 out.print(f"  {text}", markup=False)
 
 
-@app.command(epilog="Example: maxsight-assets doctor")
-def doctor() -> None:
-    """Look for what would spoil a landing: settings, space, file systems; exit status 1 where something would."""
+@app.command(epilog="Example: maxsight-assets doctor --fix")
+def doctor(
+    as_json: AsJson = False,
+    fix: Annotated[bool, typer.Option("--fix", help="First do what is safe: end dead runs, free their slots.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Only what takes no time, and print only problems.")] = False,
+) -> None:
+    """Look for what would spoil a landing, or does already; exit status 1 if anything does. Creates nothing."""
     with _settings(writable=False) as settings:
         from maxsight_assets.commands import doctor as doctors
 
-        findings = doctors.examine(settings, _dagster_home())
-        for finding in findings:
-            out.print(f"{finding.level:5} {finding.text}", style=doctors.STYLES[finding.level], markup=False)
-        raise typer.Exit(1 if any(finding.level == "ERROR" for finding in findings) else 0)
+        home = _dagster_home(make=False)
+        for line in doctors.mend(home) if fix else ():
+            err.print(f"fixed: {line}", markup=False)
+        findings = doctors.drives(settings, home) if quick else doctors.examine(settings, home)
+        problems = [finding for finding in findings if finding.level != "OK"]
+        if as_json:
+            print(json.dumps([asdict(finding) for finding in findings], indent=2))
+        else:
+            _print_findings(problems if quick else findings)
+        raise typer.Exit(1 if problems else 0)
+
+
+@app.command(epilog="Example: KEEP_RUNS_DAYS=7 maxsight-assets tidy")
+def tidy() -> None:
+    """Clear away old runs, logs of ticks, drawn worlds and unfinished landings; what is landed stays."""
+    with _settings() as settings:
+        from maxsight_assets import build
+        from maxsight_assets.commands import doctor as doctors
+
+        home = _dagster_home(make=False)
+        if not doctors.has_records(home):
+            raise SettingsError(f"DAGSTER_HOME={home}: Dagster has kept no records there; set DAGSTER_HOME")
+        with build.opened_instance(home) as instance:
+            out.print(str(build.tidy(settings, instance, budget_s=float("inf"))), markup=False)
 
 
 @app.command(epilog="Example: maxsight-assets rollback cleaned_splits")
@@ -179,17 +217,35 @@ def touch(
         out.print(said, markup=False)
 
 
-def _dagster_home() -> Path:
-    """DAGSTER_HOME, or `.dagster_home` here where it is unset or blank, with this project's dagster.yaml in it."""
+def _interrupted() -> typer.Exit:
+    err.print("interrupted; what was verified is kept, and the same command goes on from there", markup=False)
+    return typer.Exit(INTERRUPTED)
+
+
+def _print_findings(findings: "Iterable[Finding]") -> None:
+    from maxsight_assets.commands.doctor import STYLES
+
+    for finding in findings:
+        out.print(f"{finding.level:5} {finding.text}", style=STYLES[finding.level], markup=False)
+
+
+def _dagster_home(*, make: bool = True) -> Path:
+    """DAGSTER_HOME, or `.dagster_home` here where it is unset or blank, with this project's dagster.yaml in it.
+
+    Args:
+        make: Whether it is made if it is missing; who only looks makes nothing.
+    """
     home = directory("DAGSTER_HOME", os.environ.get("DAGSTER_HOME", "").strip() or ".dagster_home")
     template = Path("dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(home)
+    if not make:
+        return home
     try:
         home.mkdir(parents=True, exist_ok=True)
         if template.exists() and not (home / "dagster.yaml").exists():
             shutil.copyfile(template, home / "dagster.yaml")
     except OSError as error:
         raise SettingsError(f"DAGSTER_HOME={home}: {error.strerror}; choose another place") from None
-    os.environ["DAGSTER_HOME"] = str(home)
     return home
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -54,7 +54,12 @@ class Access:
 
 @contextlib.contextmanager
 def open_upstream(
-    dataset: str, access: Access, *, cancel: threading.Event | None = None, progress: Progress | None = None
+    dataset: str,
+    access: Access,
+    *,
+    cancel: threading.Event | None = None,
+    progress: Progress | None = None,
+    limits: Limits | None = None,
 ) -> Iterator[Upstream]:
     """Open the upstream of one dataset; its traffic ends when the block is left, for whatever reason.
 
@@ -63,22 +68,23 @@ def open_upstream(
         access: How to reach it.
         cancel: Set by the caller to end all traffic within ten seconds; leaving the block sets it too.
         progress: Told how far a download is.
+        limits: Other bounds than the usual ones.
     """
     catalog = catalogs.load(dataset)
     cancel = cancel or threading.Event()
     with contextlib.ExitStack() as stack:
         stack.callback(cancel.set)
-        limits = Limits()
+        limits = limits or Limits()
         if access.embedded:
             base = stack.enter_context(access.embedded())
             catalog = catalog.embedded(base=f"{base}/{dataset}", images=f"{base}/open-images-dataset")
-            limits = Limits(loopback_allowed=frozenset({urlsplit(base).netloc}))
+            limits = replace(limits, loopback_allowed=frozenset({urlsplit(base).netloc}))
         else:
             mirror, images = access.mirrors.get(catalog.mirror), access.mirrors.get(catalog.images_mirror or "")
             catalog = catalog.at(base=mirror, images=images)
             named = (urlsplit(address) for address in (mirror, images) if address)
             own = {host_port(parts) for parts in named if parts.scheme in PORTS}
-            limits = Limits(allowed_hosts=access.allowed_hosts | own)
+            limits = replace(limits, allowed_hosts=access.allowed_hosts | own)
         client = stack.enter_context(
             Client(limits=limits, credentials=access.credentials, cancel=cancel, progress=progress)
         )

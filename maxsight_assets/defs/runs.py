@@ -1,12 +1,17 @@
 """Runs of the graph that are started from the command line rather than from the UI; the UI shows them all the same."""
 
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from dagster._core.events import RunFailureReason
 
+from maxsight_assets.defs import workers
 from maxsight_assets.defs.automation.records import DATA_VERSION_TAG
+from maxsight_assets.defs.waiting import ended_by_signals, waiting_aloud
+from maxsight_assets.disk import host
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.pipeline.inspection import Told
 
@@ -24,6 +29,7 @@ class RunOutcome:
         materialized: Data version of each asset that was materialized, by name.
         checks: The verdicts, in the order in which they were given.
         failures: What failed, one line a step.
+        interrupted: Whether a signal ended it.
     """
 
     run_id: str
@@ -31,6 +37,7 @@ class RunOutcome:
     materialized: dict[str, str]
     checks: tuple[Told, ...]
     failures: tuple[str, ...]
+    interrupted: bool = False
 
 
 def materialize(
@@ -39,14 +46,19 @@ def materialize(
     *,
     instance: dg.DagsterInstance,
     run_config: Mapping[str, Any] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> RunOutcome:
     """Materialize assets and run their checks in this process.
+
+    Runs that a dead process left are failed first, and again while a step waits for a pool slot. SIGINT, SIGTERM and
+    SIGHUP end the run and the waiting; however it ends, it leaves no run unended and no slot taken.
 
     Args:
         defs: The definitions.
         select: Names of assets; none for all.
         instance: Keeps the record of the run.
         run_config: What a person would state in the Launchpad.
+        say: Is given each line that a person should read while the run is at work.
 
     Raises:
         SettingsError: There is no asset of that name.
@@ -56,12 +68,22 @@ def materialize(
     unknown = sorted(set(select) - known)
     if unknown:
         raise SettingsError(f"no asset {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    result = job.execute_in_process(
-        instance=instance,
-        asset_selection=[dg.AssetKey(name) for name in select] or None,
-        run_config={**CONSOLE, **(run_config or {})},
-        raise_on_error=False,
-    )
+    run_id = str(uuid.uuid4())
+    with ended_by_signals():
+        try:
+            for line in workers.heal(instance):
+                say(line)
+            with waiting_aloud(instance, say):
+                result = job.execute_in_process(
+                    instance=instance,
+                    asset_selection=[dg.AssetKey(name) for name in select] or None,
+                    run_config={**CONSOLE, **(run_config or {})},
+                    raise_on_error=False,
+                    run_id=run_id,
+                    tags={workers.HOST_TAG: host()},
+                )
+        finally:
+            _leave_nothing(instance, run_id)
     return RunOutcome(
         run_id=result.run_id,
         success=result.success,
@@ -72,7 +94,22 @@ def materialize(
         },
         checks=tuple(_outcome(evaluation) for evaluation in result.get_asset_check_evaluations()),
         failures=tuple(_said(event) for event in result.get_step_failure_events()),
+        interrupted=any(_is_interruption(event) for event in result.all_events),
     )
+
+
+def _leave_nothing(instance: dg.DagsterInstance, run_id: str) -> None:
+    """End this process's own run, if it has not ended, and free its slots: Dagster keeps those of interrupted steps."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        instance.report_run_failed(run, "The command that started it ended before it did.")
+    instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+
+
+def _is_interruption(event: dg.DagsterEvent) -> bool:
+    if event.is_job_failure:
+        return event.job_failure_data.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION
+    return event.event_type is dg.DagsterEventType.RUN_CANCELED
 
 
 def _outcome(evaluation: dg.AssetCheckEvaluation) -> Told:

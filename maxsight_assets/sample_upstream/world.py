@@ -40,6 +40,12 @@ def pristine(root: Path) -> Path:
     return root.with_name("pristine")
 
 
+def outdated(cache: Path) -> list[Path]:
+    """The worlds in a cache that other generators drew: `publish` returns none of them any more."""
+    current = generator_digest()[:16]
+    return [path for path in cache.iterdir() if path.is_dir() and path.name != current] if cache.is_dir() else []
+
+
 def draw(root: Path) -> None:
     """Draw everything into the empty directory `root`; the same bytes each time for one generator digest."""
     photos = {str(each.image_id): each for each in coco.draw()}

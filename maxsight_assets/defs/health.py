@@ -1,0 +1,203 @@
+"""What Dagster's records say that needs a user: dead runs, taken slots, failing ticks, silent daemons and the like.
+
+Read only, but for `mend`. What belongs to the machine rather than to Dagster is in `commands.doctor`.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence, Set
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import dagster as dg
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, SensorInstigatorData, TickStatus
+from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES
+from dagster._daemon.asset_daemon import asset_daemon_cursor_from_instigator_serialized_cursor
+
+from maxsight_assets.defs import workers
+from maxsight_assets.defs.workers import Crew, Life
+from maxsight_assets.transport.redact import scrub
+
+Level = Literal["OK", "WARN", "ERROR"]
+
+REFRESH = "refresh"
+"""Name of the sensor that evaluates the condition of every asset."""
+
+SILENT_S = 120.0
+"""A daemon whose last sign of life is older is down: it gives one every 30 s (dagster/_daemon/controller.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        level: "OK", "WARN" (slower, or at the user's own risk), "ERROR" (something fails, or would).
+        text: What was found and, unless it is OK, what to do.
+    """
+
+    level: Level
+    text: str
+
+
+def examine_home(home: Path, automations: Set[str]) -> list[Finding]:
+    """Look through the records of a DAGSTER_HOME that has some: see `examine`."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        return examine(instance, automations)
+
+
+def examine(instance: dg.DagsterInstance, automations: Set[str]) -> list[Finding]:
+    """Look through the records of one DAGSTER_HOME.
+
+    Args:
+        instance: The records.
+        automations: Names of the sensors and schedules that run unless a user stops them.
+    """
+    findings = [*_runs(instance), *_slots(instance), *_queue(instance), *_daemons(instance)]
+    states = {state.instigator_name: state for state in instance.all_instigator_state()}
+    for name in sorted(automations & states.keys()):
+        findings += _automation(instance, states[name])
+    if REFRESH in states:
+        findings += _given_up(states[REFRESH])
+    return findings
+
+
+def mend(instance: dg.DagsterInstance) -> list[str]:
+    """Do what is safe: end dead runs, free what ended runs hold, begin an unreadable cursor of `refresh` anew.
+
+    Returns:
+        What was done, a line each.
+    """
+    held = instance.event_log_storage.get_concurrency_run_ids()
+    done = workers.heal(instance)
+    freed = held - instance.event_log_storage.get_concurrency_run_ids()
+    done += [f"run {run_id[:8]}: the pool slots that it held are free" for run_id in sorted(freed)]
+    for state in instance.all_instigator_state():
+        data = state.instigator_data
+        if (
+            state.instigator_name == REFRESH
+            and isinstance(data, SensorInstigatorData)
+            and not _is_readable(data.cursor)
+        ):
+            instance.update_instigator_state(state.with_data(data._replace(cursor=None)))
+            done.append(f"{REFRESH}: its cursor is begun anew; how often it asked for each asset is forgotten")
+    return done
+
+
+def _runs(instance: dg.DagsterInstance) -> Iterator[Finding]:
+    for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE_RUN_STATUSES)):
+        crew = Crew.of(instance, run)
+        said = f"{workers.named(run)}: {crew}"
+        match crew.life:
+            case Life.LIVES:
+                yield Finding("OK", f"{said}, at work")
+            case Life.GONE:
+                yield Finding("ERROR", f"{said}, is gone, yet the run counts as {run.status.value}; use doctor --fix")
+            case Life.ELSEWHERE:
+                yield Finding("OK", f"{said}; only that machine can tell whether it lives")
+            case Life.UNKNOWN:
+                yield Finding("WARN", f"{said}; if it does not work any more, Terminate it in the UI")
+
+
+def _slots(instance: dg.DagsterInstance) -> Iterator[Finding]:
+    storage = instance.event_log_storage
+    for pool in storage.get_concurrency_infos(sorted(storage.get_concurrency_keys())).values():
+        owners = {slot.run_id: "holds a slot" for slot in pool.claimed_slots}
+        owners = {step.run_id: "waits for a slot" for step in pool.pending_steps} | owners
+        for run_id, what in sorted(owners.items()):
+            run = instance.get_run_by_id(run_id)
+            ended = run is None or run.is_finished
+            said = f"pool {pool.concurrency_key}: {workers.named(run) if run else f'run {run_id[:8]}'} {what}"
+            yield Finding("ERROR", f"{said}, but it has ended; use doctor --fix") if ended else Finding("OK", said)
+
+
+def _queue(instance: dg.DagsterInstance) -> Iterator[Finding]:
+    queued = instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
+    active = instance.get_runs_count(dg.RunsFilter(statuses=ACTIVE_RUN_STATUSES))
+    config = instance.get_concurrency_config().run_queue_config
+    limit = config.max_concurrent_runs if config else None
+    if queued and limit is not None and 0 <= limit <= active:
+        yield Finding("ERROR", f"queue: {queued} runs wait, {active} of at most {limit} are at work; see those above")
+    elif queued:
+        yield Finding("OK", f"queue: {queued} runs wait, {active} are at work")
+
+
+def _daemons(instance: dg.DagsterInstance) -> Iterator[Finding]:
+    beats = instance.get_daemon_heartbeats().values()
+    latest = max((beat.timestamp for beat in beats), default=None)
+    if latest is None:
+        yield Finding("OK", "no daemon has run here yet: nothing is refreshed by itself; `make ui` starts one")
+        return
+    fresh = [beat for beat in beats if beat.timestamp > time.time() - SILENT_S]
+    if not fresh:
+        yield Finding("ERROR", f"no daemon since {workers.since(latest)}: nothing is refreshed; start `make ui`")
+        return
+    ids = {beat.daemon_id for beat in fresh}
+    if len(ids) > 1 or any(
+        "multiple daemon processes" in error.message for beat in fresh for error in beat.errors or ()
+    ):
+        yield Finding("ERROR", "two daemons run over this DAGSTER_HOME, so each tick happens twice; stop one")
+    for beat in fresh:
+        for error in list(beat.errors or ())[:1]:
+            yield Finding("ERROR", f"daemon {beat.daemon_type}: {scrub(error.message).strip().splitlines()[0]}")
+    yield Finding("OK", f"a daemon runs, last seen {workers.since(latest)}")
+
+
+def _automation(instance: dg.DagsterInstance, state: InstigatorState) -> Iterator[Finding]:
+    name, data = state.instigator_name, state.instigator_data
+    if state.status is InstigatorStatus.STOPPED:
+        yield Finding("ERROR", f"{name}: is stopped, so what it looks at goes unseen; start it in the UI (Automation)")
+    if name == REFRESH and isinstance(data, SensorInstigatorData) and not _is_readable(data.cursor):
+        yield Finding("ERROR", f"{name}: its cursor cannot be read, so every tick fails; use doctor --fix")
+    ended = [TickStatus.SKIPPED, TickStatus.SUCCESS, TickStatus.FAILURE]
+    ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1, statuses=ended)
+    for tick in ticks:
+        if tick.status is TickStatus.FAILURE:
+            error = tick.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            reason = scrub(error.message).strip().splitlines()[0] if error else "no reason given"
+            yield Finding("ERROR", f"{name}: its last tick, {workers.since(tick.timestamp)}, failed: {reason}")
+
+
+def _is_readable(cursor: str | None) -> bool:
+    try:
+        asset_daemon_cursor_from_instigator_serialized_cursor(cursor, None)
+    except Exception:  # noqa: BLE001  # base64, zlib, Dagster's own: whatever it is, each tick raises it too
+        return False
+    return True
+
+
+def _given_up(state: InstigatorState) -> Iterator[Finding]:
+    """The assets for which the condition asks no more, as its cursor holds it: see `automation.condition.Asks`."""
+    data = state.instigator_data
+    if not isinstance(data, SensorInstigatorData) or not _is_readable(data.cursor):
+        return
+    cursors = asset_daemon_cursor_from_instigator_serialized_cursor(data.cursor, None).previous_condition_cursors or ()
+    for cursor in cursors:
+        for node in cursor.node_cursors_by_unique_id.values():
+            asks = _decoded(node.extra_state)
+            if asks.get("given_up"):
+                name = cursor.key.to_user_string()
+                moved = ", ".join(sorted(asks.get("moved", {})))
+                yield Finding("ERROR", f"{name}: is behind {moved} and asked for no more; materialize it by hand")
+
+
+def _decoded(state: object) -> dict[str, dict[str, str]]:
+    with suppress(ValueError):
+        decoded = json.loads(state) if isinstance(state, str) else {}
+        return decoded if isinstance(decoded, dict) else {}
+    return {}
+
+
+def running_by_default(defs: dg.Definitions) -> Set[str]:
+    """Names of the sensors and schedules that run unless a user stops them."""
+    sensors: Sequence[dg.SensorDefinition] = [
+        each for each in defs.sensors or () if isinstance(each, dg.SensorDefinition)
+    ]
+    schedules = [each for each in defs.schedules or () if isinstance(each, dg.ScheduleDefinition)]
+    return {each.name for each in sensors if each.default_status is dg.DefaultSensorStatus.RUNNING} | {
+        each.name for each in schedules if each.default_status is dg.DefaultScheduleStatus.RUNNING
+    }

@@ -1,0 +1,1 @@
+"""Runs in real processes that are killed, interrupted or made to wait."""
