@@ -19,9 +19,9 @@ from maxsight_assets.errors import SettingsError
 from maxsight_assets.export import directory, notes, rules
 from maxsight_assets.export.report import Exported, SplitCounts, counts_of
 from maxsight_assets.export.version import SplitTables, Version, read_version
+from maxsight_assets.labels.assistive import SMALLEST_SIDE, derive
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.places import Places
-from maxsight_assets.splitting.assistive import SMALLEST_SIDE, derive
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets.splitting.write import UNKNOWN_LIGHTING, split_path
 

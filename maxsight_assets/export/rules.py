@@ -9,7 +9,7 @@ import polars as pl
 from maxsight_assets import verdict
 from maxsight_assets.errors import NotPublished
 from maxsight_assets.export.version import Version
-from maxsight_assets.splitting.assistive import SMALLEST_SIDE
+from maxsight_assets.labels.assistive import SMALLEST_SIDE
 from maxsight_assets.verdict import Found, Rule, rule
 
 _TOLERANCE_PX = 0.002

@@ -14,8 +14,8 @@ from maxsight_assets.errors import LandingError
 from maxsight_assets.export import directory, notes, rules
 from maxsight_assets.export.report import Exported, counts_of
 from maxsight_assets.export.version import SplitTables, Version, read_version
+from maxsight_assets.labels.assistive import derive
 from maxsight_assets.places import Places
-from maxsight_assets.splitting.assistive import derive
 
 CONFIG_FILE = "data.yaml"
 _NUMBERS = ("class", "cx", "cy", "cw", "ch")

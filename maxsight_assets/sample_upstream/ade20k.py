@@ -5,8 +5,8 @@ from pathlib import Path
 from PIL import Image
 
 from maxsight_assets.sample_upstream.archives import jpeg, png, put, tar_of, zip_of
-from maxsight_assets.sample_upstream.canvas import Scene
-from maxsight_assets.sample_upstream.studio import draw_scene
+from maxsight_assets.sample_upstream.drawing.canvas import Scene
+from maxsight_assets.sample_upstream.drawing.studio import draw_scene
 from maxsight_assets.sample_upstream.vocabulary import ADE20K, ADE20K_INSTANCES, ADE20K_OBJECTS
 
 SCENES = "ADEchallenge/ADEChallengeData2016.zip"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from maxsight_assets.sample_upstream.archives import jpeg, put, zip_of
-from maxsight_assets.sample_upstream.canvas import Scene, Thing
 from maxsight_assets.sample_upstream.defects import BY_NAME
-from maxsight_assets.sample_upstream.shapes import dice
-from maxsight_assets.sample_upstream.studio import draw_scene
+from maxsight_assets.sample_upstream.drawing.canvas import Scene, Thing
+from maxsight_assets.sample_upstream.drawing.shapes import dice
+from maxsight_assets.sample_upstream.drawing.studio import draw_scene
 from maxsight_assets.sample_upstream.vocabulary import BDD100K
 
 IMAGES = "100k_images_val.zip"

@@ -15,10 +15,10 @@ from PIL import Image, ImageDraw
 from pycocotools import mask as coco_mask
 
 from maxsight_assets.sample_upstream.archives import jpeg, put, zip_of
-from maxsight_assets.sample_upstream.canvas import Scene, Thing
 from maxsight_assets.sample_upstream.defects import BY_NAME, DEFECTS, Defect
-from maxsight_assets.sample_upstream.shapes import dice
-from maxsight_assets.sample_upstream.studio import draw_scene
+from maxsight_assets.sample_upstream.drawing.canvas import Scene, Thing
+from maxsight_assets.sample_upstream.drawing.shapes import dice
+from maxsight_assets.sample_upstream.drawing.studio import draw_scene
 from maxsight_assets.sample_upstream.vocabulary import COCO, COCO_CATEGORIES
 
 TRAIN, VAL = "train2017", "val2017"

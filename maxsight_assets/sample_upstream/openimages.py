@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from maxsight_assets.sample_upstream.archives import jpeg, put
-from maxsight_assets.sample_upstream.canvas import Scene, Thing
 from maxsight_assets.sample_upstream.defects import BY_NAME
-from maxsight_assets.sample_upstream.shapes import dice
-from maxsight_assets.sample_upstream.studio import draw_scene
+from maxsight_assets.sample_upstream.drawing.canvas import Scene, Thing
+from maxsight_assets.sample_upstream.drawing.shapes import dice
+from maxsight_assets.sample_upstream.drawing.studio import draw_scene
 from maxsight_assets.sample_upstream.vocabulary import OPEN_IMAGES
 
 TABLES, PICTURES = Path("openimages"), Path("open-images-dataset")

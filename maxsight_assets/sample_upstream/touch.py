@@ -10,7 +10,7 @@ from pathlib import Path
 
 from maxsight_assets.sample_upstream import coco, openimages
 from maxsight_assets.sample_upstream.archives import put
-from maxsight_assets.sample_upstream.studio import draw_scene
+from maxsight_assets.sample_upstream.drawing.studio import draw_scene
 from maxsight_assets.sample_upstream.vocabulary import COCO, OPEN_IMAGES
 from maxsight_assets.sample_upstream.world import pristine
 

@@ -9,7 +9,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 import PIL
@@ -62,8 +61,9 @@ def draw(root: Path) -> None:
 def generator_digest() -> str:
     """Hex digest of all that the bytes depend on: this package and Pillow's version."""
     digest = hashlib.sha256(PIL.__version__.encode())
-    sources = [each for each in files(__package__).iterdir() if each.name.endswith((".py", ".csv", ".yaml"))]
-    for source in sorted(sources, key=lambda each: each.name):
+    here = Path(__file__).parent
+    sources = [each for each in here.rglob("*") if each.suffix in {".py", ".csv", ".yaml"}]
+    for source in sorted(sources, key=lambda each: each.relative_to(here).as_posix()):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()
 

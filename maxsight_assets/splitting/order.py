@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from maxsight_assets.splitting.assistive import derive
+from maxsight_assets.labels.assistive import derive
 
 Order = Literal["area", "urgency", "file"]
 

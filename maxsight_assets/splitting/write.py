@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from maxsight_assets.splitting.assistive import derive
+from maxsight_assets.labels.assistive import derive
 from maxsight_assets.splitting.audio import Pairing
 from maxsight_assets.splitting.build import Splits
 from maxsight_assets.splitting.config import SPLITS

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from maxsight_assets.sample_upstream.recipes import Draw, read
-from maxsight_assets.sample_upstream.shapes import dice, rect
-from maxsight_assets.sample_upstream.things import group, kind, sheet
+from maxsight_assets.sample_upstream.drawing.recipes import Draw, read
+from maxsight_assets.sample_upstream.drawing.shapes import dice, rect
+from maxsight_assets.sample_upstream.drawing.things import group, kind, sheet
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

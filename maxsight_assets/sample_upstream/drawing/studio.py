@@ -5,10 +5,10 @@ from random import Random
 
 from PIL import Image, ImageChops
 
-from maxsight_assets.sample_upstream.canvas import Canvas, Scene
-from maxsight_assets.sample_upstream.indoor_scenes import INDOORS
-from maxsight_assets.sample_upstream.outdoor_scenes import OUTDOORS
-from maxsight_assets.sample_upstream.shapes import dice
+from maxsight_assets.sample_upstream.drawing.canvas import Canvas, Scene
+from maxsight_assets.sample_upstream.drawing.indoor_scenes import INDOORS
+from maxsight_assets.sample_upstream.drawing.outdoor_scenes import OUTDOORS
+from maxsight_assets.sample_upstream.drawing.shapes import dice
 
 SIZES = ((320, 240), (320, 240), (320, 214), (240, 320), (320, 320), (300, 225))
 """Width and height in pixels: COCO's common shapes at half size."""

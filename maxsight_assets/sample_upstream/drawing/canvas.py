@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from PIL import Image, ImageDraw
 
-from maxsight_assets.sample_upstream.shapes import Color, Drawing, Outline, Point, rect, shade
-from maxsight_assets.sample_upstream.things import kind
+from maxsight_assets.sample_upstream.drawing.shapes import Color, Drawing, Outline, Point, rect, shade
+from maxsight_assets.sample_upstream.drawing.things import kind
 
 View: TypeAlias = Callable[[float, float], Point]
 Box: TypeAlias = tuple[float, float, float, float]

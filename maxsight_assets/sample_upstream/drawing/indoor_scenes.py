@@ -7,9 +7,9 @@ point. Only proportions are meant to be right.
 from collections.abc import Callable
 from random import Random
 
-from maxsight_assets.sample_upstream.canvas import Canvas, View
-from maxsight_assets.sample_upstream.shapes import rect, shade
-from maxsight_assets.sample_upstream.things import group, kind, palette
+from maxsight_assets.sample_upstream.drawing.canvas import Canvas, View
+from maxsight_assets.sample_upstream.drawing.shapes import rect, shade
+from maxsight_assets.sample_upstream.drawing.things import group, kind, palette
 
 
 def kitchen(canvas: Canvas, rng: Random) -> None:

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from maxsight_assets.sample_upstream.shapes import Color, Drawing, Outline, Part, bar, oval, poly, rect, ring, shade
+from maxsight_assets.sample_upstream.drawing.shapes import (
+    Color,
+    Drawing,
+    Outline,
+    Part,
+    bar,
+    oval,
+    poly,
+    rect,
+    ring,
+    shade,
+)
 
 Palette: TypeAlias = tuple[Color, ...]
 Draw: TypeAlias = Callable[[Random], Drawing]

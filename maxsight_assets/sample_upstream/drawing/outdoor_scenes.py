@@ -8,9 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
-from maxsight_assets.sample_upstream.canvas import Canvas
-from maxsight_assets.sample_upstream.shapes import Color, Point, dice, oval, rect, shade
-from maxsight_assets.sample_upstream.things import group, kind, palette
+from maxsight_assets.sample_upstream.drawing.canvas import Canvas
+from maxsight_assets.sample_upstream.drawing.shapes import Color, Point, dice, oval, rect, shade
+from maxsight_assets.sample_upstream.drawing.things import group, kind, palette
 
 _EYE = 1.6  # metres
 _SKIES: tuple[tuple[Color, float], ...] = (  # and how they fade to the horizon

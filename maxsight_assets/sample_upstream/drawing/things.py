@@ -11,8 +11,8 @@ from random import Random
 import yaml
 from pydantic import BaseModel, ConfigDict, PositiveFloat
 
-from maxsight_assets.sample_upstream.recipes import Draw, Palette, colors, read
-from maxsight_assets.sample_upstream.shapes import Drawing, Part, oval, rect, shade
+from maxsight_assets.sample_upstream.drawing.recipes import Draw, Palette, colors, read
+from maxsight_assets.sample_upstream.drawing.shapes import Drawing, Part, oval, rect, shade
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxsight_assets.splitting.assistive import class_prior, derive
+from maxsight_assets.labels.assistive import class_prior, derive
 from maxsight_assets_tests.splitting.detector import PRIORS, zone_and_urgency
 
 WIDTH, HEIGHT = 640, 480
