@@ -14,10 +14,10 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 PORT ?= 3000
 
-.PHONY: run ui test test-slow lint bench reliability lock clean help dagster-home
+.PHONY: run ui test test-slow lint bench reliability docs-reference lock clean help dagster-home
 
 help: ## Say what there is
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 run: $(READY) dagster-home ## Materialize the whole graph from the embedded upstream
 	@$(BIN)/maxsight-assets materialize
@@ -44,6 +44,9 @@ bench: $(READY_DEV) ## Side-by-side measurements against the named baselines
 
 reliability: $(READY_DEV) ## Run the fault matrix and write docs/reference/fault-results.md
 	@$(BIN)/python -m maxsight_assets_tests.reliability
+
+docs-reference: $(READY_DEV) ## Write the parts of the docs that follow from the code
+	@$(BIN)/python -m maxsight_assets_tests.reference
 
 lock: $(READY) ## Pin the newest releases that pyproject.toml admits
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \

@@ -116,47 +116,91 @@ ProfileName = Annotated[str, BeforeValidator(_profile)]
 
 
 class Settings(BaseModel):
-    """What the environment says.
-
-    Attributes:
-        profile: How much of each upstream to take: name of a profile, or absolute path of the user's own YAML file.
-        data_dir: Root of all datasets; `file_name` in every split is relative to it.
-        splits_dir: Where `maxsight_{train,val,test}.json` are published.
-        checkpoints_dir: Where `checkpoints_<condition>/best_model.pt` are synced to; no asset uses it yet.
-        audio_dir: Optional root of audio files that go with images.
-        mirrors: Addresses that replace publishers' own, by the variable that a catalog names; secrets.
-        allowed_hosts: "host:port" of servers in one's own network that may be contacted; a mirror's own is.
-        executor: How Dagster runs steps; a few fat steps, so one process is the quickest.
-        keep_runs_days: How long `tidy` keeps the records of runs that ended; the same for what ticks printed and for
-            what an interrupted landing staged.
-        state_dir: Where the embedded upstream and caches that can be made again are kept.
-    """
+    """What the environment says; docs/reference/environment.md is made of these fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    profile: ProfileName = Field(default="sample", validation_alias="MAXSIGHT_PROFILE")
-    data_dir: Directory = Field(default=Path(), validation_alias="DATA_DIR")
-    splits_dir: Directory = Field(default=Path(), validation_alias="SPLITS_DIR")
-    checkpoints_dir: Directory = Field(
-        default=Path("checkpoints"), validation_alias=AliasChoices("CHECKPOINTS_DIR", "CHECKPOINTS_BASE")
+    profile: ProfileName = Field(
+        default="sample",
+        validation_alias="MAXSIGHT_PROFILE",
+        description="How much of each upstream to take, and from where: `sample`, `starter`, `full`, or the path of a "
+        "YAML file of your own. `sample` is the embedded upstream.",
     )
-    audio_dir: Directory | None = Field(default=None, validation_alias="AUDIO_DIR")
-    executor: Literal["in_process", "multiprocess"] = Field(default="in_process", validation_alias="MAXSIGHT_EXECUTOR")
+    data_dir: Directory = Field(
+        default=Path(),
+        validation_alias="DATA_DIR",
+        description="Root of all datasets; `file_name` in every split is relative to it. "
+        "Default: `datasets_sample` with the profile `sample`, `datasets` with any other.",
+    )
+    splits_dir: Directory = Field(
+        default=Path(),
+        validation_alias="SPLITS_DIR",
+        description="Where the training splits are published; a directory of their own. "
+        "Default: `cleaned_splits` in DATA_DIR.",
+    )
+    checkpoints_dir: Directory = Field(
+        default=Path("checkpoints"),
+        validation_alias=AliasChoices("CHECKPOINTS_DIR", "CHECKPOINTS_BASE"),
+        description="Where `checkpoints_<condition>/best_model.pt` are synced to; checked, but no asset uses it yet.",
+    )
+    audio_dir: Directory | None = Field(
+        default=None,
+        validation_alias="AUDIO_DIR",
+        description="Root of the audio files that go with images; needs the extra `audio`.",
+    )
+    executor: Literal["in_process", "multiprocess"] = Field(
+        default="in_process",
+        validation_alias="MAXSIGHT_EXECUTOR",
+        description="How Dagster runs the steps of a run. The graph has a few large steps, so one process is fastest.",
+    )
 
-    keep_runs_days: Days = Field(default=30, validation_alias="KEEP_RUNS_DAYS")
-    keep_tick_logs_days: Days = Field(default=2, validation_alias="KEEP_TICK_LOGS_DAYS")
-    keep_staging_days: Days = Field(default=14, validation_alias="KEEP_STAGING_DAYS")
+    keep_runs_days: Days = Field(
+        default=30,
+        validation_alias="KEEP_RUNS_DAYS",
+        description="Days for which `tidy` keeps the records of runs that ended.",
+    )
+    keep_tick_logs_days: Days = Field(
+        default=2,
+        validation_alias="KEEP_TICK_LOGS_DAYS",
+        description="Days for which `tidy` keeps what ticks of sensors and schedules printed.",
+    )
+    keep_staging_days: Days = Field(
+        default=14,
+        validation_alias="KEEP_STAGING_DAYS",
+        description="Days for which `tidy` keeps what an interrupted landing staged.",
+    )
 
     mirrors: Mapping[str, Mirror] = {}
-    allowed_hosts: Hosts = Field(default=frozenset(), validation_alias="ALLOWED_HOSTS")
-    aws_endpoint_url_s3: Endpoint | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL_S3")
+    """Addresses that replace the publishers' own, by the variable that a catalog names; secrets."""
 
-    hf_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
-    aws_access_key_id: SecretStr | None = Field(default=None, validation_alias="AWS_ACCESS_KEY_ID")
-    aws_secret_access_key: SecretStr | None = Field(default=None, validation_alias="AWS_SECRET_ACCESS_KEY")
-    aws_session_token: SecretStr | None = Field(default=None, validation_alias="AWS_SESSION_TOKEN")
+    allowed_hosts: Hosts = Field(
+        default=frozenset(),
+        validation_alias="ALLOWED_HOSTS",
+        description="Further servers in your own network that may be contacted: `host[:port]`, separated by commas. "
+        "The host of a mirror is allowed by its own variable.",
+    )
+    aws_endpoint_url_s3: Endpoint | None = Field(
+        default=None, validation_alias="AWS_ENDPOINT_URL_S3", description="Address of another S3 than Amazon's."
+    )
+    hf_token: SecretStr | None = Field(
+        default=None, validation_alias="HF_TOKEN", description="Token for `hf://` addresses."
+    )
+    aws_access_key_id: SecretStr | None = Field(
+        default=None,
+        validation_alias="AWS_ACCESS_KEY_ID",
+        description="Key for S3. If it is unset, requests to S3 are anonymous.",
+    )
+    aws_secret_access_key: SecretStr | None = Field(
+        default=None, validation_alias="AWS_SECRET_ACCESS_KEY", description="The secret half of the key for S3."
+    )
+    aws_session_token: SecretStr | None = Field(
+        default=None, validation_alias="AWS_SESSION_TOKEN", description="Session of a temporary key for S3."
+    )
     aws_region: str = Field(
-        default="us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"), min_length=1
+        default="us-east-1",
+        validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"),
+        min_length=1,
+        description="Region that requests to S3 are signed for.",
     )
 
     @model_validator(mode="before")

@@ -49,6 +49,7 @@ class Rule(Generic[View_contra]):
         severity: "error" where data that fails is unusable, "warn" where a person should look.
         blocking: Whether a failure keeps the staged tree from being published and stops what is downstream.
         judge: Looks at a view of the directory and returns the verdict.
+        remedy: What the user can do if it does not hold.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Rule(Generic[View_contra]):
     severity: Severity
     blocking: bool
     judge: Callable[[View_contra], Verdict]
+    remedy: str = ""
 
 
 def verdict_of(
@@ -121,7 +123,9 @@ def rule(
             return verdict_of(name, found.offenders, checked=found.checked, remedy=remedy, facts=found.facts)
 
         description = " ".join((find.__doc__ or "").split())
-        return Rule(name=name, description=description, severity=severity, blocking=blocking, judge=judge)
+        return Rule(
+            name=name, description=description, severity=severity, blocking=blocking, judge=judge, remedy=remedy
+        )
 
     return made
 

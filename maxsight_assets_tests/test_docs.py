@@ -1,4 +1,4 @@
-"""What the documentation promises by itself: every link leads somewhere."""
+"""What the documentation promises by itself: its links lead somewhere, its reference pages say what the code says."""
 
 import re
 from collections.abc import Iterator
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from maxsight_assets.publishing import manifest
+from maxsight_assets_tests import reference
 from maxsight_assets_tests.places import REPOSITORY
 
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
@@ -34,3 +36,40 @@ def broken(page: Path) -> Iterator[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     assert list(broken(page)) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_what_a_page_says_of_the_code_is_what_the_code_says(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+
+    assert reference.generated(text) == text, "run `make docs-reference`"
+
+
+def test_every_generated_part_is_on_a_page() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    on_pages = [block[1] for text in texts for block in reference.BLOCK.findall(text)]
+
+    assert sorted(on_pages) == sorted([*reference.GENERATED, "faults"])
+
+
+def test_every_field_of_a_generated_table_has_a_meaning() -> None:
+    tables = [make() for make in reference.GENERATED.values()]
+
+    assert [row for table in tables for row in table.splitlines() if row.endswith("|  |")] == []
+
+
+def test_the_page_on_the_manifest_lists_its_columns() -> None:
+    page = (REPOSITORY / "docs/reference/on-disk-format.md").read_text(encoding="utf-8")
+    listed = page.partition("## manifest.parquet")[2].partition("\n## ")[0]
+    columns = [
+        name for row in re.findall(r"^\| (`[^|]*) \|", listed, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    ]
+
+    assert columns == manifest._SCHEMA.names
+
+
+def test_the_fault_matrix_has_every_row_once() -> None:
+    page = (REPOSITORY / "docs/reference/faults.md").read_text(encoding="utf-8")
+    rows = [int(number) for number, *_ in reference.FAULT_ROW.findall(page)]
+
+    assert sorted(rows) == list(range(1, 96))

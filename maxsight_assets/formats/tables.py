@@ -51,19 +51,21 @@ BOXES = pl.Schema({name: dtype for name, (dtype, _) in _BOXES.items()})
 ABOUT: Mapping[str, str] = MappingProxyType({name: text for name, (_, text) in (_IMAGES | _BOXES).items()})
 """What each column of these two tables holds, for a person."""
 
-LEDGER = pl.Schema(
-    {
-        "source": pl.String,
-        "kind": pl.String,  # "image" or "box"
-        "image_id": pl.String,
-        "box_id": pl.String,  # null for images
-        "rule": pl.String,
-        "action": pl.String,  # "drop", "repair" or "quarantine"
-        "before": pl.String,  # JSON object of the values that the rule looked at
-        "after": pl.String,  # JSON object of the repaired values; null for a drop
-    }
-)
+_LEDGER = {
+    "source": (pl.String, "the dataset: coco, openimages, bdd100k, ade20k"),
+    "kind": (pl.String, "`image` or `box`"),
+    "image_id": (pl.String, "the publisher's own id, kept as text"),
+    "box_id": (pl.String, "the publisher's annotation id; null for images"),
+    "rule": (pl.String, "name of the cleaning rule"),
+    "action": (pl.String, "`drop`, `repair` or `quarantine`"),
+    "before": (pl.String, "JSON object of the values that the rule looked at"),
+    "after": (pl.String, "JSON object of the repaired values; null for a drop"),
+}
+LEDGER = pl.Schema({name: dtype for name, (dtype, _) in _LEDGER.items()})
 """Schema of the ledger, one row a record that cleaning dropped, repaired or quarantined; sorted by all columns."""
+
+ABOUT_LEDGER: Mapping[str, str] = MappingProxyType({name: text for name, (_, text) in _LEDGER.items()})
+"""What each column of the ledger holds."""
 
 
 @dataclass(frozen=True, slots=True)

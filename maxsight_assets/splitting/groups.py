@@ -5,10 +5,11 @@ evaluation image never enters training. Which split a group goes to is for `spli
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -27,15 +28,17 @@ NODES = pl.Schema(
 )
 """What grouping looks at, one row an image; null: unknown, equal to nothing."""
 
-EDGES = pl.Schema(
-    {
-        "left": pl.String,  # key of an image
-        "right": pl.String,  # key of another image, after `left` in the order of keys
-        "reason": pl.String,  # content, pixels, near or flickr
-        "distance": pl.Int32,  # bits in which two fingerprints differ; null where the reason is another
-    }
-)
+_EDGES = {
+    "left": (pl.String, "one image: `<source>/<image id>`"),
+    "right": (pl.String, "another image, after `left` in the order of keys"),
+    "reason": (pl.String, "how it is known: `content`, `pixels`, `near` or `flickr`"),
+    "distance": (pl.Int32, "bits in which two fingerprints differ; null if the reason is another"),
+}
+EDGES = pl.Schema({name: dtype for name, (dtype, _) in _EDGES.items()})
+"""Schema of pairs of images that show the same picture, one row a pair."""
 
+ABOUT_EDGES: Mapping[str, str] = MappingProxyType({name: text for name, (_, text) in _EDGES.items()})
+"""What each column of `EDGES` holds."""
 
 _PAIRS = 1_000_000  # compared at once, which bounds the memory whatever the fingerprints are
 

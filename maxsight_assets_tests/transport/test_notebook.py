@@ -1,4 +1,4 @@
-"""The snippets of docs/explanation/landing.md run as they stand there, against a loopback server."""
+"""The snippets of docs/how-to/land-from-python.md run as they stand there, against a loopback server."""
 
 import io
 import re
@@ -16,7 +16,7 @@ from maxsight_assets_tests.places import REPOSITORY
 from maxsight_assets_tests.servers import LyingServer
 from maxsight_assets_tests.transport.net_tools import sha256
 
-PAGE = REPOSITORY / "docs/explanation/landing.md"
+PAGE = REPOSITORY / "docs/how-to/land-from-python.md"
 
 
 def test_snippets_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
