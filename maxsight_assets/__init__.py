@@ -1,7 +1,7 @@
 """MaxSight Assets: vision datasets for an object detector, landed, verified, cleaned, split and kept fresh.
 
-What training code and notebooks use is found here by name and imported when it is first asked for, so that importing
-the package costs nothing.
+Here: the names that training code and notebooks use, imported when they are first asked for, so that importing the
+package costs nothing. Not here: anything else. Begin with docs/explanation/architecture.md, or with `build.py`.
 """
 
 from typing import TYPE_CHECKING, Any

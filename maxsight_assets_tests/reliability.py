@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from maxsight_assets_tests.places import REPOSITORY
+from maxsight_assets_tests.reference import FAULT_ROW
 
 PAGE = REPOSITORY / "docs/reference/fault-results.md"
 NAME = re.compile(r"test_fault_(\d\d)_(\w+)")
@@ -22,22 +23,18 @@ LOOPS = {
 }
 """Tests that count the points or steps that they went through, and what they do."""
 
-GROUPS = (
-    (1, 26, "Network"),
-    (27, 39, "Disk and file system"),
-    (40, 55, "Process and Dagster"),
-    (56, 67, "Bad input"),
-    (68, 79, "Upstream change and operations"),
-)
+HEAD = """# Results of the fault tests
 
-HEAD = """# Reliability
-
-What happens when something goes wrong, shown by a test each. Made by `make reliability` from the results of the tests
-that are named `test_fault_NN_...`; run one row with `pytest -k fault_07`. After every row that lands something the
-invariants hold: a published version is complete or absent, the last good one stays readable, bytes match the
-manifest, a plain rerun heals without fetching what is verified, no secret is written, nothing lands outside the root,
-and no image that a split names goes away.
+What each test of [the fault matrix](faults.md) showed. Made by `make reliability` from the results of the tests that
+are named `test_fault_NN_...`; run one row with `pytest -k fault_07`. [Reliability](../explanation/reliability.md) says
+what is promised.
 """
+
+
+def groups() -> list[tuple[str, list[int]]]:
+    """The sections of the fault matrix with their rows."""
+    sections = (REPOSITORY / "docs/reference/faults.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    return [(text.partition("\n")[0], [int(row) for row, *_ in FAULT_ROW.findall(text)]) for text in sections]
 
 
 def results() -> tuple[dict[int, dict[str, Counter[str]]], dict[str, Counter[str]]]:
@@ -76,9 +73,9 @@ def results() -> tuple[dict[int, dict[str, Counter[str]]], dict[str, Counter[str
 def page(found: dict[int, dict[str, Counter[str]]], loops: dict[str, Counter[str]]) -> str:
     """The document."""
     lines = [HEAD]
-    for first, last, title in GROUPS:
+    for title, numbers in groups():
         lines += [f"## {title}", "", "| row | what was shown | cases | result |", "|---|---|---|---|"]
-        for row in sorted(number for number in found if first <= number <= last):
+        for row in (number for number in numbers if number in found):
             for what, outcomes in sorted(found[row].items()):
                 said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
                 lines.append(f"| {row} | {what} | {outcomes.total()} | {said} |")

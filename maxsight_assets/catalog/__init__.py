@@ -1,1 +1,5 @@
-"""Facts about what each upstream publishes, as YAML data with a source for each figure, and their typed form."""
+"""What each upstream publishes, in its typed form.
+
+Here: the model of a dataset's `catalog.yaml`, which has facts and a source for each of them. Not here: the facts
+themselves (`datasets/<name>/catalog.yaml`), and how much of them a run takes (`profiles`). Begin with `model.py`.
+"""

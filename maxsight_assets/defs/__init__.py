@@ -1,1 +1,5 @@
-"""What Dagster sees: assets, checks, automation and resources. The work itself is in the other packages."""
+"""What Dagster sees: assets, checks, automation, resources, and how runs are looked after.
+
+Here: wiring and metadata; only this folder, `build` and `definitions` import Dagster. Not here: the work itself, which
+is in `pipeline` and below. Begin with `assets/raw.py`.
+"""

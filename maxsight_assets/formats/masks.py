@@ -12,7 +12,7 @@ _POLYGON = rf"\[{_POINT}(?:, ?{_POINT}){{2,}}\]"
 PLAIN_MASK = pl.col("segmentation").str.contains(rf"^\[{_POLYGON}(?:, ?{_POLYGON})*\]$").alias("plain_mask")
 """Whether the text of a mask is polygons of three points or more with all coordinates in [0, 700).
 
-Nearly all of COCO's are, and matching a pattern is six times as fast as reading the numbers.
+Nearly all of COCO's are, and a pattern is matched faster than numbers are read (docs/benchmarks.md).
 """
 
 _MAX_PIXELS = 89_478_485  # where Pillow begins to warn of a decompression bomb (Image.MAX_IMAGE_PIXELS)

@@ -115,7 +115,7 @@ def check_keys(data: bytes | memoryview, expected: int, *, name: str) -> None:
 def keys_in(data: bytes | memoryview) -> int:
     """Number of colons after a quote, blanks between them or not: of keys, unless text holds such too.
 
-    Three times as fast as `bytes.count` where there are many, as long as no colon has a blank before it.
+    Faster than `bytes.count` if there are many and no colon has a blank before it (docs/benchmarks.md).
     """
     codes = np.frombuffer(data, np.uint8)
     keys = blanks = 0

@@ -1,1 +1,5 @@
-"""What is in an image file: does it decode, how large is it, what does it look like."""
+"""What is in an image file: whether it decodes, how large it is, what it looks like.
+
+Here: facts by content, fingerprints, contact sheets. Not here: judgements about an image (`cleaning`), and which images
+belong together (`splitting.groups`). Begin with `facts.py`.
+"""

@@ -1,1 +1,5 @@
-"""The detector's label space, and the mappings of publishers' classes into it, as data."""
+"""The detector's words, and what publishers' classes are called in them.
+
+Here: label spaces as text files, the mapping, the detector's formulas. Not here: the rows of each dataset
+(`datasets/<name>/labels.csv`). Begin with `space.py`.
+"""

@@ -1,7 +1,7 @@
 """One HTTP exchange under our own rules: each redirect vetted, headers dropped across hosts, every answer judged.
 
 Built on urllib3, because these rules cannot be kept through a client that follows redirects by itself, and because
-requests costs twice the time on small objects. Retries, resuming and hashing are the caller's (`transport.transfer`).
+requests is slower on small objects (docs/benchmarks.md). The caller retries, resumes and hashes (`transport.transfer`).
 """
 
 import contextlib

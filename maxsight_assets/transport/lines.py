@@ -1,7 +1,7 @@
 """Many connections in one thread, by libcurl: whole objects that fit in memory, each asked for once.
 
-A thread a connection costs several times the CPU, most of it spent passing the interpreter's lock around. There are no
-redirects, no ranges and no retries here: what is irregular is for the caller to fetch another way (`transport.many`).
+A thread for each connection spends most of its CPU passing the interpreter's lock around (docs/benchmarks.md). There
+are no redirects, no ranges and no retries here: what is irregular the caller fetches another way (`transport.many`).
 """
 
 import socket
@@ -129,7 +129,7 @@ class Lines(Generic[Token]):
             left, whole, broken = self._multi.info_read()
 
     def _shape(self, handle: pycurl.Curl, form: _Form) -> None:
-        """Set up a connection for a form of request; libcurl signs for S3 itself, many times as fast as botocore."""
+        """Set up a connection for a form of request; libcurl signs for S3 itself, faster than botocore."""
         if form.keys is None:
             handle.setopt(pycurl.HTTPAUTH, pycurl.HTTPAUTH_NONE)
             handle.unsetopt(pycurl.USERPWD)

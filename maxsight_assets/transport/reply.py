@@ -18,7 +18,7 @@ from maxsight_assets.transport.options import Limits
 from maxsight_assets.transport.watch import TICK_S
 
 CHUNK_BYTES = 128 << 10
-"""Read at a time: larger blocks cost more in memory management than they save in calls (measured on 4 MiB ranges)."""
+"""Read at a time: larger blocks cost more in memory management than they save in calls."""
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)$")
 
 

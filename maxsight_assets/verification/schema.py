@@ -1,6 +1,6 @@
 """What the detector's files must look like, as types: the same as the published `splitting/schema.json`.
 
-Types are checked thousands of times as fast as JSON Schema; a test holds the two together.
+Types, because JSON Schema is too slow for large splits (docs/benchmarks.md); a test holds the two together.
 """
 
 from pathlib import Path

@@ -112,7 +112,7 @@ def tables(root: Path, manifest: Manifest) -> Tables:
 def _with_masks(root: Path, selection: CocoSelection, *, split: str) -> Tables:
     """The selection's images and boxes with their masks.
 
-    Those of a whole train2017 take a third of a gigabyte, so that of a part only its own are read.
+    Masks take most of the memory, so of a part of a split only its own masks are read.
     """
     whole = selection.splits[split] is None and not selection.classes and not selection.licences  # type: ignore[index]
     document = read_split(root, split, masks=whole)

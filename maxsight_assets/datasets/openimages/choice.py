@@ -144,7 +144,7 @@ def order(pairs: pl.DataFrame, *, seed: int) -> pl.DataFrame:
     """
     ids = sorted(pairs["image_id"].unique(), key=lambda image_id: rank(image_id, seed))
     in_order = pl.Series(ids, dtype=pl.String)
-    numbers = pairs.select(  # a class and an image as a number each: a tenth of the memory
+    numbers = pairs.select(  # a class and an image as a number each: texts take far more memory
         "mid", image=pl.col("image_id").cast(pl.Enum(in_order)).to_physical()
     )
     rarity = numbers.group_by("mid").len().sort("len", "mid").with_row_index("rarity").drop("len")
