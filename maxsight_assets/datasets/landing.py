@@ -19,7 +19,7 @@ from maxsight_assets.publishing.expected import Expected
 from maxsight_assets.publishing.manifest import FileRow, Manifest, now, problems
 from maxsight_assets.publishing.preflight import preflight
 from maxsight_assets.publishing.stage import Stage
-from maxsight_assets.remote import Landed, Level, RemoteFile
+from maxsight_assets.remote import Level, RemoteFile
 from maxsight_assets.transport.client import Client
 from maxsight_assets.verdict import Verdict
 
@@ -101,18 +101,6 @@ def is_current(present: Manifest | None, root: Path, *, selection: Selection, in
     )
 
 
-def first_level(file: RemoteFile, landed: Landed) -> Level:
-    """How a whole file is known that came as `landed`.
-
-    `first-use` is that of a file that came over TLS, or from this machine, in the length that upstream stated: its hash
-    is of what upstream had, and it is compared with that from now on. What came over plain http, or from S3 and is not
-    what the ETag says, is known by its `size` at most.
-    """
-    if landed.level in STRONG or landed.level == "unverified":
-        return landed.level
-    return "first-use" if file.url.startswith(("https:", "hf:", "file:")) else "size"
-
-
 def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: bool, tally: Tally) -> None:
     """Land one upstream file as it is; one that a person has there already is taken if it has the pinned hash.
 
@@ -141,7 +129,7 @@ def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: b
             path=path,
             bytes=landed.bytes,
             sha256=landed.sha256,
-            level=first_level(file, landed),
+            level=landed.level,
             etag=landed.probe.etag,
             origin=key,
             verified_at=now(),

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from maxsight_assets.errors import LandingError
 from maxsight_assets.remote import RemoteFile
-from maxsight_assets.transport.http import Address, S3Keys
+from maxsight_assets.transport.address import Address, S3Keys
 from maxsight_assets.transport.options import Credentials
 
 _HUB = re.compile(r"hf://(?P<kind>datasets/|spaces/)?(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?/(?P<path>.+)$")

@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 from maxsight_assets.errors import Cancelled, LandingError, TransientError, VerificationFailed
 from maxsight_assets.remote import Landed, Missing, Probe, RemoteFile
 from maxsight_assets.transport import disk_origin, judge, small
+from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.addresses import address_of
+from maxsight_assets.transport.answers import GONE
 from maxsight_assets.transport.guard import Guard, host_port
-from maxsight_assets.transport.http import GONE, Address, Http
+from maxsight_assets.transport.http import Http
 from maxsight_assets.transport.lines import Answer, Lines
 from maxsight_assets.transport.many import THREADS, Pair, Why, fetch_many
 from maxsight_assets.transport.options import Credentials, Limits, Progress
@@ -265,11 +267,11 @@ class Client:
         """What the short way brought, judged and written; see `many.fetch_many`."""
         try:
             with self._clean():
-                if answer.status in GONE:
-                    return Missing(file, scrub(answer.said, self._credentials.secrets()))
                 return small.land(file, dest, answer, plain=self._is_plain(file))
         except VerificationFailed as error:
             return Missing(file, str(error))
+        except Absent as absent:  # the careful way says what the others mean
+            return Missing(file, scrub(absent.said, self._credentials.secrets())) if absent.status in GONE else None
         except Again as fault:
             if fault.busy:
                 throttle.busy()

@@ -16,6 +16,11 @@ def length_of(headers: Mapping[str, str]) -> int | None:
     return int(text) if _DIGITS.fullmatch(text) and "transfer-encoding" not in headers else None
 
 
+def is_encoded(headers: Mapping[str, str]) -> bool:
+    """Whether the body is encoded, asked or unasked (8.4)."""
+    return headers.get("content-encoding", "").strip().lower() not in ("", "identity")
+
+
 def total_of_416(text: str | None) -> int | None:
     """Bytes of the object that a Content-Range of `bytes */N` states (14.4)."""
     found = re.match(r"bytes \*/(\d{1,18})$", text or "")

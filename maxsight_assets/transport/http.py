@@ -6,74 +6,29 @@ requests is slower on small objects (docs/benchmarks.md). The caller retries, re
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
 from maxsight_assets.errors import Cancelled, LandingError
 from maxsight_assets.remote import Probe, strong
+from maxsight_assets.transport.address import Address
+from maxsight_assets.transport.answers import REFUSED, Head, judge_answer
 from maxsight_assets.transport.guard import PORTS, Guard, origin_of
-from maxsight_assets.transport.headers import length_of, linked_sha256, retry_after, total_of_416
+from maxsight_assets.transport.headers import linked_sha256
 from maxsight_assets.transport.options import Limits
 from maxsight_assets.transport.pools import Pool, new_pool, proxy_of
 from maxsight_assets.transport.redact import scrub, scrub_url
-from maxsight_assets.transport.reply import (
-    CHUNK_BYTES,
-    Absent,
-    Again,
-    Ask,
-    PastEnd,
-    VersionChanged,
-    WrongRange,
-    content_range,
-)
+from maxsight_assets.transport.reply import CHUNK_BYTES, Again, Ask
 from maxsight_assets.transport.watch import Exchange, Watch
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-BUSY = frozenset({408, 425, 429, *range(500, 600)}) - {501, 505}
-"""What may pass: an unknown 5xx is one like 500 (RFC 9110, 15); 501 and 505 are about the server's abilities."""
-GONE = frozenset({404, 410})
-REFUSED = frozenset(range(400, 500)) - BUSY - {407, 412, 416}
-"""Of this object; a proxy's 407 concerns all of them, 412 and 416 the part or version that was asked for."""
 
-BAD_KEYS = ("ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed")
-"""Codes in the body of S3's 400 that concern every object (Amazon S3 API reference, "Error responses")."""
+REASON_BYTES = 4096
+"""Read of the body of a refusal, for its reason."""
 
 PLAIN_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "maxsight-assets", "Accept": "*/*"}
-
-Signer = Callable[[str, str, Mapping[str, str]], Mapping[str, str]]
-"""(method, url, headers) -> headers to add; called for each request to the first host."""
-
-
-@dataclass(frozen=True, slots=True)
-class S3Keys:
-    """What an S3 request is signed with (AWS signature version 4)."""
-
-    key_id: str = field(repr=False)
-    secret: str = field(repr=False)
-    token: str | None = field(repr=False)
-    region: str
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where an object is, and what it takes to be given it.
-
-    Attributes:
-        url: http(s) address without user and password.
-        remedy: What a person can do where it is refused.
-        sign: Makes the headers that prove who asks; never sent to another host.
-        if_match: Whether the server honours If-Match on a GET (S3), beside If-Range.
-        keys: For a client that signs S3 requests itself, what `sign` signs with.
-    """
-
-    url: str = field(repr=False)
-    remedy: str
-    sign: Signer | None = field(default=None, repr=False)
-    if_match: bool = False
-    keys: S3Keys | None = field(default=None, repr=False)
 
 
 class HttpReply:
@@ -85,18 +40,16 @@ class HttpReply:
         exchange: Exchange,
         watch: Watch,
         *,
-        start: int,
-        length: int | None,
-        probe: Probe,
+        head: Head,
         published_sha256: str | None,
     ) -> None:
         self._answer = answer
         self._exchange = exchange
         self._watch = watch
-        self.start = start
-        self.length = length
-        self.probe = probe
-        self.encoded = answer.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
+        self.start = head.start
+        self.length = head.length
+        self.probe = head.probe
+        self.encoded = head.encoded
         self.published_sha256 = published_sha256
 
     def chunks(self) -> Iterator[bytes]:
@@ -272,49 +225,16 @@ class Http:
     def _judge(
         self, answer: urllib3.BaseHTTPResponse, address: Address, ask: Ask, exchange: Exchange, published: str | None
     ) -> HttpReply:
-        status, headers = answer.status, answer.headers
-        said = f"{status} {scrub(answer.reason or '')}".strip()
-        if status in BUSY:
-            raise Again(said, wait_s=retry_after(headers.get("Retry-After")), busy=status in (429, 503))
-        if status in REFUSED:
-            body = b"" if status in GONE else _error_body(answer)
-            if b"RequestTimeTooSkewed" in body:
-                raise LandingError(f"{scrub_url(address.url)}: {said}: this machine's clock is wrong; set it and rerun")
-            for code in BAD_KEYS:
-                if status == 400 and code.encode() in body:
-                    raise LandingError(f"{scrub_url(address.url)}: {said}, {code}: {address.remedy}")
-            raise Absent(status, said, address.remedy)
-        if status == 412:
-            raise VersionChanged(said)
-        if status == 416:
-            raise PastEnd(total_of_416(headers.get("Content-Range")))
-        if status not in (200, 206):
-            raise LandingError(f"{scrub_url(address.url)}: {said} is no answer to a download; {address.remedy}")
-        if status == 206:
-            if not ask.ranged:
-                raise WrongRange("a partial answer to a whole request")
-            length, total = content_range(headers.get("Content-Range"), ask)
-            start, length_sent = ask.start, length_of(headers)
-            if length_sent is not None and length_sent != length:
-                raise WrongRange(f"Content-Length {length_sent:,} for a range of {length:,} bytes")
-            known: int | None = length
-        else:
-            start, known = 0, length_of(headers)
-            total = known
-        ranges = status == 206 or headers.get("Accept-Ranges", "").lower() == "bytes"
-        probe = Probe(total, headers.get("ETag"), headers.get("Last-Modified"), ranges)
-        reply = HttpReply(
-            answer, exchange, self._watch, start=start, length=known, probe=probe, published_sha256=published
+        said = f"{answer.status} {answer.reason or ''}".strip()
+        head = judge_answer(
+            answer.status, said, answer.headers, address=address, ask=ask, body=lambda: _error_body(answer)
         )
-        if reply.encoded:
-            reply.probe = Probe(None, probe.etag, probe.last_modified, ranges=False)
-        if status == 206 and ask.since is not None:
-            _same_version(reply.probe, ask.since)
-        if (total or 0) > self._limits.max_bytes:
+        stated = max(head.probe.bytes or 0, head.length or 0)
+        if stated > self._limits.max_bytes:
             raise LandingError(
-                f"{scrub_url(address.url)}: {total:,} bytes, more than the {self._limits.max_bytes:,} allowed"
+                f"{scrub_url(address.url)}: {stated:,} bytes, more than the {self._limits.max_bytes:,} allowed"
             )
-        return reply
+        return HttpReply(answer, exchange, self._watch, head=head, published_sha256=published)
 
 
 def _joined(url: str, target: str) -> str:
@@ -323,13 +243,6 @@ def _joined(url: str, target: str) -> str:
         return urljoin(url, target)
     except ValueError:
         raise LandingError(f"{scrub_url(url)} redirects to something that is no address") from None
-
-
-def _same_version(now: Probe, before: Probe) -> None:
-    if before.etag and now.etag != before.etag:
-        raise VersionChanged("another ETag than before")
-    if not before.etag and before.last_modified and now.last_modified not in (None, before.last_modified):
-        raise VersionChanged("another Last-Modified than before")
 
 
 def _conditions(since: Probe, *, if_match: bool) -> dict[str, str]:
@@ -347,7 +260,7 @@ def _leave(answer: urllib3.BaseHTTPResponse) -> None:
 
 def _error_body(answer: urllib3.BaseHTTPResponse) -> bytes:
     with contextlib.suppress(urllib3.exceptions.HTTPError, OSError, ValueError):
-        return bytes(answer.read(4096))
+        return bytes(answer.read(REASON_BYTES))
     return b""
 
 

@@ -54,7 +54,10 @@ def level_of(
     plain: bool,
     before: str | None = None,
 ) -> Level:
-    """How the bytes that came are verified.
+    """Return how the bytes that came are verified; no caller judges further.
+
+    Without a known hash, a length that neither the catalog nor the server states is `unverified`. What came over TLS or
+    from this machine is `first-use`: its hash is of what upstream had. The others are known by their `size` at most.
 
     Args:
         file: What is known of the object beforehand.
@@ -86,10 +89,9 @@ def level_of(
         if doubt != before:
             raise Unfit(doubt)
         log.warning("%s: %s, twice: taken for an ETag that is no md5", file.key, doubt)
+    if file.bytes is None and probe.bytes != size:
+        log.warning("%s: neither its length nor a hash is known; it may be cut short", file.key)
+        return "unverified"
     if plain:
         log.warning("%s: plain http and no known hash; what came is recorded and compared ever after", file.key)
-        return "first-use"
-    if file.bytes is not None or probe.bytes == size:
-        return "size"
-    log.warning("%s: neither its length nor a hash is known; it may be cut short", file.key)
-    return "unverified"
+    return "first-use" if file.url.startswith(("https:", "hf:", "file:")) else "size"

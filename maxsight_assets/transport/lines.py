@@ -12,8 +12,9 @@ from typing import Any, Generic, TypeVar
 
 import pycurl
 
+from maxsight_assets.transport.address import Address, S3Keys
 from maxsight_assets.transport.guard import Guard, is_public
-from maxsight_assets.transport.http import PLAIN_HEADERS, Address, S3Keys
+from maxsight_assets.transport.http import PLAIN_HEADERS
 from maxsight_assets.transport.options import Limits
 from maxsight_assets.transport.pools import certificates
 
@@ -33,12 +34,14 @@ class Answer:
     """An answer whose body is whole as far as its Content-Length says.
 
     Attributes:
+        address: What was asked.
         status: HTTP status.
         said: Status and reason, for instance `404 Not Found`.
         headers: By lower-case name; what comes several times is joined by commas.
         data: The body.
     """
 
+    address: Address
     status: int
     said: str
     headers: Mapping[str, str]
@@ -48,6 +51,7 @@ class Answer:
 @dataclass(slots=True)
 class _Call:
     token: Any
+    address: Address
     body: list[bytes] = field(default_factory=list)
     header: list[bytes] = field(default_factory=list)
 
@@ -99,7 +103,7 @@ class Lines(Generic[Token]):
 
     def get(self, token: Token, address: Address) -> None:
         """Ask for an object, where a connection is free; its path must be as it is sent: libcurl resolves `..`."""
-        handle, call = self._idle.pop(), _Call(token)
+        handle, call = self._idle.pop(), _Call(token, address)
         form = _Form(address.keys, _headers(address), self._guard.is_allowed(address.url))
         if self._forms.get(handle) != form:
             self._shape(handle, form)
@@ -197,4 +201,4 @@ def _answer(status: int, call: _Call) -> Answer | None:
         if colon:
             key, said = name.strip().lower(), value.strip()
             headers[key] = f"{headers[key]}, {said}" if key in headers else said
-    return Answer(status, first.partition(" ")[2].strip(), headers, memoryview(b"".join(call.body)))
+    return Answer(call.address, status, first.partition(" ")[2].strip(), headers, memoryview(b"".join(call.body)))

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 
 from maxsight_assets.errors import Cancelled
 from maxsight_assets.remote import Landed, Missing, RemoteFile
-from maxsight_assets.transport.http import Address
+from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.judge import Unfit
 from maxsight_assets.transport.lines import Answer, Lines
 from maxsight_assets.transport.parallel import Throttle

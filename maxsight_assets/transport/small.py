@@ -5,12 +5,14 @@ import os
 from pathlib import Path
 
 from maxsight_assets.disk import NAMING, create
-from maxsight_assets.remote import Landed, Probe, RemoteFile
+from maxsight_assets.errors import LandingError
+from maxsight_assets.remote import Landed, RemoteFile
 from maxsight_assets.transport import judge, kinds
-from maxsight_assets.transport.headers import length_of, linked_sha256, retry_after
-from maxsight_assets.transport.http import BUSY
+from maxsight_assets.transport.answers import judge_answer
+from maxsight_assets.transport.headers import linked_sha256
+from maxsight_assets.transport.http import REASON_BYTES
 from maxsight_assets.transport.lines import Answer
-from maxsight_assets.transport.reply import Again
+from maxsight_assets.transport.reply import Ask, PastEnd, VersionChanged, WrongRange
 
 MOST_BYTES = 4 << 20
 """Longest object of the short way."""
@@ -29,24 +31,32 @@ def land(file: RemoteFile, dest: Path, answer: Answer, *, plain: bool) -> Landed
         None where the answer is not a plain, whole one.
 
     Raises:
-        Again: Upstream is busy.
+        Absent, Again: See there.
         judge.Unfit, VerificationFailed: It is not the object; nothing is left at `dest`.
     """
-    headers, data = answer.headers, answer.data
-    if answer.status in BUSY:
-        wait_s = retry_after(headers.get("retry-after"))
-        raise Again(answer.said, wait_s=wait_s, busy=answer.status in (429, 503))
-    coding = headers.get("content-encoding", "identity").strip().lower()
-    if answer.status != 200 or coding not in ("", "identity") or length_of(headers) != len(data):
+    data = answer.data
+    try:
+        head = judge_answer(
+            answer.status,
+            answer.said,
+            answer.headers,
+            address=answer.address,
+            ask=Ask(),
+            body=lambda: bytes(data[:REASON_BYTES]),
+        )
+    except (PastEnd, VersionChanged, WrongRange, LandingError):
         return None
-    ranges = headers.get("accept-ranges", "").lower() == "bytes"
-    probe = Probe(len(data), headers.get("etag"), headers.get("last-modified"), ranges)
+    probe = head.probe
+    if head.encoded or head.length != len(data):
+        return None
     judge.check_kind(file, bytes(data[: kinds.HEAD_BYTES]))
     digests = {
         name: hashlib.new(name, data, usedforsecurity=False).hexdigest()
         for name in ("sha256", *judge.more_hashes(file, probe))
     }
-    level = judge.level_of(file, probe, len(data), digests.get, published_sha256=linked_sha256(headers), plain=plain)
+    level = judge.level_of(
+        file, probe, len(data), digests.get, published_sha256=linked_sha256(answer.headers), plain=plain
+    )
     _write(dest, data)
     return Landed(dest, len(data), digests["sha256"], digests.get("md5"), level, probe)
 

@@ -13,8 +13,9 @@ import pytest
 from maxsight_assets.errors import Cancelled, LandingError, TransientError, VerificationFailed
 from maxsight_assets.remote import RemoteFile
 from maxsight_assets.transport import pools
+from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.guard import Guard
-from maxsight_assets.transport.http import Address, Http
+from maxsight_assets.transport.http import Http
 from maxsight_assets.transport.reply import Ask
 from maxsight_assets.transport.watch import Watch
 from maxsight_assets_tests import servers

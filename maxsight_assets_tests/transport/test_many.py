@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from maxsight_assets.errors import LandingError, TransientError
 from maxsight_assets.remote import Landed, Missing, RemoteFile
+from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.addresses import address_of
 from maxsight_assets.transport.guard import Forbidden, Guard
-from maxsight_assets.transport.http import Address
 from maxsight_assets.transport.lines import Answer, Lines
 from maxsight_assets.transport.options import Credentials, Limits
 from maxsight_assets_tests import servers

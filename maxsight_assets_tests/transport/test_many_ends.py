@@ -11,8 +11,8 @@ import pytest
 
 from maxsight_assets.errors import Cancelled
 from maxsight_assets.remote import Landed, Missing, RemoteFile
+from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.guard import Guard
-from maxsight_assets.transport.http import Address
 from maxsight_assets.transport.lines import Answer, Lines
 from maxsight_assets.transport.many import Pair, Why, fetch_many
 from maxsight_assets.transport.parallel import Throttle

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from maxsight_assets.catalog import model as catalogs
-from maxsight_assets.datasets.landing import Tally, Upstream, adopt_file, first_level, land_file, record_made
+from maxsight_assets.datasets.landing import Tally, Upstream, adopt_file, land_file, record_made
 from maxsight_assets.datasets.openimages import format as formats
 from maxsight_assets.datasets.openimages.choice import Choice, choose, wanted_mids
 from maxsight_assets.datasets.openimages.choice import Tables as PublishersTables
@@ -253,7 +253,7 @@ def _land_shard(stage: Stage, upstream: Upstream, files: Sequence[RemoteFile], *
                 path=path,
                 bytes=landed.bytes,
                 sha256=landed.sha256,
-                level=first_level(file, landed),
+                level=landed.level,
                 etag=landed.probe.etag,
                 origin=file.key,
                 verified_at=now(),

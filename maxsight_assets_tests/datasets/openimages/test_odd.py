@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from maxsight_assets.datasets.landing import first_level
 from maxsight_assets.datasets.openimages import format as formats
 from maxsight_assets.datasets.openimages import source as openimages
 from maxsight_assets.datasets.openimages.source import image_path
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.errors import FormatError, LandingError, TransientError
 from maxsight_assets.pipeline.raw import Version
-from maxsight_assets.remote import Landed, Level, Probe, RemoteFile
 from maxsight_assets.verdict import Verdict, run
 from maxsight_assets_tests.datasets.openimages.world import ROW, land, world, write_tables
 from maxsight_assets_tests.servers import LyingServer, chunked, edited, status
@@ -239,23 +237,6 @@ def test_how_files_are_known_follows_the_addresses_in_use(tmp_path: Path, liar: 
     }
     assert {disk.manifest.rows[path].level for path in paths} == {"first-use"}
     assert verdicts_of(tmp_path / "disk", disk)["how_verified"].passed
-
-
-@pytest.mark.parametrize(
-    ("url", "came", "known"),
-    [
-        ("https://host/a.csv", "size", "first-use"),
-        ("https://host/a.csv", "unverified", "unverified"),
-        ("https://host/a.csv", "sha256", "sha256"),
-        ("http://host/a.csv", "first-use", "size"),
-        ("http://host/a.csv", "sha256", "sha256"),
-        ("s3://bucket/a.csv", "etag-md5", "etag-md5"),
-        ("s3://bucket/a.csv", "size", "size"),
-    ],
-)
-def test_first_use_is_of_what_came_whole_and_over_tls(tmp_path: Path, url: str, came: Level, known: Level) -> None:
-    landed = Landed(tmp_path, 1, "", None, came, Probe(1, None, None, ranges=False))
-    assert first_level(RemoteFile("a.csv", url), landed) == known
 
 
 def test_a_hierarchy_of_another_edition_lands_what_the_class_list_has(tmp_path: Path) -> None:
