@@ -128,6 +128,21 @@ def test_the_page_of_the_splits_tells_the_same_of_every_seeded_fault(landed: tup
     assert told == {defect.name: fate for defect, fate in fates(project.places)}
 
 
+def test_the_page_of_the_splits_tells_of_what_the_detector_does_not_keep(landed: tuple[Project, RunOutcome]) -> None:
+    project, _ = landed
+    report = json.loads((project.places.splits / "report.json").read_bytes())
+
+    event = project.instance.get_latest_materialization_event(dg.AssetKey("cleaned_splits"))
+
+    assert event is not None
+    assert event.asset_materialization is not None
+    shown = event.asset_materialization.metadata
+    assert "first 10 boxes" in str(shown["limits of the detector"].value)
+    assert isinstance(shown["splits"], dg.TableMetadataValue)
+    told = {row.data["split"]: row.data["images_above_10_boxes"] for row in shown["splits"].records}
+    assert told == {name: each["images_above_10_boxes"] for name, each in report["splits"].items()}
+
+
 def test_ledger_and_splits_account_for_every_record(landed: tuple[Project, RunOutcome]) -> None:
     project, _ = landed
     report = json.loads((project.places.splits / "report.json").read_bytes())
@@ -323,7 +338,11 @@ def test_what_a_person_states_of_the_splits_is_done_stored_and_kept(project: Pro
     stated = {
         "label_space": "coco80",
         "detector_lists": True,
-        "splitting": {"strategy": "stratified", "sizes": {"train": 40, "val": 10.0, "test": 10.0}},
+        "splitting": {
+            "strategy": "stratified",
+            "order_boxes": "urgency",
+            "sizes": {"train": 40, "val": 10.0, "test": 10.0},
+        },
         "cleaning": {"licences": ["commercial"]},
     }
     assert project.run().success
@@ -335,6 +354,7 @@ def test_what_a_person_states_of_the_splits_is_done_stored_and_kept(project: Pro
     assert again.materialized == first.materialized
     manifest = read_published(project.places.splits)
     assert manifest is not None
+    assert manifest.info.selection["splitting"]["order_boxes"] == "urgency"
     sizes = manifest.info.selection["splitting"]["sizes"]
     assert json.dumps(sizes, sort_keys=True) == '{"test": 10, "train": 40, "val": 10}'
     document = json.loads((project.places.splits / "maxsight_train.json").read_bytes())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from maxsight_assets import disk
-from maxsight_assets.errors import Refused, VerificationFailed
+from maxsight_assets.errors import LandingError, Refused, VerificationFailed
 from maxsight_assets.export.version import Version
 from maxsight_assets.places import Places
 from maxsight_assets.publishing.manifest import FileRow, Manifest, problems
@@ -65,10 +65,10 @@ def refuse_reserved(out: Path, places: Places) -> None:
 
 
 def exported_version(out: Path, form: str) -> str | None:
-    """The data version of the splits that a directory is an export of; None if it is no export of that form."""
+    """Return the data version of the splits that a directory is an export of; None if it is no export of the form."""
     try:
         manifest = Manifest.read(out)
-    except VerificationFailed:
+    except LandingError:  # damaged, or of a later release
         return None
     if manifest is None or manifest.info.asset != _asset(form):
         return None

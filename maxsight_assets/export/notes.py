@@ -61,7 +61,7 @@ def note(places: Places, form: Form, out: Path, data_version: str) -> None:
 
 
 def noted(places: Places) -> list[Export]:
-    """Every export that was noted, by directory; a note that cannot be read is passed over."""
+    """Return every export that was noted, by directory; a note that cannot be read is passed over."""
     found = []
     for path in _folder(places).glob("*.json"):
         try:

@@ -66,7 +66,9 @@ def boxes_are_those_of_the_splits(view: ExportView) -> Found:
     return Found(offenders, checked)
 
 
-@rule("Materialize or repair the raw asset, or name the directory that holds the images.", severity="error")
+@rule(
+    "Materialize or repair the raw asset, or name the directory that holds the images.", severity="error", blocking=True
+)
 def image_paths_resolve(view: ExportView) -> Found:
     """Every image is a file below the root of the images."""
     paths = [path for split in view.version.splits.values() for path in split.images["path"]]

@@ -145,7 +145,7 @@ class Manifest:
         return Manifest(MappingProxyType({row.path: row for row in sorted(rows, key=lambda row: row.path)}), self.info)
 
     def published(self, at: str) -> "Manifest":
-        """This manifest, with the time of its publication."""
+        """Return this manifest with the time of its publication."""
         return replace(self, info=replace(self.info, published_at=at))
 
     @property
@@ -263,7 +263,7 @@ _SCHEMA = pa.schema(
 
 
 def now() -> str:
-    """This moment, UTC, to the second, as manifests state times."""
+    """Return this moment, UTC, to the second, as manifests state times."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
