@@ -15,6 +15,9 @@ Scalar = str | int | float | bool
 MAX_EXAMPLES = 10
 """Offenders that a verdict lists; the rest is only counted, so that a verdict stays readable."""
 
+_SHOWN = 5
+"""Offenders that the text of an error lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -86,6 +89,15 @@ def verdict_of(
         examples=tuple(names[:MAX_EXAMPLES]),
         remedy=remedy if names else "",
         facts=dict(facts or {}),
+    )
+
+
+def in_words(verdicts: Iterable[Verdict]) -> str:
+    """Return what failed rules say, for the text of an error: how many offend, the first of them, the remedy."""
+    return "; ".join(
+        f"{verdict.rule}: {verdict.offenders:,} of {verdict.checked:,} ({', '.join(verdict.examples[:_SHOWN])}). "
+        f"{verdict.remedy}"
+        for verdict in verdicts
     )
 
 

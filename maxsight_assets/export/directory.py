@@ -13,10 +13,10 @@ from maxsight_assets.errors import LandingError, Refused, VerificationFailed
 from maxsight_assets.export.version import Version
 from maxsight_assets.places import Places
 from maxsight_assets.publishing.manifest import FileRow, Manifest, problems
+from maxsight_assets.publishing.stage import some
 from maxsight_assets.publishing.swap import foreign
 from maxsight_assets.settings import reserved
 
-_SHOWN = 5
 _ELSEWHERE = "choose another directory (--out)"
 
 
@@ -132,5 +132,7 @@ def _refuse_foreign(target: Path, asset: str) -> None:
     touched = [path for path in differing if os.path.lexists(target / path)]
     touched += [path for path in foreign(target, present) if not (target / path).is_symlink()]
     if touched:
-        shown = ", ".join(sorted(touched)[:_SHOWN]) + (", ..." if len(touched) > _SHOWN else "")
-        raise Refused(f"{target}: {shown} were changed or added since it was exported; move them away, or {_ELSEWHERE}")
+        raise Refused(
+            f"{target}: {some(sorted(touched))} were changed or added since it was exported; "
+            f"move them away, or {_ELSEWHERE}"
+        )

@@ -87,12 +87,7 @@ def require(view: ExportView) -> None:
     verdicts = verdict.run(RULES, view)
     failed = [each for each in verdicts if not each.passed]
     if failed:
-        first = failed[0]
-        raise NotPublished(
-            f"not exported: {first.rule}: {first.offenders:,} of {first.checked:,} "
-            f"({', '.join(first.examples[:3])}). {first.remedy}",
-            verdicts,
-        )
+        raise NotPublished(f"not exported: {verdict.in_words(failed)}", verdicts)
 
 
 def _numbered(boxes: pl.DataFrame) -> pl.DataFrame:

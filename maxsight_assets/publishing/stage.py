@@ -23,7 +23,7 @@ from maxsight_assets.publishing.lock import hold
 from maxsight_assets.publishing.manifest import FOLDER, FileRow, Manifest, now, parents, problem, problems, source_of
 from maxsight_assets.publishing.session import FROM, JOURNAL, drop_if_unused, open_session, resumed_rows
 from maxsight_assets.publishing.swap import State
-from maxsight_assets.verdict import Verdict
+from maxsight_assets.verdict import Verdict, in_words
 
 _log = logging.getLogger(__name__)
 
@@ -332,11 +332,7 @@ class Stage:
         failed = [verdict for verdict in verdicts if not verdict.passed]
         if not failed:
             return
-        said = "; ".join(
-            f"{verdict.rule}: {verdict.offenders:,} of {verdict.checked:,} ({', '.join(verdict.examples[:_SHOWN])}). "
-            f"{verdict.remedy}"
-            for verdict in failed
-        )
+        said = in_words(failed)
         stays = "the last good version stays" if self.present else "nothing is published yet"
         raise NotPublished(f"{self._asset}: not published, {stays}: {said}", tuple(verdicts))
 
