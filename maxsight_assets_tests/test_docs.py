@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
+from maxsight_assets.commands.app import app
 from maxsight_assets.publishing import manifest
 from maxsight_assets_tests import reference
 from maxsight_assets_tests.places import REPOSITORY
@@ -73,3 +75,19 @@ def test_the_fault_matrix_has_every_row_once() -> None:
     rows = [int(number) for number, *_ in reference.FAULT_ROW.findall(page)]
 
     assert sorted(rows) == list(range(1, 96))
+
+
+def commands_of(page: Path) -> set[str]:
+    """The commands in the code blocks and code spans of a page: `make TARGET` and `maxsight-assets VERB`."""
+    text = page.read_text(encoding="utf-8")
+    code = "\n".join([*FENCE.findall(text), *re.findall(r"`([^`\n]+)`", FENCE.sub("", text))])
+    return set(re.findall(r"(?:^|[ &(])(make [a-z][a-z-]*|maxsight-assets [a-z][a-z-]*)", code, re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_every_command_of_a_page_is_one(page: Path) -> None:
+    targets = re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    verbs = typer.main.get_command(app).commands
+    known = {f"make {target}" for target in targets} | {f"maxsight-assets {verb}" for verb in verbs}
+
+    assert commands_of(page) - known == set()
