@@ -19,6 +19,8 @@ import measure
 import numpy as np
 import polars as pl
 
+from maxsight_assets.images.phash import CROPS
+
 IMAGES, ANNOTATIONS, CATEGORIES = 118_287, 860_001, 80  # COCO train2017
 FINGERPRINTS = 200_000
 
@@ -65,7 +67,7 @@ def generate(path: Path, share: float) -> None:
             "mode": ["RGB"] * images,
             "orientation": pl.Series([1] * images, dtype=pl.Int32),
             "pixels": [f"{i:064x}" for i in numbers],
-            "phash": rng.integers(0, 2**64, images, dtype=np.uint64),
+            "phash": rng.integers(0, 2**64, (images, len(CROPS)), dtype=np.uint64),
         }
     ).write_parquet(path.with_suffix(".facts.parquet"))
 
@@ -145,10 +147,10 @@ def groups() -> None:
     from maxsight_assets.splitting.groups import NODES, group
 
     rng = np.random.default_rng(42)
-    hashes = rng.integers(0, 2**64, FINGERPRINTS, dtype=np.uint64)
+    prints = rng.integers(0, 2**64, (FINGERPRINTS, len(CROPS)), dtype=np.uint64)
     copies = FINGERPRINTS // 100
-    hashes[:copies] = hashes[copies : 2 * copies] ^ np.uint64(0b10010001)
-    nodes = pl.DataFrame({"key": [f"image {i:06}" for i in range(FINGERPRINTS)], "phash": hashes})
+    prints[:copies] = prints[copies : 2 * copies] ^ np.uint64(0b10010001)
+    nodes = pl.DataFrame({"key": [f"image {i:06}" for i in range(FINGERPRINTS)], "phash": prints})
     started = time.perf_counter()
     members = group(
         nodes.select(*(pl.col(c) if c in nodes.columns else pl.lit(None, t).alias(c) for c, t in NODES.items()))

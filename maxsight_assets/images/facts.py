@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -25,7 +25,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maxsight_assets.errors import Cancelled
-from maxsight_assets.images.phash import SIDE, fingerprints
+from maxsight_assets.images.phash import CROPS, SIDE, fingerprints
+
+PHASH: Any = pl.Array(pl.UInt64, len(CROPS))
+"""Type of the fingerprints of an image (`images.phash.fingerprints`)."""
 
 FACTS = pl.Schema(
     {
@@ -36,7 +39,7 @@ FACTS = pl.Schema(
         "mode": pl.String,  # Pillow's word: "L", "RGB", "CMYK", "P"
         "orientation": pl.Int32,  # EXIF orientation 1..8; 1 where none is stated
         "pixels": pl.String,  # sha256 of the decoded gray picture at 1/8 of the size, and of its shape
-        "phash": pl.UInt64,  # perceptual fingerprint; null where the picture is too uniform to have one
+        "phash": PHASH,  # perceptual fingerprints; null if the picture is too uniform
     }
 )
 """Schema of the facts table, one row a content."""
@@ -47,7 +50,7 @@ FILE_FACTS = pl.Schema([("path", pl.String), *FACTS.items()])
 MAX_PIXELS = 89_478_485
 """Largest picture that is decoded: Pillow's own limit, a quarter of a gigabyte at three bytes a pixel."""
 
-EDITION = 2
+EDITION = 3
 """Raised whenever a fact comes to mean something else; cached rows of another edition are not used."""
 
 _CACHED = pl.Schema([*FACTS.items(), ("edition", pl.Int32)])
@@ -71,7 +74,7 @@ class _Fact(NamedTuple):
     mode: str | None = None
     orientation: int | None = None
     pixels: str | None = None
-    phash: int | None = None
+    phash: list[int] | None = None
 
 
 def examine(
@@ -143,16 +146,16 @@ def _examine_some(
 ) -> list[tuple[_Fact, bool]]:
     """Facts of some files, and whether they belong to the content; pictures of one size are fingerprinted together."""
     found = []
-    of_shape: dict[tuple[int, ...], list[tuple[int, NDArray[np.uint8]]]] = {}
+    of_size: dict[tuple[int, int, tuple[int, ...]], list[tuple[int, NDArray[np.uint8]]]] = {}
     for number, item in enumerate(items):
         if cancel is not None and cancel.is_set():
             raise Cancelled("decoding images was cancelled; a rerun goes on from what the cache holds")
         fact, gray, cacheable = _examine_file(*item, hashed_at)
         found.append((fact, cacheable))
-        if gray is not None:
-            of_shape.setdefault(gray.shape, []).append((number, gray))
-    for pictures in of_shape.values():
-        prints = fingerprints(np.stack([gray for _, gray in pictures]))
+        if gray is not None and fact.width and fact.height:
+            of_size.setdefault((fact.height, fact.width, gray.shape), []).append((number, gray))
+    for (height, width, _), pictures in of_size.items():
+        prints = fingerprints(np.stack([gray for _, gray in pictures]), (height, width))
         for (number, _), phash in zip(pictures, prints, strict=True):
             fact, cacheable = found[number]
             found[number] = (fact._replace(phash=phash), cacheable)

@@ -1,9 +1,9 @@
-"""A perceptual fingerprint of a picture: 64 bits that survive re-encoding and rescaling.
+"""Perceptual fingerprints of a picture: bits that survive re-encoding, rescaling, mirroring and a small crop.
 
 All numbers are whole and below 2**53, which float64 adds and multiplies exactly in any order (below 2**24, float32
 does as well, in half the time), so that no machine or release of NumPy rounds differently and a fingerprint can be
 stored and compared for ever.
-Comparing fingerprints is `splitting.groups`.
+`images.near` finds the near ones among many. Which copies are found is measured in docs/explanation/copies.md.
 """
 
 import math
@@ -16,7 +16,23 @@ SIDE = 32
 """Side of the square that a picture is averaged into before the cosine transform."""
 
 FREQUENCIES = 11
-"""Cosine frequencies per axis; the 64 lowest pairs beside (0, 0) use the first eleven."""
+"""Cosine frequencies per axis; the pairs that a fingerprint is made of use the first eleven."""
+
+MIRROR = np.uint64(0xFFFF_FFFF)
+"""The bits of a fingerprint that mirroring the picture, left for right, flips."""
+
+CROPS = (0.0, 0.025, 0.05, 0.075, 0.1)
+"""What is cut off each side, as a share of it, before a fingerprint is taken; the first is of the whole picture.
+
+The fingerprint of a cropped copy is near the original's of about the same crop: these are so close to each other that
+every crop up to the last lies near one of them (docs/explanation/copies.md).
+"""
+
+CROP_BITS = 1
+"""Bits that are added between a picture and a crop, because far more of these are compared than whole pictures."""
+
+EIGHTHS = 8
+"""Parts of a cell of a decoded picture: libjpeg decodes at some eighths of the size, so its edge cells may be parts."""
 
 UNTHREADED = 1 << 18
 """Multiplications that OpenBLAS makes in one thread (interface/gemm.c); its others would hinder those that decode."""
@@ -31,65 +47,107 @@ FLAT = 2.0
 """Median coefficient, in gray levels of an orthonormal transform, below which a picture has no fingerprint.
 
 Noise of JPEG encoding decides the bits of a (nearly) uniform picture, and all such pictures would be one group.
-Measured: at most 0.22 over uniform pictures with noise of 0 to 3 gray levels, at least 19.7 over 137 COCO photos.
+Measured: at most 0.42 over uniform pictures with noise of 0 to 3 gray levels, at least 19.2 over 137 COCO photos.
 """
 
 
-def fingerprint(gray: NDArray[np.uint8]) -> int | None:
-    """Fingerprint a gray picture of shape (height, width); see `fingerprints`."""
-    return fingerprints(gray[None])[0]
+def fingerprints(grays: NDArray[np.uint8], size: tuple[int, int] | None = None) -> list[list[int] | None]:
+    """Fingerprint gray pictures of one size, each as a whole and without its edges (`CROPS`).
 
-
-def fingerprints(grays: NDArray[np.uint8]) -> list[int | None]:
-    """Fingerprint gray pictures of one size.
-
-    A picture is averaged into 32 x 32 cells, transformed by a cosine transform, and its 64 lowest frequencies beside
-    the mean are compared with their median. Measured over 137 COCO photos: copies re-encoded at quality 30 differ in at
-    most 2 bits, copies of 50, 90 and 160 % of the size in at most 6; different photos in 18 at least, 31.9 on average
-    with a deviation of 4.1, which is what 64 independent bits would do.
+    A picture is averaged into 32 x 32 cells and transformed by a cosine transform. A bit is the sign of one of the
+    lowest frequencies, 32 that are even across and 32 that are odd: mirroring flips the odd ones, and no others.
 
     Args:
-        grays: Pictures, shape (n, height, width), each at least 1 x 1.
+        grays: Decoded pictures, shape (n, height, width), each at least 1 x 1.
+        size: Height and width of the pictures in pixels, if they were decoded at less than that: the last row and
+            column may then hold only a part of what the others hold.
 
     Returns:
-        For each an unsigned 64-bit integer, or None where the picture is too uniform to have one.
+        For each an unsigned 64-bit integer a crop, or None if the picture is too uniform to have any.
     """
-    _, height, width = grays.shape
-    step = max(1, UNTHREADED // (SIDE * height))
-    exact: type[np.floating] = np.float32 if 255 * height * width < FLOAT32_WHOLE else np.float64
-    columns = [grays[:, :, start : start + step].astype(exact) for start in range(0, width, step)]
-    rows = np.concatenate([_overlaps(height).astype(exact) @ each for each in columns], axis=2)
-    sums = (rows @ _overlaps(width).astype(exact).T).astype(np.float64)
-    cells = np.floor(sums * GRAY_SCALE / (height * width))  # 2**-53 of a quotient below 2**12 never reaches a whole one
-    spectra = (_cosines() @ cells @ _cosines().T).reshape(len(grays), -1)[:, _lowest()]
-    middle = spectra.shape[1] // 2
-    bits = spectra > np.sort(spectra)[:, middle - 1 : middle]
-    flat = np.sort(np.abs(spectra))[:, middle] < FLAT * COSINE_SCALE**2 * GRAY_SCALE * SIDE / 2
-    words = np.ascontiguousarray(np.packbits(bits, axis=1)).view(">u8")[:, 0].tolist()
-    return [None if uniform else word for uniform, word in zip(flat.tolist(), words, strict=True)]
+    cells = _cells(grays, size or grays.shape[1:])
+    half = _waves() @ cells[:, None]
+    spectra = (half @ _waves().transpose(0, 2, 1)).reshape(len(grays), len(CROPS), -1)[:, :, _order()]
+    middle = np.sort(np.abs(spectra[:, 0]))[:, spectra.shape[2] // 2]
+    flat = middle < FLAT * COSINE_SCALE**2 * GRAY_SCALE * SIDE / 2
+    words = np.ascontiguousarray(np.packbits(spectra > 0, axis=2)).view(">u8")[:, :, 0].tolist()
+    return [None if uniform else marks for uniform, marks in zip(flat.tolist(), words, strict=True)]
+
+
+def distances(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Count the bits in which fingerprints differ, as they are or with one of them mirrored, whichever is less."""
+    differing = left ^ right
+    return np.asarray(np.minimum(np.bitwise_count(differing), np.bitwise_count(differing ^ MIRROR)))
+
+
+def apart(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Count the bits between pictures: of all comparisons of a whole picture with the whole or a crop of the other.
+
+    Args:
+        left: Fingerprints as `fingerprints` returns them, shape (n, len(CROPS)).
+        right: Those of the pictures to compare with, of the same shape.
+    """
+    bits = np.minimum(distances(left[:, :1], right), distances(left, right[:, :1]))
+    bits[:, 1:] += np.uint8(CROP_BITS)
+    return np.asarray(bits.min(axis=1))
+
+
+def _cells(grays: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.float64]:
+    """Means of 32 x 32 equal parts of each picture, in 1/GRAY_SCALE of a gray level, rounded down."""
+    _, rows, columns = grays.shape
+    eighths = min(EIGHTHS, EIGHTHS * max(rows, columns) // max(size))
+    height, width = size[0] * eighths, size[1] * eighths
+    exact: type[np.floating] = np.float32 if 255 * height < FLOAT32_WHOLE else np.float64
+    down, across = _overlaps(rows, height).astype(exact), _overlaps(columns, width).T
+    step = max(1, UNTHREADED // (SIDE * rows))
+    strips = [down @ grays[:, :, start : start + step].astype(exact) for start in range(0, columns, step)]
+    sums = np.concatenate(strips, axis=2).astype(np.float64) @ across
+    return np.asarray(np.floor(sums * GRAY_SCALE / (height * width)))  # a quotient below 2**12 is never rounded up
 
 
 @lru_cache(maxsize=64)
-def _overlaps(length: int) -> NDArray[np.float64]:
-    """How much of each pixel lies in each of SIDE equal parts of a side, in 1/SIDE of a pixel; (SIDE, length)."""
-    cell, pixel = np.arange(SIDE)[:, None], np.arange(length)[None, :]
-    ends = np.minimum((pixel + 1) * SIDE, (cell + 1) * length)
-    return np.asarray(np.maximum(0, ends - np.maximum(pixel * SIDE, cell * length)), dtype=np.float64)
+def _overlaps(cells: int, length: int) -> NDArray[np.float64]:
+    """How much of each cell lies in each of SIDE equal parts of a side, in 1/SIDE of an eighth; (SIDE, cells).
+
+    Args:
+        cells: Cells along the side.
+        length: Eighths of a cell that they hold together: the last holds only what the others leave.
+    """
+    part, cell = np.arange(SIDE)[:, None], np.arange(cells)[None, :]
+    start, end = cell * EIGHTHS * SIDE, np.minimum((cell + 1) * EIGHTHS, length) * SIDE
+    overlaps = np.minimum(end, (part + 1) * length) - np.maximum(start, part * length)
+    return np.asarray(np.maximum(0, overlaps), dtype=np.float64)
 
 
 @lru_cache(maxsize=1)
-def _cosines() -> NDArray[np.float64]:
-    """Cosine matrix (FREQUENCIES, SIDE), scaled by COSINE_SCALE and rounded."""
-    rows = [
-        [round(COSINE_SCALE * math.cos(math.pi * (2 * n + 1) * k / (2 * SIDE))) for n in range(SIDE)]
-        for k in range(FREQUENCIES)
-    ]
-    return np.array(rows, dtype=np.float64)
+def _waves() -> NDArray[np.float64]:
+    """Means of each crop's cosine waves over the cells of the whole picture, (len(CROPS), FREQUENCIES, SIDE).
+
+    They are scaled by COSINE_SCALE and rounded; what is cropped off counts for nothing.
+    """
+    return np.array(
+        [
+            [[round(COSINE_SCALE * _wave(crop, number, cell)) for cell in range(SIDE)] for number in range(FREQUENCIES)]
+            for crop in CROPS
+        ],
+        dtype=np.float64,
+    )
+
+
+def _wave(crop: float, frequency: int, cell: int) -> float:
+    """Integral of a cosine wave of the cropped side over a cell of the whole side, in widths of a cell."""
+    start, end = (min(1.0, max(0.0, (edge / SIDE - crop) / (1 - 2 * crop))) for edge in (cell, cell + 1))
+    turn = math.pi * frequency
+    return SIDE * ((math.sin(turn * end) - math.sin(turn * start)) / turn if frequency else end - start)
 
 
 @lru_cache(maxsize=1)
-def _lowest() -> NDArray[np.intp]:
-    """Flat indices of the 64 lowest frequency pairs, the mean left out."""
+def _order() -> NDArray[np.intp]:
+    """Flat indices of frequency pairs in the order of their bits: the 32 lowest that are even across, then odd ones.
+
+    The mean is left out. Each byte has a share of the lowest, in which photos are most alike.
+    """
     pairs = [(u, v) for u in range(FREQUENCIES) for v in range(FREQUENCIES) if u + v > 0]
-    lowest = sorted(pairs, key=lambda pair: (sum(pair), pair[0]))[:64]
-    return np.array([u * FREQUENCIES + v for u, v in lowest], dtype=np.intp)
+    pairs.sort(key=lambda pair: (sum(pair), pair[0]))
+    halves = [[u * FREQUENCIES + v for u, v in pairs if v % 2 == parity][:32] for parity in (0, 1)]
+    return np.array(halves, dtype=np.intp).reshape(2, 8, 4).transpose(0, 2, 1).ravel()

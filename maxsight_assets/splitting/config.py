@@ -9,10 +9,10 @@ from maxsight_assets.splitting.order import Order
 SPLITS = ("train", "val", "test")
 
 NEAR_RADIUS = 6
-"""Bits in which fingerprints of near copies may differ.
+"""Bits between the fingerprints of near copies at most.
 
-`images.phash.fingerprint` states what was measured: copies of 50 to 160 % of the size stay within 6, different photos
-are 18 apart at least. Were the bits of different photos independent, 200,000 photos would hold 0.09 false pairs.
+Measured over photos (docs/explanation/copies.md): re-encoded, rescaled and mirrored copies are at most 4 bits away,
+different pictures 15 at least.
 """
 
 Split = Literal["train", "val", "test"]
@@ -76,7 +76,7 @@ class SplitConfig(BaseModel):
         default=NEAR_RADIUS,
         ge=-1,
         le=16,
-        description="Bits in which perceptual fingerprints of near copies may differ; -1 looks for exact copies only.",
+        description="Bits between perceptual fingerprints of near copies at most; -1 looks for exact copies only.",
     )
     order_boxes: Order = Field(
         default="area",

@@ -6,6 +6,7 @@ Training on a picture that is later measured on makes every metric a lie, so suc
 import polars as pl
 
 from maxsight_assets.cleaning.rules import Rule
+from maxsight_assets.splitting.groups import distances
 
 _REASONS = ("content", "pixels", "flickr", "near", "chain")  # the first that holds is stated
 
@@ -24,19 +25,19 @@ def find(training: pl.DataFrame, evaluation: pl.DataFrame, *, radius: int) -> pl
     Args:
         training: One row an image: `key`, `group`, `sha256`, `pixels`, `phash`, `flickr_id`.
         evaluation: The same of the evaluation images.
-        radius: Bits in which fingerprints of near copies may differ.
+        radius: Bits between the fingerprints of near copies at most.
 
     Returns:
         `key`, `evaluation_image` (its key) and `because` (content, pixels, flickr, near, or chain: alike by way of
         other images of the group), one row a leak, sorted by key.
     """
     pairs = training.join(evaluation, on="group", how="inner", suffix="_there")
-    distance = (pl.col("phash") ^ pl.col("phash_there")).bitwise_count_ones()
+    pairs = pairs.with_columns(distance=distances(pairs["phash"], pairs["phash_there"]))
     holds = {
         "content": pl.col("sha256") == pl.col("sha256_there"),
         "pixels": pl.col("pixels") == pl.col("pixels_there"),
         "flickr": pl.col("flickr_id") == pl.col("flickr_id_there"),
-        "near": distance.cast(pl.Int32) <= radius,
+        "near": pl.col("distance") <= radius,
         "chain": pl.lit(value=True),
     }
     because = pl.coalesce(pl.when(holds[reason]).then(pl.lit(reason)) for reason in _REASONS)

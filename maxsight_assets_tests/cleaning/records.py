@@ -8,7 +8,8 @@ import polars as pl
 
 from maxsight_assets.formats.masks import PLAIN_MASK
 from maxsight_assets.formats.tables import BOXES, IMAGES, conform
-from maxsight_assets.images.facts import FILE_FACTS
+from maxsight_assets.images.facts import FILE_FACTS, PHASH
+from maxsight_assets_tests.images.pictures import prints
 
 LABELS = {
     "coco": {"person": "person", "dog": "dog", "door": "door", "zebra": None},
@@ -70,10 +71,12 @@ def boxes_of(*rows: dict[str, Any]) -> pl.DataFrame:
 
 
 def facts_of(images: pl.DataFrame, *, without: Sequence[str] = (), **changed: dict[str, Any]) -> pl.DataFrame:
-    """Facts of all images' files; `changed` gives changes by image id with an `i` before it."""
+    """Facts of all images' files; `changed` gives changes by image id with an `i` before it, `phash` as a number."""
     rows = [
         fact(path, **changed.get(f"i{image_id}", {}))
         for path, image_id in images.select("path", "image_id").unique().iter_rows()
         if image_id not in without
     ]
-    return conform(pl.DataFrame(rows, schema_overrides={"phash": pl.UInt64}, infer_schema_length=None), FILE_FACTS)
+    for row in rows:
+        row["phash"] = None if row["phash"] is None else prints(row["phash"])
+    return conform(pl.DataFrame(rows, schema_overrides={"phash": PHASH}, infer_schema_length=None), FILE_FACTS)

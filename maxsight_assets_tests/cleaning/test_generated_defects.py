@@ -17,7 +17,7 @@ from maxsight_assets.cleaning.config import CleaningConfig
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.coco import read_instances
 from maxsight_assets.formats.tables import Tables
-from maxsight_assets.images.facts import FILE_FACTS
+from maxsight_assets.images.facts import FILE_FACTS, PHASH
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.splitting.build import build_splits
@@ -111,7 +111,7 @@ def facts_as_stated(tables: Tables) -> pl.DataFrame:
         mode=pl.lit("RGB"),
         orientation=pl.lit(1, dtype=pl.Int32),
         pixels=pl.format("p{}", "row").str.zfill(64),
-        phash=pl.col("row").cast(pl.UInt64) * 0x9E3779B9_7F4A7C15 % 2**63,
+        phash=pl.lit(None, dtype=PHASH),
     ).cast(FILE_FACTS)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maxsight_assets.images.phash import CROPS
 from maxsight_assets_tests.places import SHARED
 
 REAL = SHARED / "data/coco_mini"
@@ -25,6 +26,12 @@ def encoded(image: Image.Image, form: str = "JPEG", **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     return buffer.getvalue()
+
+
+def prints(whole: int) -> list[int]:
+    """Fingerprints of a picture: this one of its whole, and of its crops such as no other picture has."""
+    digest = hashlib.sha512(str(whole).encode()).digest()
+    return [whole, *(int.from_bytes(digest[8 * crop : 8 * crop + 8], "big") for crop in range(1, len(CROPS)))]
 
 
 def stored(directory: Path, *contents: bytes) -> list[tuple[str, Path]]:

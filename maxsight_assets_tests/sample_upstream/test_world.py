@@ -6,7 +6,6 @@ import json
 import tarfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from maxsight_assets.images.phash import fingerprint
+from maxsight_assets.images.phash import apart, fingerprints
 from maxsight_assets.sample_upstream import coco, openimages, world
 from maxsight_assets.sample_upstream.defects import BY_NAME, DEFECTS
 from maxsight_assets_tests.places import SHARED
@@ -238,15 +237,16 @@ def test_different_scenes_look_different(sample: Path) -> None:
         if d.twin or d.name in {"truncated_jpeg", "grayscale_jpeg"}
     }
     looks = {
-        name: fingerprint(
-            np.asarray(Image.open(io.BytesIO(content)).convert("L").resize((64, 64), Image.Resampling.BOX))
-        )
+        name: fingerprints(
+            np.asarray(Image.open(io.BytesIO(content)).convert("L").resize((64, 64), Image.Resampling.BOX))[None]
+        )[0]
         for name, content in pictures(sample).items()
         if name not in copies
     }
 
     assert None not in looks.values()
-    distances = [(a ^ b).bit_count() for a, b in combinations([look for look in looks.values() if look is not None], 2)]
+    marks = np.array(list(looks.values()), dtype=np.uint64)
+    left, right = np.triu_indices(len(marks), 1)
     assert len(looks) == 503 - len(copies)
-    assert min(distances) > 10
+    assert apart(marks[left], marks[right]).min() > 10
     assert BY_NAME["missing_image"].image_id not in looks

@@ -1,26 +1,52 @@
 import itertools
+import math
 
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from maxsight_assets.images.facts import PHASH
+from maxsight_assets.images.phash import CROPS
 from maxsight_assets.splitting.config import NEAR_RADIUS
-from maxsight_assets.splitting.groups import EDGES, NODES, group
+from maxsight_assets.splitting.groups import EDGES, NODES, distances, group
+from maxsight_assets_tests.images.pictures import prints
+
+Marks = list[int] | None
 
 
 def nodes(*rows: dict[str, object]) -> pl.DataFrame:
-    return pl.DataFrame([{"key": f"k{number}"} | row for number, row in enumerate(rows)], schema=NODES)
+    """Nodes of which `phash` may be given as the fingerprint of the whole picture alone."""
+    named = [{"key": f"k{number}"} | row for number, row in enumerate(rows)]
+    for row in named:
+        if isinstance(mark := row.get("phash"), int):
+            row["phash"] = prints(mark)
+    return pl.DataFrame(named, schema=NODES)
 
 
-def by_comparing_all(hashes: list[int | None], radius: int) -> list[int]:
+def numbered(marks: NDArray[np.uint64]) -> pl.DataFrame:
+    keys = [f"{number:06}" for number in range(len(marks))]
+    table = pl.DataFrame({"key": keys, "phash": pl.Series(marks, dtype=PHASH)})
+    return table.with_columns(sha256=None, pixels=None, flickr_id=None).cast(dict(NODES))
+
+
+def bits_between(one: Marks, other: Marks) -> float:
+    """The least bits between a whole picture and another's whole or, at one bit more, crop; mirrored or not."""
+    if one is None or other is None:
+        return math.inf
+    pairs = [(one[0], other[0], 0)]
+    pairs += [(one[0], crop, 1) for crop in other[1:]] + [(other[0], crop, 1) for crop in one[1:]]
+    return min((a ^ b ^ flip).bit_count() + more for a, b, more in pairs for flip in (0, 0xFFFFFFFF))
+
+
+def by_comparing_all(marks: list[Marks], radius: int) -> list[int]:
     """The smallest row that each row is connected with, by looking at every pair."""
-    smallest = list(range(len(hashes)))
-    for _ in hashes:
-        for a, b in itertools.combinations(range(len(hashes)), 2):
-            one, other = hashes[a], hashes[b]
-            if one is not None and other is not None and (one ^ other).bit_count() <= radius:
+    smallest = list(range(len(marks)))
+    for _ in marks:
+        for a, b in itertools.combinations(range(len(marks)), 2):
+            if bits_between(marks[a], marks[b]) <= radius:
                 smallest[a] = smallest[b] = min(smallest[a], smallest[b])
     return smallest
 
@@ -62,30 +88,62 @@ def test_fingerprints_are_near_within_the_radius(bits: int) -> None:
     assert found.edges["distance"].to_list() == ([bits] if bits <= NEAR_RADIUS else [])
 
 
+def test_a_mirrored_copy_is_near() -> None:
+    mark = 0x0123456789ABCDEF
+
+    assert group(nodes({"phash": mark}, {"phash": mark ^ 0xFFFFFFFF ^ 0b11})).edges["distance"].to_list() == [2]
+
+
+@pytest.mark.parametrize("mirrored", [0, 0xFFFFFFFF])
+@pytest.mark.parametrize("crop", range(1, len(CROPS)))
+def test_a_cropped_copy_is_near_the_crop_of_its_original(crop: int, mirrored: int) -> None:
+    original, copy = prints(1), prints(2)
+    copy[0] = original[crop] ^ 0b101 ^ mirrored
+
+    for table in (nodes({"phash": original}, {"phash": copy}), nodes({"phash": copy}, {"phash": original})):
+        assert group(table).edges["distance"].to_list() == [3]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     centres=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=4),
-    flips=st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 63), max_size=9)), min_size=1, max_size=25),
-    radius=st.integers(0, 10),
+    changes=st.lists(
+        st.tuples(
+            st.integers(0, len(CROPS) - 1),
+            st.integers(0, 3),
+            st.booleans(),
+            st.lists(st.integers(0, 63), max_size=9),
+        ),
+        min_size=1,
+        max_size=25,
+    ),
+    radius=st.integers(0, 16),
 )
 def test_no_near_pair_is_missed_and_none_is_made_up(
-    centres: list[int], flips: list[tuple[int, list[int]]], radius: int
+    centres: list[int], changes: list[tuple[int, int, bool, list[int]]], radius: int
 ) -> None:
-    hashes: list[int | None] = [None]
-    for centre, bits in flips:
-        mark = centres[centre % len(centres)]
+    hashes: list[Marks] = [None]
+    for number, (crop, centre, mirrored, bits) in enumerate(changes):
+        marks = prints(number)
+        marks[crop] = centres[centre % len(centres)] ^ (0xFFFFFFFF if mirrored else 0)
         for bit in bits:
-            mark ^= 1 << bit
-        hashes.append(mark)
+            marks[crop] ^= 1 << bit
+        hashes.append(marks)
     keys = [f"k{number:02}" for number in range(len(hashes))]
 
     found = group(nodes(*({"key": key, "phash": mark} for key, mark in zip(keys, hashes, strict=True))), radius=radius)
 
     assert found.members["group"].to_list() == [keys[root] for root in by_comparing_all(hashes, radius)]
-    marks = dict(zip(keys, hashes, strict=True))
+    by_key = dict(zip(keys, hashes, strict=True))
     for left, right, _, distance in found.edges.iter_rows():
         assert left < right
-        assert (marks[left] ^ marks[right]).bit_count() == distance <= radius
+        assert bits_between(by_key[left], by_key[right]) == distance <= radius
+
+
+def test_distances_are_unknown_where_a_fingerprint_is() -> None:
+    marks = pl.Series([prints(5), None, prints(4)], dtype=PHASH)
+
+    assert distances(marks, marks.reverse()).to_list() == [1, None, 1]
 
 
 def test_no_fingerprints_are_compared_on_demand() -> None:
@@ -114,9 +172,7 @@ def test_no_images_are_no_groups() -> None:
 
 
 def test_many_equal_fingerprints_are_not_compared_pair_by_pair() -> None:
-    table = pl.DataFrame({"key": [f"{n:06}" for n in range(100_000)], "phash": np.full(100_000, 7, dtype=np.uint64)})
-
-    found = group(table.with_columns(sha256=None, pixels=None, flickr_id=None).cast(dict(NODES)))
+    found = group(numbered(np.full((100_000, len(CROPS)), 7, dtype=np.uint64)))
 
     assert found.members["group"].n_unique() == 1
     assert found.edges.height == 99_999
@@ -124,10 +180,7 @@ def test_many_equal_fingerprints_are_not_compared_pair_by_pair() -> None:
 
 @pytest.mark.slow
 def test_chance_alone_makes_no_groups_of_200_000_images() -> None:
-    marks = np.random.default_rng(7).integers(0, 2**64, 200_000, dtype=np.uint64)
-    table = pl.DataFrame({"key": [f"{n:06}" for n in range(200_000)], "phash": marks})
-
-    found = group(table.with_columns(sha256=None, pixels=None, flickr_id=None).cast(dict(NODES)))
+    found = group(numbered(np.random.default_rng(7).integers(0, 2**64, (200_000, len(CROPS)), dtype=np.uint64)))
 
     assert found.members["group"].value_counts()["count"].max() <= 2
     assert found.edges.height <= 5

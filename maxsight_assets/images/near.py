@@ -1,0 +1,146 @@
+"""Finds near fingerprints among hundreds of thousands without comparing all with all; none is missed.
+
+What a fingerprint is, and how two of them are compared, is in `images.phash`; what follows from it is for `splitting`.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain, combinations, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maxsight_assets.images.phash import CROP_BITS, MIRROR, distances
+
+Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]]
+
+_AT_ONCE = 1 << 16  # fingerprints that are looked up together, which bounds the memory
+
+
+def near_pairs(prints: NDArray[np.uint64], radius: int) -> Iterator[Pairs]:
+    """Find every pair of pictures that are at most `radius` bits apart (`images.phash.apart`).
+
+    Args:
+        prints: Fingerprints as `images.phash.fingerprints` returns them, one row a picture.
+        radius: Bits, from 0 on.
+
+    Yields:
+        Row numbers of one picture and of another, and the bits between them by two of their fingerprints; a pair comes
+        again for any other two that are near.
+    """
+    columns = np.ascontiguousarray(prints.T)
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="near") as pool:  # NumPy leaves the GIL
+        for crops, bits in ((range(1), 0), (range(1, len(columns)), CROP_BITS)):
+            if bits <= radius:
+                search = _Search(columns, crops, radius - bits)
+                found = pool.map(search.equal_in, *zip(*combinations(range(search.count), 2), strict=True))
+                for left, right, distance in chain.from_iterable(found):
+                    yield left, right, distance + np.uint8(bits)
+
+
+class _Search:
+    """A search for near fingerprints, at least one of each two that of a whole picture.
+
+    The 64 bits are divided into bands, two more than near fingerprints may differ in, so that these are equal in two
+    bands at least: each pair of bands finds those that are equal in it.
+    """
+
+    def __init__(self, columns: NDArray[np.uint64], crops: range, radius: int) -> None:
+        """Divide fingerprints into bands.
+
+        Args:
+            columns: Fingerprints, shape (fingerprints a picture, pictures); the first row is of the whole pictures.
+            crops: Rows that are compared with the first.
+            radius: Bits in which near fingerprints may differ.
+        """
+        self.columns, self.crops, self.radius = columns, crops, radius
+        self.count = max(7, radius + 2)  # of ten bits at most, so that a table of two bands' values can be made
+        self.bands = _bands(columns, self.count)
+
+    def equal_in(self, one: int, other: int) -> list[Pairs]:
+        """Find near fingerprints that are equal in two bands, and in no band before `other` but `one`."""
+        bands = self.bands[one], self.bands[other]
+        earlier = [band.mask for band in self.bands[:other] if band is not bands[0]]
+        keys = _keys(*bands, 0)
+        rows, order = np.arange(keys.size, dtype=np.int32), np.argsort(keys)
+        wholes, counts = self.columns[0, order], np.bincount(keys, minlength=1 << bands[0].width + bands[1].width)
+        ends = np.cumsum(counts, dtype=np.int32)
+        starts = ends - counts.astype(np.int32)
+        found = []
+        for crop in self.crops:
+            if crop:
+                owner, looking, key = rows, self.columns[crop], _keys(*bands, crop)
+                start, end = starts[key], ends[key]
+            else:  # each pair of whole pictures is found from its first row alone
+                owner, looking, start, end = order, wholes, rows + np.int32(1), ends[keys[order]]
+            for row, place in _near(looking, wholes, start, end, self.radius):
+                left, right = owner[row], order[place]
+                new = (left != right) & ~_agree(looking[row], wholes[place], self.radius, earlier)
+                found.append((left[new], right[new], distances(looking[row[new]], wholes[place[new]])))
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Band:
+    """Neighbouring bits of all fingerprints.
+
+    Attributes:
+        mask: The bits.
+        width: How many they are.
+        flip: What mirroring does to their value.
+        values: Their value in each fingerprint.
+    """
+
+    mask: np.uint64
+    width: int
+    flip: int
+    values: NDArray[np.uint32]
+
+
+def _bands(prints: NDArray[np.uint64], count: int) -> list[_Band]:
+    bands = []
+    for start, end in pairwise(64 * number // count for number in range(count + 1)):
+        mask = np.uint64((1 << end) - (1 << start))
+        flip = int(MIRROR & mask) >> start
+        bands.append(_Band(mask, end - start, flip, ((prints & mask) >> start).astype(np.uint32)))
+    return bands
+
+
+def _keys(one: _Band, other: _Band, crop: int) -> NDArray[np.uint32]:
+    """What two bands hold of each fingerprint or of the mirrored picture's, whichever is the smaller number."""
+    keys = one.values[crop] | other.values[crop] << one.width
+    return np.asarray(np.minimum(keys, keys ^ np.uint32(one.flip | other.flip << one.width)))
+
+
+def _near(
+    looking: NDArray[np.uint64],
+    wholes: NDArray[np.uint64],
+    start: NDArray[np.int32],
+    end: NDArray[np.int32],
+    radius: int,
+) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """Find near fingerprints: (row, place) where place is in [start[row], end[row])."""
+    for block in range(0, looking.size, _AT_ONCE):
+        some = slice(block, block + _AT_ONCE)
+        place, stop, mine = start[some], end[some], looking[some]
+        row = np.arange(block, block + place.size, dtype=np.int32)
+        while (more := np.flatnonzero(place < stop)).size:
+            row, place, stop, mine = row[more], place[more], stop[more], mine[more]
+            near = np.flatnonzero(distances(mine, wholes[place]) <= radius)
+            if near.size:
+                yield row[near], place[near]
+            place = place + np.int32(1)
+
+
+def _agree(
+    left: NDArray[np.uint64], right: NDArray[np.uint64], radius: int, masks: Sequence[np.uint64]
+) -> NDArray[np.bool_]:
+    """Whether near fingerprints are equal in one of the bands; one of them mirrored, if that is how they are near."""
+    differing = left ^ right
+    differing = np.where(np.bitwise_count(differing) <= radius, differing, differing ^ MIRROR)
+    agree = np.zeros(differing.size, dtype=np.bool_)
+    for mask in masks:
+        agree |= differing & mask == 0
+    return agree
