@@ -64,7 +64,7 @@ class _Search:
         bands = self.bands[one], self.bands[other]
         earlier = [band.mask for band in self.bands[:other] if band is not bands[0]]
         keys = _keys(*bands, 0)
-        rows, order = np.arange(keys.size, dtype=np.int32), np.argsort(keys)
+        rows, order = np.arange(keys.size, dtype=np.int32), np.argsort(keys).astype(np.int32)
         wholes, counts = self.columns[0, order], np.bincount(keys, minlength=1 << bands[0].width + bands[1].width)
         ends = np.cumsum(counts, dtype=np.int32)
         starts = ends - counts.astype(np.int32)

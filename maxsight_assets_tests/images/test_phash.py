@@ -96,7 +96,7 @@ def test_a_fingerprint_never_changes() -> None:
     ]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     height=st.integers(1, 70),
     width=st.integers(1, 70) | st.integers(500, 520),
@@ -107,7 +107,6 @@ def test_the_arithmetic_is_that_of_integers(height: int, width: int, missing: tu
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
     size = (8 * height - missing[0], 8 * width - missing[1])
 
-    assert fingerprints(pixels[None])[0] in (exact(pixels, (height, width), 8), None)
     assert fingerprints(pixels[None], size)[0] in (exact(pixels, size, 8 * max(height, width) // max(size)), None)
 
 
