@@ -11,8 +11,8 @@ SPLITS = ("train", "val", "test")
 NEAR_RADIUS = 6
 """Bits between the fingerprints of near copies at most.
 
-Measured (docs/explanation/copies.md): re-encoded, rescaled and mirrored copies of photos are at most 4 bits away, of drawn
-pictures 6; different photos 15 at least.
+Measured (docs/explanation/copies.md): re-encoded, rescaled and mirrored copies of photos are at most 4 bits away, those
+of drawn pictures 6; different photos 15 at least.
 """
 
 Split = Literal["train", "val", "test"]

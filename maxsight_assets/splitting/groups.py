@@ -40,6 +40,7 @@ EDGES = pl.Schema({name: dtype for name, (dtype, _) in _EDGES.items()})
 ABOUT_EDGES: Mapping[str, str] = MappingProxyType({name: text for name, (_, text) in _EDGES.items()})
 """What each column of `EDGES` holds."""
 
+
 @dataclass(frozen=True, slots=True)
 class Groups:
     """Images that belong together.
