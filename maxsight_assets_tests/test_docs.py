@@ -1,6 +1,7 @@
 """What the documentation promises by itself: its links lead somewhere, its reference pages say what the code says."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,3 +92,11 @@ def test_every_command_of_a_page_is_one(page: Path) -> None:
     known = {f"make {target}" for target in targets} | {f"maxsight-assets {verb}" for verb in verbs}
 
     assert commands_of(page) - known == set()
+
+
+def test_every_dependency_has_a_reason() -> None:
+    page = (REPOSITORY / "docs/explanation/dependencies.md").read_text(encoding="utf-8")
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = [re.match(r"[\w-]+", each) for each in project["dependencies"]]
+
+    assert [name[0] for name in names if name and f"`{name[0]}`" not in page] == []
