@@ -4,7 +4,6 @@ All traffic of a run goes through one `Client`, so that its limits, credentials 
 """
 
 import contextlib
-import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,9 +12,8 @@ from urllib.parse import urlsplit
 
 from maxsight_assets.errors import Cancelled, LandingError, TransientError, VerificationFailed
 from maxsight_assets.remote import Landed, Missing, Probe, RemoteFile
-from maxsight_assets.transport import disk_origin, judge, small
+from maxsight_assets.transport import judge, small
 from maxsight_assets.transport.address import Address
-from maxsight_assets.transport.addresses import address_of
 from maxsight_assets.transport.answers import GONE
 from maxsight_assets.transport.guard import Guard, host_port
 from maxsight_assets.transport.http import Http
@@ -25,6 +23,7 @@ from maxsight_assets.transport.options import Credentials, Limits, Progress
 from maxsight_assets.transport.parallel import Meter, Throttle
 from maxsight_assets.transport.redact import scrub
 from maxsight_assets.transport.reply import Absent, Again, Ask, Attempts, PastEnd, Reply, VersionChanged, WrongRange
+from maxsight_assets.transport.schemes import Scheme, scheme_of, schemes
 from maxsight_assets.transport.transfer import Download, NotGiven, Open, read_range
 from maxsight_assets.transport.watch import Watch
 
@@ -33,13 +32,8 @@ __all__ = ["Client", "Credentials", "Limits", "Progress"]
 DEFAULT_LIMITS = Limits()
 NO_CREDENTIALS = Credentials()
 
-SHORT = ("http://", "https://", "s3://")
-"""Addresses that the short way of many objects reads; the others always redirect, or are no network."""
-
 DOWN = 32
 """Objects in a row whose tries all failed, after which upstream is taken to be down: to try the others takes hours."""
-
-_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)  # parts that libcurl would resolve
 
 
 class Client:
@@ -68,9 +62,9 @@ class Client:
         self._watch = Watch(limits, self._cancel)
         named = (credentials.s3_endpoint, credentials.hf_endpoint)  # a person named them: they may be private
         own = frozenset(host_port(urlsplit(url)) for url in named if url)
-        self._trusted = Guard(limits.loopback_allowed | own)
         self._guard = Guard(limits.allowed_hosts | limits.loopback_allowed | own)
         self._http = Http(limits, self._guard, self._watch)
+        self._schemes = schemes(self._http, credentials, own=Guard(limits.loopback_allowed | own))
 
     def __enter__(self) -> "Client":
         return self
@@ -92,35 +86,18 @@ class Client:
             TransientError, Cancelled, VerificationFailed, LandingError: As in `download`.
         """
         with self._clean():
-            if file.url.startswith("file:"):
-                return disk_origin.probe(file)
+            scheme = self._scheme(file)
             attempts = Attempts(file.key, self.limits, self._cancel)
             while True:
+                attempts.check()
                 try:
-                    return self._probe_once(file)
+                    return scheme.probe(file)
                 except Again as fault:
                     attempts.failed(fault)
                 except Absent as absent:
                     raise NotGiven(file, absent) from None
                 except (WrongRange, VersionChanged, PastEnd) as fault:
                     raise VerificationFailed(f"{file.key}: upstream answers oddly when it is asked: {fault}") from None
-
-    def _probe_once(self, file: RemoteFile) -> Probe:
-        """By HEAD; where HEAD is refused, by a GET of the first byte (presigned addresses allow just one method)."""
-        address = address_of(file, self._credentials)
-        try:
-            with contextlib.closing(self._http.open(address, Ask(), method="HEAD")) as reply:
-                return reply.probe
-        except (Absent, LandingError, WrongRange, VersionChanged, PastEnd) as refusal:
-            if isinstance(refusal, Cancelled) or (isinstance(refusal, Absent) and refusal.status in (401, 404, 410)):
-                raise
-            try:
-                with contextlib.closing(self._http.open(address, Ask(0, 1))) as reply:
-                    return reply.probe
-            except PastEnd:
-                return Probe(0, None, None, ranges=False)
-            except (WrongRange, VersionChanged):
-                raise refusal from None
 
     def download(self, file: RemoteFile, dest: Path) -> Landed:
         """Bring a whole object to `dest`, taking up what an earlier try left beside it.
@@ -156,9 +133,9 @@ class Client:
             limits=self.limits,
             cancel=abort or self._cancel,  # what cancels many sets their `abort`
             progress=self._progress if durable else None,  # of many, the whole is what counts
+            trust=self._scheme(file).trust(file),
             durable=durable,
             abort=abort,
-            plain=self._is_plain(file),
             unfit=unfit,
         ).run()
 
@@ -254,20 +231,15 @@ class Client:
             raise TransientError(f"{DOWN} objects in a row could not be fetched, at last {result.reason}")
 
     def _short(self, file: RemoteFile) -> Address | None:
-        """Where the short way may ask for an object: a vetted address that no proxy and no redirect stands before."""
-        if not file.url.startswith(SHORT):
-            return None
         with contextlib.suppress(LandingError):  # the careful way says what is wrong
-            address = address_of(file, self._credentials)
-            self._guard.check(address.url)
-            return address if self._http.is_direct(address.url) and not _DOTS.search(address.url) else None
+            return self._scheme(file).short(file)
         return None
 
     def _land(self, file: RemoteFile, dest: Path, answer: Answer, throttle: Throttle) -> Landed | Missing | None:
         """What the short way brought, judged and written; see `many.fetch_many`."""
         try:
             with self._clean():
-                return small.land(file, dest, answer, plain=self._is_plain(file))
+                return small.land(file, dest, answer, trust=self._scheme(file).trust(file))
         except VerificationFailed as error:
             return Missing(file, str(error))
         except Absent as absent:  # the careful way says what the others mean
@@ -304,16 +276,13 @@ class Client:
                 raise
             return Missing(file, scrub(error.said, self._credentials.secrets()))
 
-    def _is_plain(self, file: RemoteFile) -> bool:
-        return file.url.startswith("http://") and not self._trusted.is_allowed(file.url)
+    def _scheme(self, file: RemoteFile) -> Scheme:
+        return scheme_of(file, self._schemes)
 
     def _open(self, file: RemoteFile, ask: Ask) -> Reply:
         if self._cancel.is_set():
             raise Cancelled(f"{file.key}: cancelled; what arrived is kept, rerun to resume")
-        if file.url.startswith("file:"):
-            return disk_origin.open_file(file, ask)
-        address = address_of(file, self._credentials)
-        return self._http.open(address, ask, shortcut=ask.length is not None)
+        return self._scheme(file).open(file, ask)
 
     @contextlib.contextmanager
     def _clean(self) -> Iterator[None]:

@@ -112,7 +112,12 @@ class Http:
             pool.clear() if isinstance(pool, urllib3.ProxyManager) else pool.close()
 
     def is_direct(self, url: str) -> bool:
-        """Whether the environment names no proxy for an address."""
+        """Whether the environment names no proxy for an address.
+
+        Raises:
+            Forbidden: The address must not be contacted.
+        """
+        self._guard.check(url)
         origin = origin_of(url)
         if origin not in self._direct:
             self._direct[origin] = proxy_of(url) is None

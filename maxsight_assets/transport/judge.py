@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from maxsight_assets.errors import VerificationFailed
 from maxsight_assets.remote import Level, Probe, RemoteFile
@@ -13,22 +14,38 @@ _MD5 = re.compile(r'"?([0-9a-f]{32})"?$')
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How far the word of an object's server goes; each scheme says its own.
+
+    Attributes:
+        level: How an object is known whose length is stated and whose hash is not: by its `first-use` if what came is
+            what upstream had (TLS, or this machine), else by its `size` at most.
+        etag_is_md5: Whether an ETag that looks like an md5 is one (S3).
+        warning: What is logged of an object that is known by `level`.
+    """
+
+    level: Level
+    etag_is_md5: bool = False
+    warning: str | None = None
+
+
 class Unfit(Exception):
     """What came is not the file; worth one clean retry."""
 
 
-def more_hashes(file: RemoteFile, probe: Probe) -> list[str]:
+def more_hashes(file: RemoteFile, probe: Probe, trust: Trust) -> list[str]:
     """Hashes that the judgement needs beside sha256."""
     needed = {name for name in ("md5", "sha1") if getattr(file, name)}
-    if etag_md5(file, probe):
+    if _etag_md5(probe, trust):
         needed.add("md5")
     return sorted(needed)
 
 
-def etag_md5(file: RemoteFile, probe: Probe) -> str | None:
-    """The md5 that an S3 ETag may be (not that of a multipart upload, nor always of an encrypted object)."""
-    found = _MD5.match(probe.etag or "")
-    return found[1] if found and file.url.startswith("s3://") else None
+def _etag_md5(probe: Probe, trust: Trust) -> str | None:
+    """The md5 that an ETag may be (not that of a multipart upload, nor always of an encrypted object)."""
+    found = _MD5.match(probe.etag or "") if trust.etag_is_md5 else None
+    return found[1] if found else None
 
 
 def check_kind(file: RemoteFile, head: bytes) -> None:
@@ -50,22 +67,22 @@ def level_of(
     size: int,
     digest: Callable[[str], str | None],
     *,
+    trust: Trust,
     published_sha256: str | None,
-    plain: bool,
     before: str | None = None,
 ) -> Level:
     """Return how the bytes that came are verified; no caller judges further.
 
-    Without a known hash, a length that neither the catalog nor the server states is `unverified`. What came over TLS or
-    from this machine is `first-use`: its hash is of what upstream had. The others are known by their `size` at most.
+    Without a known hash, what is of a length that neither the catalog nor the server states is `unverified`, and the
+    level of the rest is the scheme's.
 
     Args:
         file: What is known of the object beforehand.
         probe: What upstream said of it when it was fetched.
         size: Bytes that came.
         digest: Hex digest of them by algorithm; None where it was not computed.
+        trust: How far the word of its server goes.
         published_sha256: Digest that upstream states beside the object.
-        plain: Whether they came over plain http from a server that is not allow-listed.
         before: What was wrong with what an earlier attempt brought.
 
     Raises:
@@ -81,7 +98,7 @@ def level_of(
             raise Unfit(f"{name} {known.lower()} expected, {digest(name)} received")
     if any(pinned.values()):
         return "sha256"
-    md5 = etag_md5(file, probe)
+    md5 = _etag_md5(probe, trust)
     if md5 and md5 == digest("md5"):
         return "etag-md5"
     if md5:
@@ -92,6 +109,6 @@ def level_of(
     if file.bytes is None and probe.bytes != size:
         log.warning("%s: neither its length nor a hash is known; it may be cut short", file.key)
         return "unverified"
-    if plain:
-        log.warning("%s: plain http and no known hash; what came is recorded and compared ever after", file.key)
-    return "first-use" if file.url.startswith(("https:", "hf:", "file:")) else "size"
+    if trust.warning:
+        log.warning("%s: %s", file.key, trust.warning)
+    return trust.level

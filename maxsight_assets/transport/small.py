@@ -18,14 +18,14 @@ MOST_BYTES = 4 << 20
 """Longest object of the short way."""
 
 
-def land(file: RemoteFile, dest: Path, answer: Answer, *, plain: bool) -> Landed | None:
+def land(file: RemoteFile, dest: Path, answer: Answer, *, trust: judge.Trust) -> Landed | None:
     """Put an object at `dest`; not synced, see `Client.download_many`.
 
     Args:
         file: The object.
         dest: Path to write.
         answer: What came of asking for it.
-        plain: Whether it came over plain http from a server that is not allow-listed.
+        trust: How far the word of the object's server goes.
 
     Returns:
         None where the answer is not a plain, whole one.
@@ -52,10 +52,10 @@ def land(file: RemoteFile, dest: Path, answer: Answer, *, plain: bool) -> Landed
     judge.check_kind(file, bytes(data[: kinds.HEAD_BYTES]))
     digests = {
         name: hashlib.new(name, data, usedforsecurity=False).hexdigest()
-        for name in ("sha256", *judge.more_hashes(file, probe))
+        for name in ("sha256", *judge.more_hashes(file, probe, trust))
     }
     level = judge.level_of(
-        file, probe, len(data), digests.get, published_sha256=linked_sha256(answer.headers), plain=plain
+        file, probe, len(data), digests.get, trust=trust, published_sha256=linked_sha256(answer.headers)
     )
     _write(dest, data)
     return Landed(dest, len(data), digests["sha256"], digests.get("md5"), level, probe)

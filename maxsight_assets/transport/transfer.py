@@ -1,6 +1,6 @@
 """Brings one whole object to disk: resume, retry, start again, verify; the rules of each fault in one loop.
 
-How bytes are asked for is the origin's (`http`, `disk_origin`); where they wait is `partial`.
+How bytes are asked for is the scheme's (`schemes`); where they wait is `partial`.
 """
 
 import contextlib
@@ -8,7 +8,14 @@ import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-from maxsight_assets.errors import LandingError, Received, TransientError, UpstreamChanged, VerificationFailed
+from maxsight_assets.errors import (
+    Cancelled,
+    LandingError,
+    Received,
+    TransientError,
+    UpstreamChanged,
+    VerificationFailed,
+)
 from maxsight_assets.remote import Landed, Level, Probe, RemoteFile, strong
 from maxsight_assets.transport import judge, kinds
 from maxsight_assets.transport.judge import Unfit
@@ -97,9 +104,9 @@ class Download:
         limits: Bounds.
         cancel: Ends it.
         progress: Hears of it.
+        trust: How far the word of the object's server goes.
         durable: Whether the bytes must be on the disk before the file gets its name.
         abort: Ends it too.
-        plain: Whether it comes over plain http from a server that is not allow-listed.
         unfit: What was wrong with what an earlier attempt brought; then this one is the clean retry.
     """
 
@@ -112,9 +119,9 @@ class Download:
         limits: Limits,
         cancel: threading.Event,
         progress: Progress | None,
+        trust: judge.Trust,
         durable: bool = True,
         abort: threading.Event | None = None,
-        plain: bool = False,
         unfit: str | None = None,
     ) -> None:
         self._open = opened
@@ -125,7 +132,7 @@ class Download:
         self._progress = progress
         self._durable = durable
         self._abort = abort
-        self._plain = plain
+        self._trust = trust
         self._unfit = unfit
         self._partial = Partial(file, dest)
         self._parallel = True
@@ -224,10 +231,14 @@ class Download:
         self._answer = reply.probe
         self._check_size(reply)
         if reply.start != partial.offset or partial.offset == 0:
-            partial.restart(reply.probe, also=judge.more_hashes(file, reply.probe), fixed=not reply.encoded)
+            partial.restart(
+                reply.probe, also=judge.more_hashes(file, reply.probe, self._trust), fixed=not reply.encoded
+            )
         meter = Meter(self._progress, file.key, reply.probe.bytes or file.bytes, partial.offset)
         with contextlib.closing(self._bodies(reply)) as bodies:
             for data in bodies:
+                if self._cancel.is_set():  # a file of this machine has no connection that could be ended
+                    raise Cancelled(f"{file.key}: cancelled; what arrived is kept, rerun to resume")
                 partial.write(data)
                 meter.add(len(data))
                 if partial.offset > self._limits.max_bytes:
@@ -275,8 +286,8 @@ class Download:
             probe,
             partial.offset,
             partial.digest,
+            trust=self._trust,
             published_sha256=self._published,
-            plain=self._plain,
             before=self._unfit,
         )
 

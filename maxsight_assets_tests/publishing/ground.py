@@ -15,12 +15,12 @@ from maxsight_assets.publishing.manifest import FileRow, Manifest
 from maxsight_assets.publishing.stage import Stage, staging
 from maxsight_assets.publishing.swap import State
 from maxsight_assets.remote import Landed, Missing, RemoteFile
-from maxsight_assets.transport.addresses import address_of
 from maxsight_assets.transport.client import Client
 from maxsight_assets.transport.options import Limits
 from maxsight_assets_tests.invariants import assert_invariants, writes_only_below
 from maxsight_assets_tests.publishing.staged import land, passing
 from maxsight_assets_tests.servers import LyingServer
+from maxsight_assets_tests.transport.net_tools import address_of
 
 CANARIES = ("canary-user", "canary-password", "canary-token", "canary-key-id", "canary-secret-key", "hf_canary")
 LAST_GOOD = {"got": b"last good", "kept.jpg": b"named by a split"}

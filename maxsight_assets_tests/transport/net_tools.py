@@ -13,7 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from maxsight_assets.remote import RemoteFile
+from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.client import Client
+from maxsight_assets.transport.network import Network
 from maxsight_assets.transport.options import Credentials, Limits, Progress
 
 QUICK = Limits(
@@ -64,6 +66,14 @@ def quick_client(
     """A client that may talk to these servers and tries again at once."""
     allowed = replace(limits, loopback_allowed=frozenset(hosts))
     return Client(limits=allowed, credentials=credentials or Credentials(), cancel=cancel, progress=progress)
+
+
+def address_of(file: RemoteFile, credentials: Credentials) -> Address:
+    """Where a client with these credentials asks for an object of the network."""
+    with quick_client(credentials=credentials) as client:
+        scheme = client._schemes[file.url.partition(":")[0]]
+        assert isinstance(scheme, Network)
+        return scheme.address(file)
 
 
 def left_over(directory: Path) -> list[str]:

@@ -6,6 +6,8 @@ import pytest
 
 from maxsight_assets.remote import Level, Probe, RemoteFile
 from maxsight_assets.transport.judge import Unfit, level_of
+from maxsight_assets.transport.schemes import scheme_of
+from maxsight_assets_tests.transport.net_tools import quick_client
 
 DATA = b"what came"
 MD5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
@@ -14,7 +16,9 @@ MD5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
 def level(url: str, *, stated: int | None, etag: str | None = None, file_bytes: int | None = None) -> Level:
     file = RemoteFile("a.csv", url, bytes=file_bytes)
     probe = Probe(stated, etag, None, ranges=True)
-    return level_of(file, probe, len(DATA), {"md5": MD5}.get, published_sha256=None, plain=url.startswith("http:"))
+    with quick_client() as client:
+        trust = scheme_of(file, client._schemes).trust(file)
+    return level_of(file, probe, len(DATA), {"md5": MD5}.get, trust=trust, published_sha256=None)
 
 
 @pytest.mark.parametrize(

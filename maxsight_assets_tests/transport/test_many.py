@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from maxsight_assets.errors import LandingError, TransientError
 from maxsight_assets.remote import Landed, Missing, RemoteFile
 from maxsight_assets.transport.address import Address
-from maxsight_assets.transport.addresses import address_of
 from maxsight_assets.transport.guard import Forbidden, Guard
 from maxsight_assets.transport.lines import Answer, Lines
 from maxsight_assets.transport.options import Credentials, Limits
@@ -22,6 +21,7 @@ from maxsight_assets_tests.transport.net_tools import (
     IMPATIENT,
     PATIENT,
     QUICK,
+    address_of,
     certificate,
     left_over,
     pinned,

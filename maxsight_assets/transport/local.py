@@ -1,0 +1,100 @@
+"""`file:///<path>`: files of this machine, behind the same interface as the network's objects."""
+
+import contextlib
+import email.utils
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from maxsight_assets.errors import LandingError
+from maxsight_assets.remote import Probe, RemoteFile
+from maxsight_assets.transport.judge import Trust
+from maxsight_assets.transport.reply import CHUNK_BYTES, Absent, Again, Ask, PastEnd, VersionChanged
+
+_TRUST = Trust("first-use")
+
+
+class DiskReply:
+    """A file that is open for reading; see `reply.Reply`."""
+
+    encoded = False
+    published_sha256: str | None = None
+
+    def __init__(self, path: Path, ask: Ask, probe: Probe) -> None:
+        self._path = path
+        self._file = path.open("rb")
+        self._file.seek(ask.start)
+        self.start = ask.start
+        self.probe = probe
+        left = max(0, (probe.bytes or 0) - ask.start)
+        self.length: int | None = left if ask.length is None else min(left, ask.length)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The asked bytes."""
+        left = self.length or 0
+        while left:
+            data = self._file.read(min(left, CHUNK_BYTES))
+            if not data:
+                raise Again(f"{self._path.name} became shorter while it was read")
+            left -= len(data)
+            yield data
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Local:
+    """Files of this machine; see `schemes.Scheme`."""
+
+    def probe(self, file: RemoteFile) -> Probe:
+        """Length and time of a file; its ETag is made of them."""
+        path = _path(file)
+        with _explaining(file):
+            if not path.is_file():
+                raise Absent(404, "no such file on this machine", "check the address in the catalog")
+            facts = path.stat()
+        etag = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"'
+        return Probe(facts.st_size, etag, email.utils.formatdate(facts.st_mtime, usegmt=True), ranges=True)
+
+    def open(self, file: RemoteFile, ask: Ask) -> DiskReply:
+        """Open the asked part.
+
+        Raises:
+            VersionChanged: The file is not the one that `ask.since` saw.
+            PastEnd: The part begins at the file's end or behind it.
+        """
+        now = self.probe(file)
+        if ask.since is not None and now.etag != ask.since.etag:
+            raise VersionChanged("the file changed")
+        if ask.ranged and ask.start >= (now.bytes or 0):
+            raise PastEnd(now.bytes)
+        with _explaining(file):
+            return DiskReply(_path(file), ask, now)
+
+    def short(self, _file: RemoteFile) -> None:
+        """Nowhere: a file needs no connection."""
+
+    def trust(self, _file: RemoteFile) -> Trust:
+        """The file that was copied is the one that is there."""
+        return _TRUST
+
+
+@contextlib.contextmanager
+def _explaining(file: RemoteFile) -> Iterator[None]:
+    """An error of upstream's file is not one of the directory that is landed, for which it would be taken."""
+    try:
+        yield
+    except PermissionError as error:
+        raise Absent(403, f"cannot be read ({error.strerror})", "check the file's permissions") from None
+    except FileNotFoundError:
+        raise Absent(404, "no such file on this machine", "check the address in the catalog") from None
+    except OSError as error:
+        raise LandingError(f"{file.key}: cannot be read ({error.strerror}); check the disk that it is on") from None
+
+
+def _path(file: RemoteFile) -> Path:
+    parts = urlsplit(file.url)
+    if parts.netloc not in ("", "localhost"):
+        raise LandingError(f"{file.key}: a file address reads file:///<absolute path>")
+    return Path(unquote(parts.path))
