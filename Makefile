@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 FITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p $(FITS) && { echo $$p; break; }; done)
+# The records of one profile say nothing of another's data.
+OWN_HOME := $(CURDIR)/.dagster_home/$(or $(basename $(notdir $(strip $(MAXSIGHT_PROFILE)))),sample)
 ifeq ($(strip $(DAGSTER_HOME)),)
-override DAGSTER_HOME := $(CURDIR)/.dagster_home
+override DAGSTER_HOME := $(OWN_HOME)
 endif
 export DAGSTER_HOME
 # Where the environment says otherwise, every process that make starts would compile Dagster anew.
@@ -76,5 +78,5 @@ dagster-home:
 	@case "$$DAGSTER_HOME" in /*) ;; *) echo "DAGSTER_HOME=$$DAGSTER_HOME: write it as an absolute path" >&2; exit 1;; esac
 	@mkdir -p "$$DAGSTER_HOME"
 	@[ "$$DAGSTER_HOME/dagster.yaml" -nt dagster.yaml ] || \
-		{ [ "$$DAGSTER_HOME" != "$(CURDIR)/.dagster_home" ] && [ -e "$$DAGSTER_HOME/dagster.yaml" ]; } || \
+		{ [ "$$DAGSTER_HOME" != "$(OWN_HOME)" ] && [ -e "$$DAGSTER_HOME/dagster.yaml" ]; } || \
 		cp dagster.yaml "$$DAGSTER_HOME/dagster.yaml"

@@ -5,6 +5,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,20 +22,26 @@ from maxsight_assets.defs.assets.raw import raw_asset
 from maxsight_assets.defs.assets.training import splits_asset
 from maxsight_assets.defs.assets.upstream import upstream_spec
 from maxsight_assets.defs.automation.condition import refresh_condition
+from maxsight_assets.defs.automation.records import Published
 from maxsight_assets.defs.automation.schedules import scheduled_refresh, scheduled_verification
 from maxsight_assets.defs.automation.sensors import refresh_sensor, upstream_sensor
 from maxsight_assets.defs.checks.published import published_checks
+from maxsight_assets.defs.reporting import Change, difference, report_change, report_verdicts, verdicts_of
 from maxsight_assets.defs.resources import Upstreams, storage_of
 from maxsight_assets.defs.runs import RunOutcome
 from maxsight_assets.defs.runs import materialize as run_graph
+from maxsight_assets.defs.standing import standing_sensors
 from maxsight_assets.defs.tidy import Limits, Tidied, tidy_sensor
 from maxsight_assets.defs.tidy import tidy as clear_away
-from maxsight_assets.errors import SettingsError
+from maxsight_assets.errors import MaxSightAssetsError, NotReported, SettingsError
+from maxsight_assets.pipeline.inspection import Inspection, Told, of_profile
 from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
 from maxsight_assets.profiles.model import Profile
 from maxsight_assets.publishing.lock import hold
+from maxsight_assets.publishing.manifest import info_of
 from maxsight_assets.settings import Settings
+from maxsight_assets.transport.redact import scrub
 
 if TYPE_CHECKING:
     from maxsight_assets.datasets.upstreams import Embedded
@@ -77,10 +84,13 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
             profile, [source.asset for source in profile.sources if source.catalog.trained_on], more=_section(profile)
         ),
     ]
+    directories = _directories(settings)
+    published = published_in(settings)
+    condition = refresh_condition(published=published)
     assets = [
         asset.map_asset_specs(
-            lambda spec: spec.replace_attributes(
-                owners=OWNERS, automation_condition=refresh_condition(), tags={"profile": profile.profile}
+            lambda spec: _placed(spec, settings.profile, directories[spec.key]).replace_attributes(
+                owners=OWNERS, automation_condition=condition
             )
         )
         for asset in assets
@@ -91,14 +101,22 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
     reporting = [
         _reporting_sensor(source, upstreams, settings, profile.selections[source.dataset]) for source in profile.sources
     ]
-    upstream_specs = [upstream_spec(source.catalog) for source in profile.sources]
+    upstream_specs = [
+        _placed(upstream_spec(source.catalog), settings.profile, directories[dg.AssetKey(source.asset)])
+        for source in profile.sources
+    ]
     return dg.Definitions(
         assets=[*upstream_specs, *assets],
         asset_checks=published_checks(profile),
-        sensors=[refresh, *reporting, tidy_sensor(partial(tidy, settings, budget_s=TICK_S))],
+        sensors=[
+            refresh,
+            *reporting,
+            *standing_sensors(published),
+            tidy_sensor(partial(tidy, settings, budget_s=TICK_S)),
+        ],
         schedules=[
-            scheduled_refresh(dg.AssetSelection.assets(*raw_names)),
-            scheduled_verification(dg.AssetSelection.groups("raw", "evaluation", "training")),
+            scheduled_refresh(dg.AssetSelection.assets(*raw_names), published=published),
+            scheduled_verification(dg.AssetSelection.groups("raw", "evaluation", "training"), published=published),
         ],
         resources={**resources, **(overrides or {})},
         executor=dg.in_process_executor if settings.executor == "in_process" else dg.multiprocess_executor,
@@ -107,8 +125,6 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
 
 def tidy(settings: Settings, instance: dg.DagsterInstance, *, budget_s: float) -> Tidied:
     """Clear away what runs and ticks left and is older than the settings' limits; what is landed stays."""
-    from maxsight_assets.pipeline.inspection import of_profile
-
     profile, places = profiles.load(settings.profile), Places.of(settings)
     return clear_away(
         instance,
@@ -118,6 +134,35 @@ def tidy(settings: Settings, instance: dg.DagsterInstance, *, budget_s: float) -
         worlds=sample.outdated(places),
         budget_s=budget_s,
     )
+
+
+def _placed(spec: dg.AssetSpec, profile: str, directory: Path) -> dg.AssetSpec:
+    """The spec with a head that says whose state its page shows: one DAGSTER_HOME may have seen several."""
+    return spec.replace_attributes(
+        description=f"Profile `{profile}`, in `{directory}`.\n\n{spec.description or ''}",
+        tags={**spec.tags, "profile": profile},
+        metadata={
+            **spec.metadata,
+            "profile": dg.MetadataValue.text(profile),
+            "directory": dg.MetadataValue.path(str(directory)),
+        },
+    )
+
+
+def published_in(settings: Settings) -> Published:
+    """Return what reads the settings' DATA_DIR: what is landed is what is on the disk, not what the event log says."""
+    directories = _directories(settings)
+
+    def published(key: dg.AssetKey) -> str | None:
+        info = info_of(directories[key]) if key in directories else None
+        return info.data_version if info else None
+
+    return published
+
+
+def _directories(settings: Settings) -> dict[dg.AssetKey, Path]:
+    inspections = of_profile(profiles.load(settings.profile))
+    return {dg.AssetKey(each.asset): each.directory(Places.of(settings)) for each in inspections}
 
 
 def _upstreams(settings: Settings, *, embedded: bool, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,4 +249,50 @@ def materialize(
         SettingsError: There is no asset of a name in `select`.
     """
     with opened_instance(Path(os.environ["DAGSTER_HOME"])) as instance:
-        return run_graph(build_defs(settings), select, instance=instance, say=say)
+        return run_graph(build_defs(settings), select, instance=instance, published=published_in(settings), say=say)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The event log in DAGSTER_HOME, beside any run: what it says of the settings' DATA_DIR, and what it is told.
+
+    Attributes:
+        settings: What the environment says.
+    """
+
+    settings: Settings
+
+    def report(self, asset: str, change: Change) -> bool:
+        """Report what a command did to what an asset has published; see `report_change`.
+
+        Raises:
+            NotReported: The event log cannot be reached; so does every method here.
+        """
+        with self._reached(asset) as (instance, inspection, places):
+            return report_change(instance, inspection, places, change)
+
+    def report_verdicts(self, asset: str, verdicts: Sequence[Told]) -> None:
+        """Report what the rules say of what an asset has published."""
+        with self._reached(asset) as (instance, inspection, places):
+            report_verdicts(instance, inspection, places, verdicts)
+
+    def difference(self, asset: str) -> str | None:
+        """Return how the event log differs from what an asset has published; None if it does not."""
+        with self._reached(asset) as (instance, inspection, places):
+            return difference(instance, inspection, places)
+
+    def verdicts(self, asset: str) -> list[Told]:
+        """Return what the checks said last of what an asset has published."""
+        with self._reached(asset) as (instance, inspection, places):
+            return verdicts_of(instance, inspection, places)
+
+    @contextmanager
+    def _reached(self, asset: str) -> Iterator[tuple[dg.DagsterInstance, Inspection, Places]]:
+        inspections = {each.asset: each for each in of_profile(profiles.load(self.settings.profile))}
+        try:
+            with opened_instance(Path(os.environ["DAGSTER_HOME"])) as instance:
+                yield instance, inspections[asset], Places.of(self.settings)
+        except MaxSightAssetsError:
+            raise
+        except Exception as error:  # of any storage, and what a command did is done
+            raise NotReported(f"the event log cannot be reached ({scrub(error) or type(error).__name__})") from error

@@ -17,6 +17,10 @@ class SettingsError(MaxSightAssetsError):
     """An environment variable, a profile or a catalog file is wrong; the text names it."""
 
 
+class NotReported(MaxSightAssetsError):
+    """What a command did, or what is on the disk, could not be reported to Dagster; it is done all the same."""
+
+
 class FormatError(MaxSightAssetsError):
     """An annotation file cannot be read as what it claims to be; the text names the file and the place in it."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from maxsight_assets import settings
-from maxsight_assets.build import build_defs
+from maxsight_assets.build import build_defs, published_in
 from maxsight_assets.defs.runs import RunOutcome, materialize
 from maxsight_assets.places import Places
 
@@ -42,7 +42,13 @@ class Project:
     def run(self, *select: str, **configs: object) -> RunOutcome:
         """Materialize assets; a keyword states run config of the asset of that name."""
         run_config = {"ops": {asset: {"config": config} for asset, config in configs.items()}}
-        return materialize(self.defs, select, instance=self.instance, run_config=run_config)
+        return materialize(
+            self.defs,
+            select,
+            instance=self.instance,
+            published=published_in(self.settings),
+            run_config=run_config,
+        )
 
 
 def copy_world(source: Path, dest: Path) -> None:

@@ -54,9 +54,16 @@ def made(checkout: Path, *arguments: str, dagster_home: str | None) -> "subproce
     return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
 
 
+def test_each_profile_has_records_of_its_own(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for profile in ("starter", "full"):
+        monkeypatch.setenv("MAXSIGHT_PROFILE", profile)
+
+        assert made(installed, "ui", dagster_home=None).stdout == f"{installed}/.dagster_home/{profile}\n"
+
+
 @pytest.mark.parametrize("target", ["run", "ui"])
 def test_paths_may_hold_blanks(target: str, installed: Path, tmp_path: Path) -> None:
-    own, named = installed / ".dagster_home", tmp_path / "My Drive/a home"
+    own, named = installed / ".dagster_home/sample", tmp_path / "My Drive/a home"
     for value, home in ((None, own), ("", own), (" ", own), (str(named), named)):
         done = made(installed, target, dagster_home=value)
 
@@ -67,8 +74,8 @@ def test_paths_may_hold_blanks(target: str, installed: Path, tmp_path: Path) -> 
 
 
 def test_a_dagster_yaml_of_ones_own_stays_until_the_template_is_newer(installed: Path) -> None:
-    copy = installed / ".dagster_home/dagster.yaml"
-    copy.parent.mkdir()
+    copy = installed / ".dagster_home/sample/dagster.yaml"
+    copy.parent.mkdir(parents=True)
     copy.write_text("mine", "utf-8")
     os.utime(installed / "dagster.yaml", (0, 0))
 

@@ -1,8 +1,6 @@
 """The `maxsight-assets` command: what a person does at a terminal rather than in the UI."""
 
 import json
-import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,13 +10,15 @@ import typer
 
 from maxsight_assets.commands import export
 from maxsight_assets.commands import raw as cli_raw
-from maxsight_assets.commands.context import err, out
+from maxsight_assets.commands import report as reports
+from maxsight_assets.commands.context import dagster_home, err, out
 from maxsight_assets.commands.context import loaded_settings as _settings
-from maxsight_assets.errors import SettingsError
-from maxsight_assets.settings import directory
+from maxsight_assets.errors import NotReported, SettingsError
+from maxsight_assets.settings import Settings
 
 if TYPE_CHECKING:
     from maxsight_assets.defs.health import Finding
+    from maxsight_assets.pipeline.inspection import Told
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_raw.app)
 app.add_typer(export.app, name="export")
+app.add_typer(reports.app)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Level = Annotated[
@@ -50,7 +51,7 @@ Assets = Annotated[list[str] | None, typer.Argument(help="Names of assets; none 
 def materialize(assets: Assets = None) -> None:
     """Materialize assets in this process and say what they came to; the UI shows the run too."""
     with _settings() as settings:
-        home = _dagster_home()
+        home = dagster_home(settings)
         from maxsight_assets import build, sample
         from maxsight_assets.commands import doctor as doctors
         from maxsight_assets.commands import summary
@@ -74,8 +75,9 @@ def materialize(assets: Assets = None) -> None:
         summary.print_published(out, summary.published(profile, places))
         for failure in outcome.failures:
             err.print(f"failed: {failure}", style="red", markup=False)
+        status = summary.conclude(out, outcome.checks)
         out.print(f"\nOpen the UI with `make ui` (DAGSTER_HOME={home}); run {outcome.run_id}", markup=False)
-        raise typer.Exit(0 if outcome.success else 1)
+        raise typer.Exit(status if outcome.success else 1)
 
 
 @app.command(epilog="Example: maxsight-assets status --json")
@@ -86,11 +88,51 @@ def status(as_json: AsJson = False) -> None:
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 
-        rows = summary.published(profiles.load(settings.profile), Places.of(settings))
+        profile = profiles.load(settings.profile)
+        rows = summary.published(profile, Places.of(settings))
+        told = _recorded(settings, [row.asset for row in rows if row.data_version])
         if as_json:
-            print(json.dumps([asdict(row) for row in rows], indent=2, default=str))
+            here = {"profile": settings.profile, "data_dir": settings.data_dir}
+            wrong = [each for each in told if each.is_error]
+            printed = [
+                here | asdict(row) | {"errors": [each.rule for each in wrong if each.asset == row.asset]}
+                for row in rows
+            ]
+            print(json.dumps(printed, indent=2, default=str))
         else:
+            out.print(f"profile {settings.profile}, DATA_DIR {settings.data_dir}", markup=False)
             summary.print_published(out, rows)
+            summary.conclude(out, told, published=[row.asset for row in rows if row.data_version])
+
+
+def _recorded(settings: Settings, assets: list[str]) -> "list[Told]":
+    """What was said last of what is published here; nothing if Dagster has no records, or none that can be read."""
+    from maxsight_assets.commands.doctor import has_records
+
+    if not has_records(dagster_home(settings, make=False)):
+        return []
+    from maxsight_assets.build import Log
+
+    try:
+        return [told for asset in assets for told in Log(settings).verdicts(asset)]
+    except NotReported as error:
+        err.print(str(error), style="yellow", markup=False)
+        return []
+
+
+def _record(settings: Settings, told: "list[Told]") -> None:
+    """Report verdicts to Dagster, so that the asset's page says the same; not if it has no records here."""
+    from maxsight_assets.commands.doctor import has_records
+
+    if not has_records(dagster_home(settings, make=False)):
+        return
+    from maxsight_assets.build import Log
+
+    try:
+        for asset in dict.fromkeys(each.asset for each in told):
+            Log(settings).report_verdicts(asset, [each for each in told if each.asset == asset])
+    except NotReported as error:
+        err.print(f"Dagster does not know of these verdicts: {error}", style="yellow", markup=False)
 
 
 @app.command(epilog="Example: maxsight-assets verify coco_raw --json")
@@ -114,11 +156,12 @@ def verify(
 
         profile = profiles.load(settings.profile)
         told = inspection.verify(profile, Places.of(settings), assets or [])
+        _record(settings, told)
         if as_json:
             print(json.dumps([asdict(each) for each in told], indent=2))
-        else:
-            summary.print_verdicts(out, profile, told)
-        raise typer.Exit(1 if any(not each.passed and each.severity == "error" for each in told) else 0)
+            raise typer.Exit(1 if any(each.is_error for each in told) else 0)
+        summary.print_verdicts(out, profile, told)
+        raise typer.Exit(summary.conclude(out, told))
 
 
 @app.command(epilog="Example: maxsight-assets explain coco/139")
@@ -154,7 +197,7 @@ def doctor(
     with _settings(writable=False) as settings:
         from maxsight_assets.commands import doctor as doctors
 
-        home = _dagster_home(make=False)
+        home = dagster_home(settings, make=False)
         for line in doctors.mend(home) if fix else ():
             err.print(f"fixed: {line}", markup=False)
         findings = doctors.drives(settings, home) if quick else doctors.examine(settings, home)
@@ -173,7 +216,7 @@ def tidy() -> None:
         from maxsight_assets import build
         from maxsight_assets.commands import doctor as doctors
 
-        home = _dagster_home(make=False)
+        home = dagster_home(settings, make=False)
         if not doctors.has_records(home):
             raise SettingsError(f"DAGSTER_HOME={home}: Dagster has kept no records there; set DAGSTER_HOME")
         with build.opened_instance(home) as instance:
@@ -193,7 +236,9 @@ def rollback(asset: Annotated[str, typer.Argument(help="Name of the asset.")]) -
         if asset not in inspections:
             raise SettingsError(f"no asset {asset}; there are {', '.join(inspections)}")
         manifest = bring_back(inspections[asset].directory(Places.of(settings)))
-        out.print(f"{asset}: version {manifest.info.data_version[:12]} is published again")
+        version = manifest.info.data_version[:12]
+        out.print(f"{asset}: version {version} is published again; it stays until its inputs change")
+        raise typer.Exit(reports.tell(settings, asset, f"rolled back to version {version}", stays=True))
 
 
 @app.command(epilog="Example: maxsight-assets touch coco, then watch the UI")
@@ -227,26 +272,6 @@ def _print_findings(findings: "Iterable[Finding]") -> None:
 
     for finding in findings:
         out.print(f"{finding.level:5} {finding.text}", style=STYLES[finding.level], markup=False)
-
-
-def _dagster_home(*, make: bool = True) -> Path:
-    """DAGSTER_HOME, or `.dagster_home` here where it is unset or blank, with this project's dagster.yaml in it.
-
-    Args:
-        make: Whether it is made if it is missing; who only looks makes nothing.
-    """
-    home = directory("DAGSTER_HOME", os.environ.get("DAGSTER_HOME", "").strip() or ".dagster_home")
-    template = Path("dagster.yaml")
-    os.environ["DAGSTER_HOME"] = str(home)
-    if not make:
-        return home
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        if template.exists() and not (home / "dagster.yaml").exists():
-            shutil.copyfile(template, home / "dagster.yaml")
-    except OSError as error:
-        raise SettingsError(f"DAGSTER_HOME={home}: {error.strerror}; choose another place") from None
-    return home
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
-"""What every command of the command line shares: the two streams, and how an error of ours ends a command."""
+"""What every command of the command line shares: the two streams, how an error of ours ends it, and Dagster's home."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 from rich.console import Console
 
 from maxsight_assets import settings as settings_module
-from maxsight_assets.errors import MaxSightAssetsError
+from maxsight_assets.errors import MaxSightAssetsError, SettingsError
 from maxsight_assets.settings import Settings
 
 out = Console(highlight=False, soft_wrap=True)
@@ -22,3 +25,25 @@ def loaded_settings(*, writable: bool = True) -> Iterator[Settings]:
     except MaxSightAssetsError as error:
         err.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from None
+
+
+def dagster_home(settings: Settings, *, make: bool = True) -> Path:
+    """DAGSTER_HOME, or the profile's own in `.dagster_home` if it is unset, with this project's dagster.yaml in it.
+
+    Args:
+        settings: What the environment says.
+        make: Whether it is made if it is missing; who only looks makes nothing.
+    """
+    default = f".dagster_home/{Path(settings.profile).stem}"
+    home = settings_module.directory("DAGSTER_HOME", os.environ.get("DAGSTER_HOME", "").strip() or default)
+    template = Path("dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(home)
+    if not make:
+        return home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if template.exists() and not (home / "dagster.yaml").exists():
+            shutil.copyfile(template, home / "dagster.yaml")
+    except OSError as error:
+        raise SettingsError(f"DAGSTER_HOME={home}: {error.strerror}; choose another place") from None
+    return home

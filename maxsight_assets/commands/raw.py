@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maxsight_assets.commands.context import err, loaded_settings, out
+from maxsight_assets.commands.report import tell
 from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.settings import Settings
 
@@ -93,6 +94,8 @@ def adopt(asset: Asset = "coco_raw") -> None:
             f"{asset}: {tally.adopted_files:,} files taken over, {tally.reused_files:,} known already, "
             f"{tally.fetched_files:,} fetched ({tally.fetched_bytes / 1e6:,.1f} MB)"
         )
+        adopted = f"adopted: {tally.adopted_files:,} files taken over, {tally.fetched_files:,} fetched"
+        raise typer.Exit(tell(settings, asset, adopted, seen=version.fingerprint))
 
 
 @app.command(epilog="Example: maxsight-assets repair coco_raw")
@@ -107,6 +110,8 @@ def repair(asset: Asset = "coco_raw") -> None:
         out.print(f"{asset}: {len(mended):,} files mended")
         for path in mended:
             out.print(f"  {path}", markup=False)
+        details = {"mended files": "\n".join(mended[:10])} if mended else {}
+        raise typer.Exit(tell(settings, asset, f"repaired: {len(mended):,} files mended", details=details))
 
 
 @app.command(epilog="Example: maxsight-assets accept zips/val2017.zip")
@@ -125,7 +130,9 @@ def accept(file: Annotated[str, typer.Argument(help="Key of the upstream file, a
             if (value := getattr(said.file, name)) is not None
         )
         out.print(f"{file}: {said.file.bytes or 0:,} bytes with {digest} accepted, known {said.how}")
-        out.print(f"materialize {source.asset} to land it")
+        details = {"file": file, "digest": digest, "known": said.how}
+        tell(settings, source.asset, f"accepted a change of {file} upstream", details=details, judge=False)
+        out.print(f"it is not landed yet: maxsight-assets materialize {source.asset}")
 
 
 @app.command(epilog="Example: maxsight-assets prune coco_raw --really")
@@ -161,6 +168,7 @@ def prune(
                 return
             said = _freed(upkeep.prune(target, made, noted=places.noted, really=True))
         out.print(f"{asset}: {said} deleted", markup=False)
+        tell(settings, asset, f"pruned: {said} deleted", judge=False)
 
 
 def _freed(report: "PruneReport") -> str:

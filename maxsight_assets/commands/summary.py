@@ -97,3 +97,26 @@ def print_section(console: Console, section: Section) -> None:
     for row in (tuple(section.columns), *section.rows):
         texts = zip(row, section.columns.values(), strict=True)
         console.print("".join(f"{text:{width}}" for text, width in texts), markup=False)
+
+
+def conclude(console: Console, verdicts: Iterable[Told], *, published: Iterable[str] = ()) -> int:
+    """Print in one line what the verdicts come to: the same line after each command that has any.
+
+    Args:
+        console: Where to print.
+        verdicts: What the rules say.
+        published: Names of assets that should have verdicts.
+
+    Returns:
+        The exit status: 1 if a rule of severity error fails.
+    """
+    told = list(verdicts)
+    errors = [f"{each.asset}.{each.rule}" for each in told if each.is_error]
+    warnings = sum(not each.passed and not each.is_error for each in told)
+    unjudged = sorted(set(published) - {each.asset for each in told})
+    parts = [f"{sum(each.passed for each in told)} of {len(told)} rules hold"] if told else []
+    parts += [f"{len(errors)} fail: {', '.join(errors)}"] if errors else []
+    parts += [f"{warnings} warn"] if warnings else []
+    parts += [f"no verdict is recorded of {', '.join(unjudged)}: maxsight-assets report"] if unjudged else []
+    console.print("; ".join(parts) or "nothing is published yet", style="red" if errors else None, markup=False)
+    return 1 if errors else 0

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from maxsight_assets.errors import LandingError, MaxSightAssetsError, NotPublished
+from maxsight_assets.defs.automation.records import MISCONFIGURED
+from maxsight_assets.errors import LandingError, MaxSightAssetsError, NotPublished, SettingsError
 
 RETRIES = 2
 """Of a step that reads from the network; `landing` has used up its own retries by then."""
@@ -27,7 +28,9 @@ def as_failures(attempt: int = RETRIES) -> Iterator[None]:
     try:
         yield
     except MaxSightAssetsError as error:
-        metadata = {}
+        metadata: dict[str, dg.MetadataValue] = {}
+        if isinstance(error, SettingsError):
+            metadata = {MISCONFIGURED: dg.MetadataValue.text("an automatic refresh does not wait because of it")}
         if isinstance(error, NotPublished):
             failed = [verdict for verdict in error.verdicts if not verdict.passed]
             metadata = {

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from maxsight_assets.pipeline.derived import Made
+    from maxsight_assets.pipeline.inspection import Told
     from maxsight_assets.pipeline.overview import Overview
     from maxsight_assets.pipeline.raw import Version
     from maxsight_assets.places import Places
@@ -61,6 +62,34 @@ def of_overview(seen: "Overview") -> Metadata:
         "boxes per class": table(("class", "boxes"), seen.classes.items()),
         "dagster/column_schema": columns_of(BOXES),
         "columns of the images table": columns_of(IMAGES),
+    }
+
+
+def of_told(told: "Told") -> Metadata:
+    """A verdict of the command line, as `of_verdict` shows it."""
+    shown: Metadata = {
+        "checked": dg.MetadataValue.int(told.checked),
+        "offenders": dg.MetadataValue.int(told.offenders),
+    }
+    if told.examples:
+        shown["first offenders"] = dg.MetadataValue.text(told.examples)
+    if told.remedy:
+        shown["remedy"] = dg.MetadataValue.text(told.remedy)
+    return shown
+
+
+def of_manifest(manifest: "Manifest | None", target: str) -> Metadata:
+    """What a directory has published, by its manifest alone."""
+    if manifest is None:
+        return {"path": dg.MetadataValue.path(target), "files": dg.MetadataValue.int(0)}
+    info = manifest.info
+    images = sum(1 for row in manifest.selected() if row.width is not None)
+    return {
+        "path": dg.MetadataValue.path(target),
+        "files": dg.MetadataValue.int(info.files),
+        "bytes": dg.MetadataValue.int(info.bytes),
+        "selection": dg.MetadataValue.json(dict(info.selection)),
+        **(dict.fromkeys(("images", "dagster/row_count"), dg.MetadataValue.int(images)) if images else {}),
     }
 
 

@@ -9,7 +9,10 @@ import dagster as dg
 from dagster._core.events import RunFailureReason
 
 from maxsight_assets.defs import workers
-from maxsight_assets.defs.automation.records import DATA_VERSION_TAG
+from maxsight_assets.defs.automation.records import DATA_VERSION_TAG, Published
+from maxsight_assets.defs.automation.state import NAMES as STATE
+from maxsight_assets.defs.reporting import told_of
+from maxsight_assets.defs.standing import verdicts_stand
 from maxsight_assets.defs.waiting import ended_by_signals, waiting_aloud
 from maxsight_assets.disk import host
 from maxsight_assets.errors import SettingsError
@@ -45,6 +48,7 @@ def materialize(
     select: Sequence[str] = (),
     *,
     instance: dg.DagsterInstance,
+    published: Published,
     run_config: Mapping[str, Any] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> RunOutcome:
@@ -57,6 +61,7 @@ def materialize(
         defs: The definitions.
         select: Names of assets; none for all.
         instance: Keeps the record of the run.
+        published: Reads what an asset has published.
         run_config: What a person would state in the Launchpad.
         say: Is given each line that a person should read while the run is at work.
 
@@ -84,6 +89,7 @@ def materialize(
                 )
         finally:
             _leave_nothing(instance, run_id)
+            verdicts_stand(instance, run_id, published)
     return RunOutcome(
         run_id=result.run_id,
         success=result.success,
@@ -92,7 +98,7 @@ def materialize(
             for event in result.get_asset_materialization_events()
             if event.asset_key is not None and event.asset_key.to_user_string() in known
         },
-        checks=tuple(_outcome(evaluation) for evaluation in result.get_asset_check_evaluations()),
+        checks=tuple(told_of(each) for each in result.get_asset_check_evaluations() if each.check_name not in STATE),
         failures=tuple(_said(event) for event in result.get_step_failure_events()),
         interrupted=any(_is_interruption(event) for event in result.all_events),
     )
@@ -110,18 +116,6 @@ def _is_interruption(event: dg.DagsterEvent) -> bool:
     if event.is_job_failure:
         return event.job_failure_data.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION
     return event.event_type is dg.DagsterEventType.RUN_CANCELED
-
-
-def _outcome(evaluation: dg.AssetCheckEvaluation) -> Told:
-    offenders, examples = evaluation.metadata.get("offenders"), evaluation.metadata.get("first offenders")
-    return Told(
-        asset=evaluation.asset_key.to_user_string(),
-        rule=evaluation.check_name,
-        passed=evaluation.passed,
-        severity=evaluation.severity.value.lower(),
-        offenders=int(str(offenders.value)) if offenders else 0,
-        examples=str(examples.value).replace("\n", ", ") if examples else "",
-    )
 
 
 def _said(event: dg.DagsterEvent) -> str:

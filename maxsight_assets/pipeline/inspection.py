@@ -133,6 +133,8 @@ class Told:
         severity: "error" or "warn".
         offenders: Number of records that offend.
         examples: The first of them.
+        checked: Number of records that were looked at.
+        remedy: What to do; empty if it holds.
     """
 
     asset: str
@@ -141,6 +143,13 @@ class Told:
     severity: str
     offenders: int
     examples: str
+    checked: int = 0
+    remedy: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it does not hold, and what is published should not be used."""
+        return not self.passed and self.severity == "error"
 
 
 def verify(profile: Profile, places: Places, assets: Sequence[str]) -> list[Told]:
@@ -175,4 +184,13 @@ def verify(profile: Profile, places: Places, assets: Sequence[str]) -> list[Told
 
 
 def _told(asset: str, rule: Rule[Any], verdict: Verdict) -> Told:
-    return Told(asset, rule.name, verdict.passed, rule.severity, verdict.offenders, ", ".join(verdict.examples))
+    return Told(
+        asset,
+        rule.name,
+        verdict.passed,
+        rule.severity,
+        verdict.offenders,
+        ", ".join(verdict.examples),
+        checked=verdict.checked,
+        remedy=verdict.remedy,
+    )

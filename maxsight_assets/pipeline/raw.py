@@ -62,6 +62,11 @@ def fingerprint(source: Source, upstream: Upstream, target: Path, *, default: Se
     return combined(upstream.probe(source.files(selection)))
 
 
+def fingerprint_of(manifest: Manifest) -> str:
+    """What upstream had of the files that a version was made from, as `fingerprint` says it."""
+    return combined({key: value for key, value in manifest.info.inputs.items() if key != UNFETCHED})
+
+
 def refresh(
     source: Source,
     upstream: Upstream,

@@ -267,6 +267,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def info_of(root: Path) -> ManifestInfo | None:
+    """Read the page about a directory alone, also where the rows are damaged; None where no page can be read."""
+    try:
+        return _info_of(root, json.loads((root / PAGE).read_bytes()))
+    except (OSError, ValueError, TypeError, AttributeError, NewerFormat):
+        return None
+
+
 def source_of(root: Path) -> str | None:
     """The source that a directory's page states, also where the rows are damaged; None where no page can be read."""
     try:

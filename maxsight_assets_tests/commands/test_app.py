@@ -46,6 +46,60 @@ def run(root: Path, *arguments: str, **variables: str) -> "subprocess.CompletedP
     )
 
 
+def last_line(done: "subprocess.CompletedProcess[str]") -> str:
+    return done.stdout.splitlines()[-1]
+
+
+def test_status_begins_with_profile_and_data_dir(root: Path) -> None:
+    assert run(root, "status").stdout.splitlines()[0] == f"profile sample, DATA_DIR {root / 'data'}"
+
+
+def test_report_tells_a_fresh_dagster_home_what_is_published(root: Path, tmp_path: Path) -> None:
+    home = {"DAGSTER_HOME": str(tmp_path / "home")}
+    before = run(root, "status", **home)
+    assert "no verdict is recorded of ade20k_raw, bdd100k_raw, " in last_line(before)
+    assert not (tmp_path / "home").exists()
+
+    first, again = (run(root, "report", "ade20k_raw", **home) for _ in range(2))
+
+    assert first.stdout.startswith("ade20k_raw: reported: version ")
+    assert again.stdout.startswith("ade20k_raw: as the event log says")
+    assert (first.returncode, again.returncode) == (0, 0)
+    assert last_line(first) == last_line(again)
+
+
+def test_a_command_whose_work_dagster_cannot_be_told_says_how_to_tell_it_later(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text("storage: none of this kind\n", encoding="utf-8")
+
+    done = run(root, "repair", "ade20k_raw", DAGSTER_HOME=str(tmp_path))
+
+    assert done.returncode == 0
+    assert "Dagster does not know of this: " in done.stderr
+    assert done.stderr.endswith("Once it can: maxsight-assets report ade20k_raw\n")
+
+
+def test_a_published_version_with_an_error_exits_1_from_materialize_and_verify_and_status_names_it(
+    tmp_path: Path, drawn_world: Path
+) -> None:
+    (tmp_path / "data/.maxsight").mkdir(parents=True)
+    world = tmp_path / "data/.maxsight/sample_upstream"
+    copy_world(drawn_world, world)
+    rows = next(world.rglob("validation-annotations-bbox.csv"))
+    header, *lines = rows.read_text(encoding="utf-8").splitlines()
+    broken = [f"{line},more" if number % 4 == 0 else line for number, line in enumerate(lines)]
+    rows.unlink()
+    rows.write_text("\n".join([header, *broken, ""]), encoding="utf-8")
+
+    made = run(tmp_path, "materialize", "openimages_subset")
+    listed, verified = run(tmp_path, "status"), run(tmp_path, "verify", "openimages_subset")
+
+    said = "fail: openimages_subset.enough_rows_are_sound"
+    assert (made.returncode, verified.returncode) == (1, 1)
+    assert said in made.stdout
+    assert said in last_line(listed)
+    assert last_line(listed) == last_line(verified)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_shows_an_example(command: str, tmp_path: Path) -> None:
     done = run(tmp_path, command, "--help")
@@ -109,18 +163,22 @@ def test_status_tells_a_damaged_manifest_from_none(root: Path) -> None:
     assert [line.split()[4] for line in lines if line.startswith("ade20k_raw")] == ["damaged"]
 
 
-def test_verify_names_a_damaged_file_and_fails(root: Path) -> None:
-    assert run(root, "verify").returncode == 0
+def test_verify_names_a_damaged_file_and_fails_and_status_says_the_same(root: Path) -> None:
+    sound = run(root, "verify")
+    assert sound.returncode == 0
+    assert last_line(run(root, "status")) == last_line(sound)
     picture = next((root / "data/ade20k/images/validation").glob("*.jpg"))
     whole = picture.read_bytes()
     picture.unlink()
     picture.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     try:
         done = run(root, "verify", "ade20k_raw", "--json")
+        listed = run(root, "status")
     finally:
         picture.unlink()
         picture.write_bytes(whole)
 
+    assert "fail: ade20k_raw.hashes_match" in last_line(listed)
     failed = {told["rule"]: told["examples"] for told in json.loads(done.stdout) if not told["passed"]}
     assert done.returncode == 1
     assert picture.name in failed["hashes_match"]
@@ -192,7 +250,8 @@ def test_prune_refuses_while_the_splits_are_away(root: Path) -> None:
 
 
 def test_dagster_home_may_be_below_home_relative_or_blank(tmp_path: Path) -> None:
-    for value, place in (("rel", "rel"), ("~/x", "home/x"), (" ", ".dagster_home"), ("", ".dagster_home")):
+    own = ".dagster_home/sample"
+    for value, place in (("rel", "rel"), ("~/x", "home/x"), (" ", own), ("", own)):
         run(tmp_path, "materialize", "nothing", DAGSTER_HOME=value, HOME=str(tmp_path / "home"))
         assert (tmp_path / place).is_dir(), value
     assert not (tmp_path / "~").exists()

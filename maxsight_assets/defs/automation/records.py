@@ -3,7 +3,7 @@
 Read only; the decisions are in `condition`.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import dagster as dg
@@ -13,8 +13,14 @@ DATA_VERSION_TAG = "dagster/data_version"
 JUDGED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 INPUT_TAG_PREFIX = "dagster/input_data_version/"
 
+Published = Callable[[dg.AssetKey], str | None]
+"""Returns the data version that an asset has published in this DATA_DIR, or None if nothing is published there."""
+
 VERDICTS = 10
-"""Latest verdicts of a check that are looked through for one of what its asset holds now, see `Records.passed`."""
+"""Latest verdicts of a check that are looked through for one of what its asset holds now, see `judged`."""
+
+MISCONFIGURED = "wrong configuration"
+"""Metadata of a step's failure that no other run of the asset need fear."""
 
 UNJUDGED = "its own checks"
 """Stands among what moved where an asset landed and a blocking check of it did not run: the run died between, say."""
@@ -47,6 +53,51 @@ class Record:
     last_run: str | None = None
 
 
+def records_of(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, Record]:
+    """Return the records of those of these assets that ever landed, in one query."""
+    entries = (record.asset_entry for record in instance.get_asset_records(list(keys)))
+    return {
+        entry.asset_key: Record(
+            landed.asset_materialization.tags or {} if landed.asset_materialization else {},
+            landed.run_id,
+            landed.storage_id,
+            landed.timestamp,
+            entry.last_run_id,
+        )
+        for entry in entries
+        if (landed := entry.last_materialization_record)
+    }
+
+
+def judged(instance: dg.DagsterInstance, check: dg.AssetCheckKey, record: Record) -> dg.AssetCheckEvaluation | None:
+    """Return what a check said last of what its asset holds now; None if it has not been asked.
+
+    Dagster has the verdicts in the order in which they were planned: that of a landing stands behind those of all runs
+    of the checks alone that began while it landed, and that looked at what the asset held before.
+    """
+    latest = instance.event_log_storage.get_asset_check_execution_history(check, limit=VERDICTS, status=JUDGED)
+    for each in latest:
+        evaluation = each.evaluation
+        target = evaluation.target_materialization_data if evaluation else None
+        by_its_run = bool(record.landed_by) and each.run_id == record.landed_by  # what no run reports has no run
+        if evaluation and (by_its_run or (target and target.storage_id == record.landed_id)):
+            return evaluation
+    return None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ended:
+    """The end of a run.
+
+    Attributes:
+        at: Seconds since the epoch; 0 for none.
+        run_id: The run; empty for none.
+    """
+
+    at: float = 0.0
+    run_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """What the event log holds of an asset and of all that is above it, read at one moment."""
@@ -61,21 +112,10 @@ class Records:
         """Read the records that `context.key` is judged by, in one query."""
         instance, graph = context.asset_graph_view.instance, context.asset_graph
         keys = graph.get_ancestor_asset_keys(context.key, include_self=True)
-        found = {record.asset_entry.asset_key: record.asset_entry for record in instance.get_asset_records(list(keys))}
         return cls(
             instance,
             parents={key: graph.get(key).parent_keys for key in keys},
-            by_key={
-                key: Record(
-                    landed.asset_materialization.tags or {} if landed.asset_materialization else {},
-                    landed.run_id,
-                    landed.storage_id,
-                    landed.timestamp,
-                    entry.last_run_id,
-                )
-                for key, entry in found.items()
-                if (landed := entry.last_materialization_record)
-            },
+            by_key=records_of(instance, keys),
             blocking={
                 key: sorted(check for check in graph.get(key).check_keys if graph.get(check).blocking) for key in keys
             },
@@ -97,7 +137,8 @@ class Records:
         now = {dep.to_user_string(): self.by_key.get(dep, Record()).tags or {} for dep in self.parents[key]}
         versions = {dep: tags[DATA_VERSION_TAG] for dep, tags in sorted(now.items()) if DATA_VERSION_TAG in tags}
         moved = {dep: version for dep, version in versions.items() if version != made_from.get(INPUT_TAG_PREFIX + dep)}
-        if not moved and self._unjudged(key):
+        landed_by_a_run = bool(self.by_key[key].landed_by)  # who reports another version has judged it before
+        if not moved and landed_by_a_run and self._unjudged(key):
             moved[UNJUDGED] = made_from.get(DATA_VERSION_TAG, "")
         return moved
 
@@ -126,30 +167,48 @@ class Records:
         return bool(self._verdict(check))
 
     def _verdict(self, check: dg.AssetCheckKey) -> bool | None:
-        """What a check says of what its asset holds now; None where it has not been asked.
+        evaluation = judged(self.instance, check, self.by_key.get(check.asset_key, Record()))
+        return evaluation.passed if evaluation else None
 
-        Dagster has the verdicts in the order in which they were planned: that of a landing stands behind those of all
-        runs of the checks alone that began while it landed, and that looked at what the asset held before.
+    def version(self, key: dg.AssetKey) -> str | None:
+        """The data version that an asset holds by the event log; None where it never landed."""
+        return (self.by_key.get(key, Record()).tags or {}).get(DATA_VERSION_TAG)
+
+    def failed(self, key: dg.AssetKey) -> "Ended":
+        """Return when the latest run ended without landing or judging the asset; 0 if it did, or if it had no chance.
+
+        A run that somebody configured wrongly says nothing about how the next one will fare.
         """
-        latest = self.instance.event_log_storage.get_asset_check_execution_history(check, limit=VERDICTS, status=JUDGED)
-        record = self.by_key.get(check.asset_key, Record())
-        for each in latest:
-            evaluation = each.evaluation
-            target = evaluation.target_materialization_data if evaluation else None
-            if evaluation and (each.run_id == record.landed_by or (target and target.storage_id == record.landed_id)):
-                return evaluation.passed
-        return None
+        runs = [run for run in self._in_vain(key) if not self._is_misconfigured(run.dagster_run.run_id)]
+        return max((Ended(run.end_time or 0.0, run.dagster_run.run_id) for run in runs), default=Ended())
 
-    def failed_at(self, key: dg.AssetKey) -> float:
-        """When the latest run ended without landing or judging the asset, seconds since the epoch; 0 where it did."""
-        return max((run.end_time or 0.0 for run in self._in_vain(key)), default=0.0)
+    def _is_misconfigured(self, run_id: str) -> bool:
+        """Whether steps of a run failed, and all of them because of their configuration."""
+        records = self.instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+        events = [record.event_log_entry.dagster_event for record in records]
+        said = [event.step_failure_data.user_failure_data for event in events if event]
+        return bool(said) and all(data and MISCONFIGURED in data.metadata for data in said)
 
-    def is_cancelled(self, key: dg.AssetKey, moved: Mapping[str, str]) -> bool:
-        """Whether a person cancelled that run since the inputs in `moved` have; Dagster has a killed one as failed."""
+    def cancelled(self, key: dg.AssetKey, moved: Mapping[str, str]) -> str | None:
+        """Return the run that a person cancelled since the inputs in `moved` have; None if there is none."""
         names = {UNJUDGED if each == key else each.to_user_string(): record for each, record in self.by_key.items()}
         since = max((names[each].landed_at for each in moved), default=float("inf"))
-        cancelled = [run for run in self._in_vain(key) if run.dagster_run.status == dg.DagsterRunStatus.CANCELED]
-        return any((run.end_time or 0.0) > since for run in cancelled)
+        stopped = [run for run in self._in_vain(key) if run.dagster_run.status == dg.DagsterRunStatus.CANCELED]
+        ids = [run.dagster_run.run_id for run in stopped if (run.end_time or 0.0) > since]
+        return next((each for each in ids if self._is_by_a_person(each)), None)
+
+    def _is_by_a_person(self, run_id: str) -> bool:
+        """Whether a cancelled run's worker ended it, or it had none yet; else the worker was gone, and the run failed.
+
+        A worker's own event has its process id. What the UI and run monitoring write for a worker that is gone, after
+        a power cut, say, has none.
+        """
+        kinds = {dg.DagsterEventType.PIPELINE_STARTING, dg.DagsterEventType.PIPELINE_START}
+        cancelled = {dg.DagsterEventType.PIPELINE_CANCELED}
+        records = self.instance.get_records_for_run(run_id, of_type=kinds | cancelled).records
+        events = [record.event_log_entry.dagster_event for record in records]
+        began = any(event and event.event_type in kinds for event in events)
+        return not began or any(event and event.event_type in cancelled and event.pid is not None for event in events)
 
     def _in_vain(self, key: dg.AssetKey) -> list[dg.RunRecord]:
         """The latest run of the asset where it did not land it, or else those that were to judge what is landed."""

@@ -6,10 +6,13 @@ same name, size and time); the verification runs the checks alone and moves no d
 
 import dagster as dg
 
+from maxsight_assets.defs.automation.records import Published
+
 
 def scheduled_refresh(
     selection: dg.AssetSelection,
     *,
+    published: Published,
     cron: str = "0 3 * * 6",
     timezone: str = "UTC",
     default_status: dg.DefaultScheduleStatus = dg.DefaultScheduleStatus.STOPPED,
@@ -18,6 +21,7 @@ def scheduled_refresh(
 
     Args:
         selection: The raw assets; what is below them comes along.
+        published: Reads what an asset has published in this DATA_DIR.
         cron: When, in cron's five fields.
         timezone: The time zone of `cron`, for instance "Europe/Madrid".
         default_status: Stopped by default: it looks at every byte of every dataset, which a person should choose.
@@ -33,7 +37,7 @@ def scheduled_refresh(
         description="Lands again what was landed before, and what is made from it.",
     )
     def refresh(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        keys = _landed(context, target)
+        keys = _landed(context, target, published)
         if not keys:
             return dg.SkipReason("Nothing is landed yet; the first landing is yours to ask for.")
         return dg.RunRequest(asset_selection=keys)
@@ -44,6 +48,7 @@ def scheduled_refresh(
 def scheduled_verification(
     selection: dg.AssetSelection,
     *,
+    published: Published,
     cron: str = "0 3 * * 0",
     timezone: str = "UTC",
     default_status: dg.DefaultScheduleStatus = dg.DefaultScheduleStatus.STOPPED,
@@ -52,6 +57,7 @@ def scheduled_verification(
 
     Args:
         selection: The assets whose checks are run.
+        published: Reads what an asset has published in this DATA_DIR.
         cron: When, in cron's five fields.
         timezone: The time zone of `cron`, for instance "Europe/Madrid".
         default_status: Stopped by default, like the refresh.
@@ -67,7 +73,7 @@ def scheduled_verification(
         description="Runs the checks of what is landed, and nothing else.",
     )
     def verification(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        landed = set(_landed(context, selection))
+        landed = set(_landed(context, selection, published))
         checks = sorted(
             key for key in target.resolve_checks(_repository(context).asset_graph) if key.asset_key in landed
         )
@@ -84,13 +90,14 @@ def _repository(context: dg.ScheduleEvaluationContext) -> dg.RepositoryDefinitio
     return context.repository_def
 
 
-def _landed(context: dg.ScheduleEvaluationContext, selection: dg.AssetSelection) -> list[dg.AssetKey]:
-    """The selected assets that are landed, and so is everything of ours that they are made from."""
+def _landed(
+    context: dg.ScheduleEvaluationContext, selection: dg.AssetSelection, published: Published
+) -> list[dg.AssetKey]:
+    """The selected assets that are landed in this DATA_DIR, and so is everything of ours that they are made from."""
     graph = _repository(context).asset_graph
     needed = {
         key: graph.get_ancestor_asset_keys(key, include_self=True) & graph.materializable_asset_keys
         for key in selection.resolve(graph)
     }
-    records = context.instance.get_asset_records(sorted(set().union(*needed.values())))
-    landed = {record.asset_entry.asset_key for record in records if record.asset_entry.last_materialization}
+    landed = {key for key in set().union(*needed.values()) if published(key) is not None}
     return sorted(key for key, above in needed.items() if key in landed and above <= landed)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import dagster as dg
 
 from maxsight_assets.defs.automation.inputs import is_landing, last_reported, report
+from maxsight_assets.defs.automation.state import LOOKED, evaluation
 from maxsight_assets.errors import LandingError
 from maxsight_assets.transport.redact import scrub
 
@@ -70,6 +71,7 @@ def upstream_sensor(
         warn_after: Looks in a row that fail before the tick's log warns.
         default_status: Whether it runs before a person has said so.
     """
+    looked = dg.AssetCheckKey(landed_as, LOOKED)
 
     @dg.sensor(
         name=name,
@@ -87,16 +89,24 @@ def upstream_sensor(
             now = _within(budget_s, fingerprint)
         except (LandingError, OSError) as error:
             reason = f"{asset_key.to_user_string()} is away: {scrub(error) or type(error).__name__}"
+            shown = [evaluation(context.instance, looked, passed=False, said=reason)]
             if failures + 1 >= warn_after:
                 context.log.warning(f"{reason} ({failures + 1} looks in a row failed; what is landed stays as it is)")
-            return dg.SensorResult(skip_reason=reason, cursor=_Cursor(failures=failures + 1).text())
-        cursor = _Cursor().text()
+            return dg.SensorResult(
+                skip_reason=reason,
+                asset_events=shown if failures + 1 == warn_after else [],
+                cursor=_Cursor(failures=failures + 1).text(),
+            )
+        cursor, back = _Cursor().text(), f"{asset_key.to_user_string()} answers again."
+        shown = [evaluation(context.instance, looked, passed=True, said=back)] if failures >= warn_after else []
         latest = last_reported(context.instance, asset_key)
         if latest != before:
-            return dg.SensorResult(skip_reason="A landing reported meanwhile; the next look compares", cursor=cursor)
+            return dg.SensorResult(
+                skip_reason="A landing reported meanwhile; the next look compares", asset_events=shown, cursor=cursor
+            )
         if now == latest:
-            return dg.SensorResult(skip_reason=f"No change: fingerprint {now}", cursor=cursor)
-        return dg.SensorResult(asset_events=[report(asset_key, now)], cursor=cursor)
+            return dg.SensorResult(skip_reason=f"No change: fingerprint {now}", asset_events=shown, cursor=cursor)
+        return dg.SensorResult(asset_events=[report(asset_key, now), *shown], cursor=cursor)
 
     return look
 

@@ -7,9 +7,14 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from maxsight_assets.datasets.registry import SOURCES
+from maxsight_assets.defs.automation.state import NAMES as STATE
+from maxsight_assets.defs.automation.state import state_now, state_specs
 from maxsight_assets.defs.resources import Storage
 from maxsight_assets.pipeline.inspection import Inspection, of_profile
 from maxsight_assets.profiles.model import Profile
+
+UPSTREAMS = {source.asset: source.upstream_asset for source in SOURCES.values()}
 
 
 def published_checks(profile: Profile) -> list[dg.AssetChecksDefinition]:
@@ -19,13 +24,15 @@ def published_checks(profile: Profile) -> list[dg.AssetChecksDefinition]:
 
 def _checks_of(inspection: Inspection) -> dg.AssetChecksDefinition:
     rules = {rule.name: rule for rule in inspection.rules}
+    upstream = UPSTREAMS.get(inspection.asset)
 
     @dg.multi_asset_check(
         name=f"{inspection.asset}_checks",
         specs=[
             dg.AssetCheckSpec(rule.name, asset=inspection.asset, description=rule.description, blocking=rule.blocking)
             for rule in inspection.rules
-        ],
+        ]
+        + state_specs(inspection.asset, has_upstream=upstream is not None),
         can_subset=True,
         pool=inspection.asset,  # the asset's own: what is being looked at is not exchanged under it by another run
     )
@@ -34,6 +41,9 @@ def _checks_of(inspection: Inspection) -> dg.AssetChecksDefinition:
 
         view = inspection.view(storage.places)
         for key in sorted(context.selected_asset_check_keys):
+            if key.name in STATE:
+                yield state_now(context.instance, key, sensor=f"{upstream}_sensor" if upstream else None)
+                continue
             rule = rules[key.name]
             verdict = None if view is None else rule.judge(view)
             yield dg.AssetCheckResult(

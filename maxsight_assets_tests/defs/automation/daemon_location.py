@@ -29,10 +29,19 @@ def write(path: Path, text: str) -> None:
 def defs() -> dg.Definitions:
     """The chain, read from the environment when it is loaded."""
     story = Path(os.environ["STORY_DIR"])
-    condition = refresh_condition(tries=3, backoff_s=BACKOFF_S)
 
     def upstream() -> str:
         return (story / "upstream").read_text(encoding="utf-8")
+
+    def land(asset: str, version: str, **inputs: str) -> dg.MaterializeResult:
+        write(story / asset, version)
+        return dg.MaterializeResult(data_version=dg.DataVersion(version), tags=inputs or None)
+
+    def published(key: dg.AssetKey) -> str | None:
+        file = story / key.path[-1]
+        return file.read_text(encoding="utf-8") if file.exists() else None
+
+    condition = refresh_condition(published=published, tries=3, backoff_s=BACKOFF_S)
 
     @dg.asset(deps=[UPSTREAM], automation_condition=condition)
     def photos_raw(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -44,15 +53,15 @@ def defs() -> dg.Definitions:
             time.sleep(0.1)
         if (story / "fail").exists():
             raise dg.Failure("the line is down", allow_retries=False)
-        return dg.MaterializeResult(data_version=dg.DataVersion(fingerprint), tags=tags)
+        return land("photos_raw", fingerprint, **tags)
 
     @dg.asset(deps=[photos_raw], automation_condition=condition)
     def evaluation() -> dg.MaterializeResult:
-        return dg.MaterializeResult(data_version=dg.DataVersion("evaluation of " + upstream()))
+        return land("evaluation", "evaluation of " + upstream())
 
     @dg.asset(deps=[photos_raw, evaluation], automation_condition=condition)
     def splits() -> dg.MaterializeResult:
-        return dg.MaterializeResult(data_version=dg.DataVersion("splits of " + upstream()))
+        return land("splits", "splits of " + upstream())
 
     @dg.asset_check(asset=photos_raw, blocking=True)
     def sound() -> dg.AssetCheckResult:

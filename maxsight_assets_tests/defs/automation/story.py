@@ -17,7 +17,8 @@ from dagster._core.test_utils import freeze_time
 from maxsight_assets.defs.automation.condition import refresh_condition
 from maxsight_assets.defs.automation.inputs import reported
 from maxsight_assets.defs.automation.sensors import refresh_sensor, upstream_sensor
-from maxsight_assets.errors import TransientError
+from maxsight_assets.defs.failures import as_failures
+from maxsight_assets.errors import SettingsError, TransientError
 
 RAW = ("photos", "boxes")
 ALL = ("boxes_raw", "evaluation", "photos_raw", "splits")
@@ -31,6 +32,7 @@ class Story:
         holds: What each upstream holds now (its fingerprint); an exception means that it is away.
         content: The bytes behind a fingerprint; itself where it has no entry.
         failing: Assets whose runs fail before they land.
+        misconfigured: Assets whose runs fail because somebody configured them wrongly.
         bad: Contents that the blocking checks reject.
         dying: Assets whose checks die before they say anything.
         during: What happens once, by asset, while its run is between reading and landing; by `check of <asset>`, while
@@ -46,6 +48,7 @@ class Story:
         self.holds: dict[str, str | Exception] = dict.fromkeys(RAW, "A")
         self.content: dict[str, str] = {}
         self.failing: set[str] = set()
+        self.misconfigured: set[str] = set()
         self.bad: set[str] = set()
         self.dying: set[str] = set()
         self.during: dict[str, Callable[[], object]] = {}
@@ -61,7 +64,7 @@ class Story:
 
     def load(self, *, code_version: str, checks: Sequence[str] = ("sound",)) -> None:
         """Load the code location, as at a start or after an edit of the code."""
-        condition = refresh_condition(tries=3, backoff_s=300)
+        condition = refresh_condition(published=self.published, tries=3, backoff_s=300)
         shared = {"code_version": code_version, "automation_condition": condition}
         self.sensors = {name: self._sensor(name) for name in RAW}
         raw = [self._raw(name, shared) for name in RAW]
@@ -83,6 +86,10 @@ class Story:
             executor=dg.in_process_executor,
         )
         self.job = self.defs.resolve_implicit_global_asset_job_def()
+
+    def published(self, key: dg.AssetKey) -> str | None:
+        """The data version that is on the disk."""
+        return self.disk.get(key.path[-1])
 
     def _sensor(self, name: str) -> dg.SensorDefinition:
         upstream, raw = dg.AssetKey(f"{name}_upstream"), dg.AssetKey(f"{name}_raw")
@@ -108,6 +115,9 @@ class Story:
 
     def _land(self, asset: str, content: str, tags: dict[str, str] | None = None) -> dg.MaterializeResult:
         self.during.pop(asset, lambda: None)()
+        if asset in self.misconfigured:
+            with as_failures():
+                raise SettingsError(f"{asset}: no class doggo")
         if asset in self.failing:
             raise TransientError(f"{asset}: the line is down")
         self.disk[asset] = content
@@ -172,25 +182,33 @@ class Story:
                 asset_selection=set(), asset_check_selection={dg.AssetCheckKey(dg.AssetKey(asset), "sound")}
             ).execute_in_process(instance=self.instance)
 
-    def dangling_run(self, *assets: str) -> dg.DagsterRun:
-        """A run that says it has started and that no process works on any more."""
+    def dangling_run(self, *assets: str, began: bool = True) -> dg.DagsterRun:
+        """A run that says it has started, if it ever `began`, and that no process works on any more."""
         with freeze_time(self.now):
-            return self.instance.create_run_for_job(
+            run = self.instance.create_run_for_job(
                 self.job.get_subset(asset_selection={dg.AssetKey(name) for name in assets}),
-                status=dg.DagsterRunStatus.STARTED,
+                status=dg.DagsterRunStatus.STARTING if began else dg.DagsterRunStatus.NOT_STARTED,
                 asset_selection=frozenset(dg.AssetKey(name) for name in assets),
             )
+            if not began:
+                return run
+            started = dg.DagsterEvent(dg.DagsterEventType.PIPELINE_START.value, run.job_name, pid=4711)
+            self.instance.report_dagster_event(started, run_id=run.run_id)
+            return run
 
     def declare_dead(self, run: dg.DagsterRun) -> None:
         """What the daemon's run monitoring does in the end with a run that no process works on."""
         with freeze_time(self.now):
             self.instance.report_run_failed(run, "Exceeded maximum runtime")
 
-    def cancel(self, run: dg.DagsterRun) -> None:
-        """What Dagster records when a person cancels a run and it has ended."""
+    def cancel(self, run: dg.DagsterRun, *, worker_pid: int | None = 4711) -> None:
+        """What Dagster records when a person cancels a run and it has ended: by its worker, if that lives."""
         with freeze_time(self.now):
             self.instance.report_run_canceling(run)
-            self.instance.report_run_canceled(run)
+            cancelled = dg.DagsterEvent(
+                dg.DagsterEventType.PIPELINE_CANCELED.value, run.job_name, message="canceled", pid=worker_pid
+            )
+            self.instance.report_dagster_event(cancelled, run_id=run.run_id)
 
     def wait(self, seconds: float) -> None:
         """Let time pass in which nobody looks."""

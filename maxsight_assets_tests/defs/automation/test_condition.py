@@ -2,38 +2,81 @@
 
 import json
 from dataclasses import asdict
+from datetime import timedelta
 
 import dagster as dg
 import pytest
 
-from maxsight_assets.defs.automation.condition import Asks, refresh_condition
+from maxsight_assets.defs.automation.condition import IDLE, Asks, refresh_condition
 from maxsight_assets_tests.defs.automation.story import Story
 
 MOVED = {"photos_upstream": "B"}
 
 
+REASONS = {reason.label: True for reason in IDLE}
+MET = {"behind": True, "ancestors_settled": True, "ready": True, **REASONS}
+
+
 def _state(story: Story, asset: str) -> dict[str, bool]:
     """What the Automation tab says of each condition below the refresh of an asset."""
-    result = dg.evaluate_automation_conditions(story.defs, story.instance, evaluation_time=story.now)
+    result = dg.evaluate_automation_conditions(
+        story.defs, story.instance, cursor=story.cursor, evaluation_time=story.now
+    )
     (top,) = [each for each in result.results if each.key == dg.AssetKey(asset)]
     return {
         each.condition.get_label() or each.condition.name: not each.true_subset.is_empty for each in top.child_results
     }
 
 
+def _why_not(story: Story, asset: str) -> list[str]:
+    """The first condition that does not hold: the reason why nothing is asked for."""
+    return [label for label, holds in _state(story, asset).items() if not holds][:1]
+
+
 def test_automation_tab_says_why_something_waits(story: Story) -> None:
     story.holds["photos"] = "B"
     story.look()
-    assert _state(story, "photos_raw") == {"behind": True, "ancestors_settled": True, "ready": True}
-    assert _state(story, "splits") == {"behind": False, "ancestors_settled": False, "ready": False}
+    assert _state(story, "photos_raw") == MET
+    assert _state(story, "splits") == {**dict.fromkeys(MET, False)}
 
     story.bad.add("B")
     assert story.run("photos_raw") is False
-    assert _state(story, "evaluation") == {"behind": True, "ancestors_settled": True, "ready": False}
+    assert _state(story, "evaluation") == {**dict.fromkeys(MET, False), "behind": True, "ancestors_settled": True}
+
+
+def test_automation_tab_says_until_when_and_after_which_run_it_waits(story: Story) -> None:
+    story.failing.add("photos_raw")
+    story.holds["photos"] = "B"
+    assert story.settle(ticks=1) == ["photos_raw"]
+    run = story.instance.get_runs(limit=1)[0].run_id
+
+    until = (story.now + timedelta(seconds=300)).strftime("%H:%M UTC")
+    assert _why_not(story, "photos_raw") == [f"no wait is left (until {until}, after run {run[:8]})"]
+
+
+def test_automation_tab_says_that_it_gave_up(story: Story) -> None:
+    story.tick_s = 900
+    story.failing.add("photos_raw")
+    story.holds["photos"] = "B"
+    assert story.settle(ticks=6) == ["photos_raw"] * 3
+
+    assert _why_not(story, "photos_raw") == ["tries are left (gave up after 3)"]
+
+
+def test_automation_tab_says_that_a_person_cancelled(story: Story) -> None:
+    story.holds["photos"] = "B"
+    story.look()
+    assert story.tick(run=False) == ["photos_raw"]
+    run = story.dangling_run("photos_raw")
+    story.wait(60)
+    story.cancel(run)
+
+    said = f"run {run.run_id[:8]} was; none is asked for until its inputs change"
+    assert _why_not(story, "photos_raw") == [f"its run was not cancelled by a person ({said})"]
 
 
 def test_description_states_tries_and_wait() -> None:
-    assert refresh_condition(tries=5, backoff_s=60).description == (
+    assert refresh_condition(published=lambda _: None, tries=5, backoff_s=60).description == (
         "Made from other data than its inputs have now; asked for 5 times, 60 s or more after a failure"
     )
 

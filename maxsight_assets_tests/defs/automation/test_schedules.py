@@ -30,11 +30,11 @@ def _names(request: dg.RunRequest) -> list[str]:
 
 
 def test_refresh_asks_for_nothing_before_a_person_landed_something(start: Story) -> None:
-    assert _evaluate(start, scheduled_refresh(RAW))[0] == []
+    assert _evaluate(start, scheduled_refresh(RAW, published=start.published))[0] == []
 
 
 def test_refresh_runs_what_is_landed_and_what_is_made_from_it(story: Story) -> None:
-    (request,), _ = _evaluate(story, scheduled_refresh(RAW))
+    (request,), _ = _evaluate(story, scheduled_refresh(RAW, published=story.published))
 
     assert _names(request) == sorted(ALL)
 
@@ -42,22 +42,22 @@ def test_refresh_runs_what_is_landed_and_what_is_made_from_it(story: Story) -> N
 def test_refresh_leaves_alone_what_was_never_landed(start: Story) -> None:
     assert start.run("photos_raw")
 
-    (request,), _ = _evaluate(start, scheduled_refresh(RAW))
+    (request,), _ = _evaluate(start, scheduled_refresh(RAW, published=start.published))
 
     assert _names(request) == ["photos_raw"]
 
 
 def test_refresh_leaves_alone_what_is_made_from_something_that_is_not_landed(story: Story) -> None:
-    story.instance.wipe_assets([dg.AssetKey("boxes_raw")])
+    del story.disk["boxes_raw"]
 
-    (request,), _ = _evaluate(story, scheduled_refresh(RAW))
+    (request,), _ = _evaluate(story, scheduled_refresh(RAW, published=story.published))
 
     assert _names(request) == ["photos_raw"]
 
 
 def test_run_of_the_refresh_is_not_followed_by_automation(story: Story) -> None:
     story.holds["photos"] = "B"
-    (request,), _ = _evaluate(story, scheduled_refresh(RAW))
+    (request,), _ = _evaluate(story, scheduled_refresh(RAW, published=story.published))
     assert story.run(*_names(request))
 
     assert story.settle() == []
@@ -65,7 +65,7 @@ def test_run_of_the_refresh_is_not_followed_by_automation(story: Story) -> None:
 
 
 def test_verification_runs_the_checks_of_what_is_landed_and_nothing_else(story: Story) -> None:
-    schedule = scheduled_verification(dg.AssetSelection.all())
+    schedule = scheduled_verification(dg.AssetSelection.all(), published=story.published)
     (request,), defs = _evaluate(story, schedule)
     job = defs.resolve_job_def(schedule.job_name).get_subset(
         asset_selection=set(request.asset_selection), asset_check_selection=set(request.asset_check_keys)
@@ -80,7 +80,7 @@ def test_verification_runs_the_checks_of_what_is_landed_and_nothing_else(story: 
 
 
 def test_verification_leaves_alone_what_was_never_landed(start: Story) -> None:
-    schedule = scheduled_verification(dg.AssetSelection.all())
+    schedule = scheduled_verification(dg.AssetSelection.all(), published=start.published)
     assert _evaluate(start, schedule)[0] == []
     assert start.run("photos_raw")
 
@@ -91,7 +91,7 @@ def test_verification_leaves_alone_what_was_never_landed(start: Story) -> None:
 
 @pytest.mark.parametrize("factory", [scheduled_refresh, scheduled_verification])
 def test_time_zone_and_status_are_the_callers(factory: type) -> None:
-    schedule = factory(RAW, cron="30 4 * * 1", timezone="Europe/Madrid")
+    schedule = factory(RAW, published=lambda _: None, cron="30 4 * * 1", timezone="Europe/Madrid")
 
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 4 * * 1", "Europe/Madrid")
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED

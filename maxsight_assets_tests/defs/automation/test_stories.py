@@ -42,6 +42,29 @@ def test_landing_by_hand_that_saw_more_than_the_sensor_is_not_repeated(start: St
     assert start.settle() == []
 
 
+def test_what_another_data_dir_landed_is_never_landed_here_unasked(story: Story) -> None:
+    """The event log is of another DATA_DIR; in this one nothing is published."""
+    story.disk.clear()
+    story.holds.update(photos="B", boxes="C")
+
+    assert story.settle() == []
+    assert story.made == []
+
+
+def test_half_that_is_published_here_is_refreshed_and_the_rest_is_left_alone(story: Story) -> None:
+    del story.disk["boxes_raw"]
+    story.holds.update(photos="B", boxes="C")
+
+    assert story.settle() == ["photos_raw"]
+
+
+def test_input_that_is_not_what_the_event_log_says_holds_what_is_below_until_that_is_reported(story: Story) -> None:
+    story.disk["photos_raw"] = "older"
+    story.holds["boxes"] = "C"
+
+    assert story.settle() == ["boxes_raw"]
+
+
 def test_half_landed_graph_waits_for_the_person(start: Story) -> None:
     assert start.run("photos_raw")
     start.holds["photos"] = "B"
@@ -466,6 +489,33 @@ def test_refresh_that_a_person_cancels_is_not_asked_for_again_and_that_is_said_o
     assert "photos_raw: a person cancelled its run for new data of photos_upstream" in story.said[0]
 
 
+def test_cancel_of_a_run_whose_worker_was_gone_is_a_failure_that_is_asked_for_again(story: Story) -> None:
+    """After a power cut, somebody clicks Terminate on a run that no process works on."""
+    story.holds["photos"] = "B"
+    story.look()
+    assert story.tick(run=False) == ["photos_raw"]
+    run = story.dangling_run("photos_raw")
+    story.wait(60)
+    story.cancel(run, worker_pid=None)
+
+    assert story.settle(ticks=BACKOFF_S // story.tick_s - 1) == []
+    assert story.settle() == CHAIN
+    assert story.said == []
+
+
+def test_refresh_that_a_person_takes_out_of_the_queue_is_not_asked_for_again(story: Story) -> None:
+    story.holds["photos"] = "B"
+    story.look()
+    assert story.tick(run=False) == ["photos_raw"]
+    run = story.dangling_run("photos_raw", began=False)
+    story.wait(60)
+    story.cancel(run, worker_pid=None)
+    story.tick_s = BACKOFF_S
+
+    assert story.settle() == []
+    assert len(story.said) == 1
+
+
 def test_new_change_after_a_cancelled_refresh_is_asked_for(story: Story) -> None:
     _cancelled(story)
     story.wait(BACKOFF_S)
@@ -525,6 +575,15 @@ def test_new_change_waits_out_the_last_failure(story: Story) -> None:
         asked += story.settle(ticks=1)
 
     assert 1 < len(asked) <= 12 * story.tick_s // BACKOFF_S
+
+
+def test_run_that_somebody_configured_wrongly_holds_no_refresh_back(story: Story) -> None:
+    story.misconfigured.add("photos_raw")
+    assert not story.run("photos_raw")
+    story.misconfigured.clear()
+    story.holds["photos"] = "B"
+
+    assert story.settle(ticks=3) == CHAIN
 
 
 def test_refresh_that_heals_goes_on_down_the_chain(story: Story) -> None:

@@ -1,0 +1,112 @@
+"""Reports to Dagster what a command did to a published directory, or what is found there; says what comes next.
+
+A command that has done its work never fails because Dagster cannot be told: it says how to do that later.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from maxsight_assets.commands import summary
+from maxsight_assets.commands.context import dagster_home, err, loaded_settings, out
+from maxsight_assets.errors import MaxSightAssetsError, SettingsError
+from maxsight_assets.pipeline import inspection
+from maxsight_assets.places import Places
+from maxsight_assets.profiles import model as profiles
+from maxsight_assets.publishing.manifest import info_of
+from maxsight_assets.settings import Settings
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: maxsight-assets report")
+def report(
+    assets: Annotated[list[str] | None, typer.Argument(help="Names of assets; none for all.")] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep these versions until their inputs change: after a rollback, say.")
+    ] = False,
+) -> None:
+    """Report to Dagster what is published in DATA_DIR, wherever its event log says otherwise, and judge that."""
+    with loaded_settings(writable=False) as settings:
+        from maxsight_assets.build import Log
+        from maxsight_assets.defs.reporting import Change
+
+        dagster_home(settings)
+        profile, log = profiles.load(settings.profile), Log(settings)
+        named = [each.asset for each in inspection.of_profile(profile)]
+        unknown = sorted(set(assets or []) - set(named))
+        if unknown:
+            raise SettingsError(f"no asset {', '.join(unknown)}; there are {', '.join(named)}")
+        told = []
+        for asset in [each for each in named if each in (assets or named)]:
+            difference = log.difference(asset)
+            if difference is None:
+                out.print(f"{asset}: as the event log says", markup=False)
+                told += log.verdicts(asset)
+                continue
+            verdicts = _judged(settings, asset)
+            log.report(asset, Change(f"found in DATA_DIR: {difference}", verdicts, stays=keep))
+            out.print(f"{asset}: reported: {difference}", markup=False)
+            told += verdicts
+        raise typer.Exit(summary.conclude(out, told))
+
+
+def tell(
+    settings: Settings,
+    asset: str,
+    said: str,
+    *,
+    details: Mapping[str, str] | None = None,
+    seen: str | None = None,
+    stays: bool = False,
+    judge: bool = True,
+) -> int:
+    """Report what a command did to what an asset has published, and print what comes next.
+
+    Args:
+        settings: What the environment says.
+        asset: Name of the asset.
+        said: What was done, in words.
+        details: Further entries of the asset's page.
+        seen: The fingerprint of the upstream that was landed from just now.
+        stays: Whether the user chose this version, so that it stays until its inputs change once more.
+        judge: Whether the rules are asked of it anew.
+
+    Returns:
+        The exit status: 1 if a rule of severity error fails.
+    """
+    from maxsight_assets.build import Log
+    from maxsight_assets.defs.reporting import Change
+
+    verdicts = _judged(settings, asset) if judge else []
+    try:
+        dagster_home(settings)
+        new = Log(settings).report(asset, Change(said, verdicts, details=details or {}, seen=seen, stays=stays))
+    except MaxSightAssetsError as error:
+        later = f"maxsight-assets report {asset}{' --keep' if stays else ''}"
+        err.print(f"Dagster does not know of this: {error}. Once it can: {later}", style="yellow", markup=False)
+        new = True
+    below = _made_from(settings, asset)
+    if new and below:
+        out.print(
+            f"behind it now: {', '.join(below)}; a running daemon makes them anew, or: "
+            f"maxsight-assets materialize {' '.join(below)}",
+            markup=False,
+        )
+    return summary.conclude(out, verdicts) if judge else 0
+
+
+def _judged(settings: Settings, asset: str) -> list[inspection.Told]:
+    """What the rules say of what an asset has published; nothing if nothing is."""
+    profile, places = profiles.load(settings.profile), Places.of(settings)
+    directories = {each.asset: each.directory(places) for each in inspection.of_profile(profile)}
+    return inspection.verify(profile, places, [asset]) if info_of(directories[asset]) else []
+
+
+def _made_from(settings: Settings, asset: str) -> list[str]:
+    """The published assets that were made from another one, in the order of the graph."""
+    places = Places.of(settings)
+    inspections = inspection.of_profile(profiles.load(settings.profile))
+    infos = {each.asset: info_of(each.directory(places)) for each in inspections}
+    return [name for name, info in infos.items() if info is not None and asset in info.inputs]

@@ -1,0 +1,91 @@
+"""The state of the refresh as asset checks, so that a page shows what else only one of a day's 2,880 tick logs would.
+
+`refresh_is_not_stuck` fails once the refresh condition gives up or finds its run cancelled, until the asset lands or no
+longer needs to. `upstream_looked_at_recently` fails while looks at an upstream fail, or nobody looks. Whoever notices
+reports it; a run of the checks says what was reported last, or that a landing has settled it. Neither blocks anything.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
+
+from maxsight_assets.defs.automation.records import judged, records_of
+
+STUCK = "refresh_is_not_stuck"
+LOOKED = "upstream_looked_at_recently"
+
+NAMES = frozenset({STUCK, LOOKED})
+"""They judge how the asset is kept fresh, not what it has published; `verify` knows nothing of them."""
+
+
+def state_specs(asset: str, *, has_upstream: bool) -> list[dg.AssetCheckSpec]:
+    """Return the checks of one asset's state."""
+    stuck = dg.AssetCheckSpec(STUCK, asset=asset, description="No automatic refresh gave up or was cancelled.")
+    looked = dg.AssetCheckSpec(LOOKED, asset=asset, description="Its upstream answers, and a sensor looks at it.")
+    return [stuck, looked] if has_upstream else [stuck]
+
+
+def evaluation(
+    instance: dg.DagsterInstance, check: dg.AssetCheckKey, *, passed: bool, said: str
+) -> dg.AssetCheckEvaluation:
+    """Return the event that says what the state of an asset is now; it is said of the version that has landed last."""
+    record = records_of(instance, [check.asset_key]).get(check.asset_key)
+    target = None
+    if record is not None and record.landed_id is not None:
+        target = AssetCheckEvaluationTargetMaterializationData(
+            storage_id=record.landed_id, run_id=record.landed_by or "", timestamp=record.landed_at
+        )
+    return dg.AssetCheckEvaluation(
+        check.asset_key,
+        check.name,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=said,
+        target_materialization_data=target,
+        blocking=False,
+    )
+
+
+def state_now(instance: dg.DagsterInstance, check: dg.AssetCheckKey, *, sensor: str | None) -> dg.AssetCheckResult:
+    """Return what a run of the checks says of an asset's state.
+
+    Args:
+        instance: Holds what was reported.
+        check: Which of the checks.
+        sensor: Name of the sensor that looks at the asset's upstream; None if it has none.
+    """
+    wrong = _reported_since_landing(instance, check)
+    if wrong is None and check.name == LOOKED and sensor is not None:
+        wrong = _silence(instance, sensor)
+    return dg.AssetCheckResult(
+        passed=wrong is None,
+        asset_key=check.asset_key,
+        check_name=check.name,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=wrong or "Nothing was reported since it landed.",
+    )
+
+
+def _reported_since_landing(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> str | None:
+    """What is wrong by the last report; None if nothing is, or if the asset has landed since."""
+    record = records_of(instance, [check.asset_key]).get(check.asset_key)
+    last = judged(instance, check, record) if record is not None else None
+    return last.description if last is not None and not last.passed else None
+
+
+def _silence(instance: dg.DagsterInstance, sensor: str) -> str | None:
+    """Why nobody looks: the sensor was stopped, or its ticks fail. One that no daemon ever ran says nothing."""
+    states: Sequence[InstigatorState] = [
+        state for state in instance.all_instigator_state() if state.instigator_name == sensor
+    ]
+    if any(state.status == InstigatorStatus.STOPPED for state in states):
+        return f"The sensor {sensor} is stopped, so a change upstream is not noticed; start it on the Automation page."
+    for state in states:
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+        if ticks and ticks[0].status == TickStatus.FAILURE:
+            return f"The last look of {sensor} failed; its tick on the Automation page says how."
+    return None

@@ -1,0 +1,70 @@
+"""The state of the refresh on the asset's page: gave up, cancelled, upstream away."""
+
+import dagster as dg
+
+from maxsight_assets.defs.automation.state import LOOKED, STUCK, evaluation, state_now
+from maxsight_assets.errors import TransientError
+from maxsight_assets_tests.defs.automation.story import Story
+
+RAW = dg.AssetKey("photos_raw")
+
+
+def _shown(story: Story, name: str) -> tuple[bool, str] | None:
+    """What the page of photos_raw shows for a check, and in what words; None if it was never evaluated."""
+    history = story.instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(RAW, name), limit=1)
+    said = history[0].evaluation if history else None
+    return (said.passed, said.description or "") if said else None
+
+
+def _gave_up(story: Story) -> None:
+    story.tick_s = 900
+    story.failing.add("photos_raw")
+    story.holds["photos"] = "B"
+    assert story.settle(ticks=6) == ["photos_raw"] * 3
+
+
+def test_a_refresh_that_gave_up_fails_a_check_until_the_change_goes_away(story: Story) -> None:
+    assert _shown(story, STUCK) is None
+    _gave_up(story)
+    shown = _shown(story, STUCK)
+    assert shown is not None
+    assert shown[0] is False
+    assert "3 refreshes for new data of photos_upstream did not land" in shown[1]
+
+    story.holds["photos"] = "A"
+    assert story.settle() == []
+    assert _shown(story, STUCK) == (True, "The refresh goes on.")
+
+
+def test_a_run_of_the_check_says_what_was_reported_until_a_landing_settles_it(story: Story) -> None:
+    _gave_up(story)
+    check = dg.AssetCheckKey(RAW, STUCK)
+    assert not state_now(story.instance, check, sensor=None).passed
+
+    story.failing.clear()
+    story.wait(60)
+    assert story.run("photos_raw")
+    assert state_now(story.instance, check, sensor=None).passed
+
+
+def test_upstream_that_is_away_fails_a_check_until_it_is_back(story: Story) -> None:
+    story.holds["photos"] = TransientError("photos.zip: 503")
+    for _ in range(2):
+        story.look("photos")
+    assert _shown(story, LOOKED) is None
+    story.look("photos")
+    assert _shown(story, LOOKED) == (False, "photos_upstream is away: photos.zip: 503")
+    story.look("photos")
+
+    story.holds["photos"] = "A"
+    story.look("photos")
+    assert _shown(story, LOOKED) == (True, "photos_upstream answers again.")
+
+
+def test_what_is_said_is_said_of_the_landed_version(story: Story) -> None:
+    said = evaluation(story.instance, dg.AssetCheckKey(RAW, STUCK), passed=False, said="stuck")
+    landed = story.instance.get_latest_materialization_event(RAW)
+
+    assert landed is not None
+    assert said.target_materialization_data is not None
+    assert said.target_materialization_data.run_id == landed.run_id
