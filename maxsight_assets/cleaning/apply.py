@@ -4,20 +4,46 @@ What goes in is what comes out and what the ledger says was dropped, for images 
 are in `cleaning.rules`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from maxsight_assets.cleaning.config import CleaningConfig
-from maxsight_assets.cleaning.rules import Rule, box_rules, image_rules, no_boxes
+from maxsight_assets.cleaning.config import CleaningConfig, Tolerance
+from maxsight_assets.cleaning.rules import Rule, box_rules, image_rules, is_resized, no_boxes
 from maxsight_assets.errors import NotPublished
+from maxsight_assets.formats.masks import PLAIN_MASK, scaled_mask
 from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, conform
 
 IMAGE_KEY = ("source", "image_id")
 
 _SHOWN = 5
 """Records that an error names; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What one rule found of damage in one dataset.
+
+    Attributes:
+        rule: The rule.
+        source: The dataset.
+        kind: "images" or "boxes".
+        damaged: Number of records that count as damaged.
+        total: Number of records that the rule looked at.
+        first: The first damaged records, with the values that the rule looked at.
+    """
+
+    rule: Rule
+    source: str
+    kind: str
+    damaged: int
+    total: int
+    first: tuple[str, ...]
+
+    def __str__(self) -> str:
+        counted = f"{self.rule.name}: {self.damaged:,} of {self.total:,} {self.kind} of {self.source}"
+        return f"{counted} ({'; '.join(self.first)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +56,13 @@ class Cleaned:
             published box id.
         ledger: LEDGER table of what was dropped or repaired, sorted by all columns. Keys are unique in the kept tables;
             in the ledger a key stands once for each record that had it.
+        damage: What was found of damage, by rule and dataset.
     """
 
     images: pl.DataFrame
     boxes: pl.DataFrame
     ledger: pl.DataFrame
+    damage: tuple[Damage, ...] = ()
 
 
 def clean(
@@ -55,14 +83,17 @@ def clean(
         config: Switches and limits.
 
     Raises:
-        NotPublished: A record breaks a rule of `config.stop_on`.
+        NotPublished: A record breaks a rule of `config.stop_on`, or more records are damaged than `config.tolerance`
+            allows.
     """
+    damage: list[Damage] = []
     candidates = _with_files(conform(images, IMAGES), facts)
     stops = config.stop_on or ()
-    kept_images, image_ledger = apply_rules(candidates, image_rules(config), stop_on=stops)
+    kept_images, image_ledger = apply_rules(candidates, image_rules(config), stop_on=stops, damage=damage)
     known = _image_facts(candidates, kept_images, image_ledger)
     judged = _with_images(conform(boxes, BOXES), known, masks=config.keep_segmentations)
-    kept_boxes, box_ledger = apply_rules(_with_names(judged, labels), box_rules(config), stop_on=stops)
+    kept_boxes, box_ledger = apply_rules(_with_names(judged, labels), box_rules(config), stop_on=stops, damage=damage)
+    _insist_on_bounds(damage, config.tolerance)
     if config.drop_empty_images:
         counts = kept_boxes.group_by(IMAGE_KEY).len("boxes")
         counted = kept_images.join(counts, on=IMAGE_KEY, how="left", maintain_order="left")
@@ -77,11 +108,21 @@ def clean(
             BOXES.names()
         ),
         ledger=pl.concat([image_ledger, box_ledger]).sort(pl.all()),
+        damage=tuple(damage),
     )
 
 
+def _insist_on_bounds(damage: Sequence[Damage], tolerance: Tolerance) -> None:
+    beyond = [each for each in damage if tolerance.is_exceeded(each.damaged, each.total)]
+    if beyond:
+        raise NotPublished(
+            f"Too many records are damaged (more than {tolerance}): nothing new is published, the last good version "
+            f"stays. {'. '.join(map(str, beyond))}. Have the dataset corrected at its source, or raise the tolerance"
+        )
+
+
 def apply_rules(
-    frame: pl.DataFrame, rules: Sequence[Rule], *, stop_on: Collection[str] = ()
+    frame: pl.DataFrame, rules: Sequence[Rule], *, stop_on: Collection[str] = (), damage: list[Damage] | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Apply rules one after the other: a later rule sees what an earlier one repaired, and nothing that one dropped.
 
@@ -89,6 +130,7 @@ def apply_rules(
         frame: Images, or boxes (where it has a column `box_id`), with the columns that the rules look at.
         rules: In their order.
         stop_on: Names of rules that no record may break.
+        damage: Where to add what is found of damage.
 
     Returns:
         The records that are kept, in their order, and the ledger.
@@ -104,6 +146,8 @@ def apply_rules(
         before = frame.filter(hit)
         if rule.name in stop_on:
             raise _stopped(rule, before)
+        if damage is not None:
+            damage += _damage(rule, before.filter(rule.damage), frame)
         if rule.action == "drop":
             ledger.append(_ledger_rows(rule, before, after=None))
             frame = frame.filter(~hit)
@@ -116,16 +160,29 @@ def apply_rules(
     return frame, pl.concat(ledger)
 
 
-def _stopped(rule: Rule, broken: pl.DataFrame) -> NotPublished:
+def _damage(rule: Rule, damaged: pl.DataFrame, looked_at: pl.DataFrame) -> Iterator[Damage]:
+    kind = "boxes" if "box_id" in looked_at.columns else "images"
+    for (source,), of_source in damaged.group_by("source", maintain_order=True):
+        total = looked_at.filter(source=source).height
+        yield Damage(rule, str(source), kind, of_source.height, total, _first(rule, of_source))
+
+
+def _first(rule: Rule, broken: pl.DataFrame) -> tuple[str, ...]:
+    """The first records that break a rule, with the values that it looked at."""
     columns = [name for name in ("source", "image_id", "box_id") if name in broken.columns]
     name = pl.format(
         " ".join(f"{column} {{}}" for column in columns), *(pl.col(column).fill_null("?") for column in columns)
     )
-    shown = broken.head(_SHOWN).select(pl.format("{} {}", name, pl.struct(rule.values).struct.json_encode()))
+    return tuple(
+        broken.head(_SHOWN).select(pl.format("{} {}", name, pl.struct(rule.values).struct.json_encode())).to_series()
+    )
+
+
+def _stopped(rule: Rule, broken: pl.DataFrame) -> NotPublished:
     return NotPublished(
         f"{rule.name}: {broken.height:,} records break this rule, and cleaning.stop_on names it: nothing new is "
-        f"published, the last good version stays. {rule.reason} The first: {'; '.join(shown.to_series())}. Have them "
-        "corrected at the source, or take the rule out of cleaning.stop_on to have the ledger account for them"
+        f"published, the last good version stays. {rule.reason} The first: {'; '.join(_first(rule, broken))}. Have "
+        "them corrected at the source, or take the rule out of cleaning.stop_on to have the ledger account for them"
     )
 
 
@@ -153,14 +210,20 @@ def _with_files(images: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         "path", "sha256", "error", "orientation", file_width=pl.col("width"), file_height=pl.col("height")
     ).unique("path", keep="first", maintain_order=True)
     unfit = pl.col("sha256").is_null() | pl.col("error").is_not_null()
-    return images.join(files, on="path", how="left").sort(*IMAGE_KEY, unfit, pl.exclude(IMAGE_KEY))
+    ordered = images.join(files, on="path", how="left").sort(*IMAGE_KEY, unfit, pl.exclude(IMAGE_KEY))
+    return ordered.with_columns(
+        stated_width="width",
+        stated_height="height",
+        scale_x=pl.when(is_resized()).then(pl.col("file_width") / pl.col("width")),
+        scale_y=pl.when(is_resized()).then(pl.col("file_height") / pl.col("height")),
+    )
 
 
 def _with_images(boxes: pl.DataFrame, known: pl.DataFrame, *, masks: bool) -> pl.DataFrame:
     """Boxes in canonical order, with what they must know of their images."""
     if not masks:
         boxes = boxes.with_columns(segmentation=pl.lit(None, dtype=pl.String))
-    joined = boxes.join(known, on=IMAGE_KEY, how="left")
+    joined = _with_scaled_masks(boxes.join(known, on=IMAGE_KEY, how="left"))
     key = ("place", "box_id")  # a number sorts faster than the text that it stands for
     ordered = joined.sort(key)
     follows = ordered.select(pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in key))
@@ -169,6 +232,21 @@ def _with_images(boxes: pl.DataFrame, known: pl.DataFrame, *, masks: bool) -> pl
         ordered = pl.concat([ordered.filter(~among), ordered.filter(among).sort(pl.all())])
         ordered = ordered.sort(key, maintain_order=True)
     return ordered.with_columns(image_known=pl.col("place").is_not_null()).drop("place")
+
+
+def _with_scaled_masks(boxes: pl.DataFrame) -> pl.DataFrame:
+    """Boxes in their order; the masks of resized pictures are scaled to them."""
+    is_scaled = boxes.select(pl.col("scale_x").is_not_null() & pl.col("segmentation").is_not_null()).to_series()
+    if is_scaled.any():
+        columns = ("segmentation", "stated_width", "stated_height", "image_width", "image_height")
+        rows = boxes.filter(is_scaled).select(columns).iter_rows()
+        scaled = pl.DataFrame({"segmentation": [scaled_mask(*row) for row in rows]}).with_columns(PLAIN_MASK)
+        place = pl.when(is_scaled).then(is_scaled.cast(pl.UInt32).cum_sum() - 1)
+        boxes = boxes.with_columns(
+            pl.when(is_scaled).then(pl.lit(scaled[name]).gather(place)).otherwise(name).alias(name)
+            for name in ("segmentation", "plain_mask")
+        )
+    return boxes.drop("stated_width", "stated_height")
 
 
 def _with_names(boxes: pl.DataFrame, labels: Mapping[str, Mapping[str, str | None]]) -> pl.DataFrame:
@@ -181,7 +259,15 @@ def _with_names(boxes: pl.DataFrame, labels: Mapping[str, Mapping[str, str | Non
 def _image_facts(candidates: pl.DataFrame, kept: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
     """What a box must know of its image, one row an image that the publisher lists; `place` numbers them in order."""
     dropped = ledger.filter(pl.col("action") == "drop").group_by(IMAGE_KEY).agg(image_rule=pl.col("rule").min())
-    sizes = kept.select(*IMAGE_KEY, image_width="file_width", image_height="file_height")
+    sizes = kept.select(
+        *IMAGE_KEY,
+        "scale_x",
+        "scale_y",
+        "stated_width",
+        "stated_height",
+        image_width="file_width",
+        image_height="file_height",
+    )
     return (
         candidates.select(IMAGE_KEY)
         .unique(maintain_order=True)

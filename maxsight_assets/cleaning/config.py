@@ -12,6 +12,35 @@ from pydantic import BaseModel, ConfigDict, Field
 Flag = Literal["inside", "occluded", "truncated"]
 
 
+class Tolerance(BaseModel):
+    """How many damaged records a dataset may hold before nothing of it is published.
+
+    A rule against damage drops or repairs single records. If it would have to do so with many, the dataset is damaged:
+    another edition, boxes in another unit, sizes of other pictures.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    share: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Largest share of a dataset's records that one rule against damage may drop or repair.",
+    )
+    records: int = Field(
+        default=5,
+        ge=0,
+        description="Number of records that it may drop or repair in any case, which is what counts in small datasets.",
+    )
+
+    def is_exceeded(self, damaged: int, total: int) -> bool:
+        """Tell whether so many damaged records of so many are too many."""
+        return damaged > max(self.share * total, self.records)
+
+    def __str__(self) -> str:
+        return f"{self.share * 100:g} % and {self.records}"
+
+
 class CleaningConfig(BaseModel):
     """Switches and limits of the cleaning rules.
 
@@ -61,7 +90,8 @@ class CleaningConfig(BaseModel):
     )
     repair_sizes: bool = Field(
         default=True,
-        description="Replace a stated picture size that the decoded file contradicts; false drops the image.",
+        description="Scale the boxes, areas and masks of an image whose file is a resized copy of the stated size; "
+        "false drops the image, as it is dropped where width and height differ by other factors.",
     )
     licences: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         default=None,
@@ -72,6 +102,10 @@ class CleaningConfig(BaseModel):
         default=None,
         description="Names of rules that stop the run where a record breaks them, instead of dropping or repairing it: "
         "nothing is published, and the records are named. An empty list, the default: none.",
+    )
+    tolerance: Tolerance = Field(
+        default=Tolerance(),
+        description="How much damage single records may have before nothing is published.",
     )
     keep_segmentations: bool = Field(
         default=True,

@@ -20,6 +20,9 @@ GEOMETRY = ("x", "y", "w", "h")
 ROUNDING = 0.001
 """Pixels that a box may reach out of its picture before it is clipped: products of normalised coordinates end there."""
 
+TOLERANCE_PX = 1.0
+"""How far a box may reach out before it counts as damage: publishers round, and count the last pixel either way."""
+
 
 COMMERCIAL = (
     "/licenses/by/",
@@ -50,6 +53,8 @@ class Rule:
         reason: A sentence for a person.
         severity: "error" where upstream or the disk is damaged, "warn" where the record is merely not wanted.
         changes: New values by column; a record that a rule changes is repaired, any other is dropped.
+        counts: Which of the records that match count as damage: unless stated, all of them if the severity is "error",
+            else none. A dataset with more damage than `config.Tolerance` allows is not published.
     """
 
     name: str
@@ -58,6 +63,12 @@ class Rule:
     reason: str
     severity: Severity
     changes: Mapping[str, pl.Expr] = field(default_factory=dict)
+    counts: pl.Expr | None = None
+
+    @property
+    def damage(self) -> pl.Expr:
+        """Boolean expression over the records that match: which of them count as damage."""
+        return pl.lit(self.severity == "error") if self.counts is None else self.counts
 
     @property
     def action(self) -> Literal["drop", "repair"]:
@@ -71,8 +82,8 @@ def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
     The table has IMAGES columns and, of the image's file, `sha256`, `error`, `file_width`, `file_height` and
     `orientation` (all null where there is no file).
     """
-    size = {"width": pl.col("file_width"), "height": pl.col("file_height")}
     always = (
+        _unreadable_record(),
         Rule(
             name="repeated_image",
             matches=~pl.struct("source", "image_id").is_first_distinct(),
@@ -112,15 +123,62 @@ def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
             severity="error",
         ),
         Rule(
-            name="wrong_size",
-            matches=(pl.col("width") != pl.col("file_width")) | (pl.col("height") != pl.col("file_height")),
+            name="resized",
+            matches=is_resized() & config.repair_sizes,
             values=("width", "height"),
-            reason="The stated size is not that of the decoded file, which is what boxes are judged against.",
+            reason="The file is a copy of the stated size at another scale; its boxes, areas and masks are scaled too.",
+            severity="warn",
+            changes={"width": pl.col("file_width"), "height": pl.col("file_height")},
+        ),
+        Rule(
+            name="wrong_size",
+            matches=differs_in_size(),
+            values=("width", "height", "file_width", "file_height"),
+            reason="The stated size is not that of the decoded file, so that nobody can tell where its boxes lie.",
             severity="error",
-            changes=size if config.repair_sizes else {},
         ),
     )
-    return (*always, _licence(config.licences)) if config.licences else always
+    return (*always, *((_licence(config.licences),) if config.licences else ()), _unreadable_field())
+
+
+def differs_in_size() -> pl.Expr:
+    """Tell whether a picture is of another size than stated; null if none is stated."""
+    return (pl.col("width") != pl.col("file_width")) | (pl.col("height") != pl.col("file_height"))
+
+
+def is_resized() -> pl.Expr:
+    """Tell whether a picture of another size than stated is a copy at one scale, but for a rounded pixel."""
+    width, height, file_width, file_height = (
+        pl.col(name).cast(pl.Float64) for name in ("width", "height", "file_width", "file_height")
+    )
+    off = pl.min_horizontal(  # in pixels of the file, and of the stated size
+        (file_height - height * file_width / width).abs(),
+        (file_width - width * file_height / height).abs(),
+        (height - file_height * width / file_width).abs(),
+        (width - file_width * height / file_height).abs(),
+    )
+    return differs_in_size() & (width > 0) & (height > 0) & (off <= 1)
+
+
+def _unreadable_record() -> Rule:
+    return Rule(
+        name="unreadable_record",
+        matches=pl.col("fault").is_not_null(),
+        values=("fault",),
+        reason="The publisher's record cannot be read, or a field without which it means nothing.",
+        severity="error",
+    )
+
+
+def _unreadable_field() -> Rule:
+    return Rule(
+        name="unreadable_field",
+        matches=pl.col("unread").is_not_null(),
+        values=("unread",),
+        reason="A field holds what it cannot hold; it counts as not stated.",
+        severity="error",
+        changes={"unread": pl.lit(None, dtype=pl.String)},
+    )
 
 
 def _licence(wanted: tuple[str, ...]) -> Rule:
@@ -140,8 +198,40 @@ def box_rules(config: CleaningConfig) -> tuple[Rule, ...]:
     """Rules over boxes, in the order in which they are applied.
 
     The table has BOXES columns and `image_known`, `image_rule` (why the image was dropped, or null), `image_width` and
-    `image_height` (true pixels) and `name` (the detector's word for the label, or null).
+    `image_height` (true pixels), `scale_x` and `scale_y` (of a resized picture, else null) and `name` (the detector's
+    word for the label, or null).
     """
+    always = (
+        _unreadable_record(),
+        Rule(
+            name="orphan",
+            matches=~pl.col("image_known"),
+            values=("image_id",),
+            reason="The box belongs to an image that the publisher does not list.",
+            severity="error",
+        ),
+        image_dropped(),
+        *_geometry(config),
+        Rule(
+            name="unknown_class",
+            matches=pl.col("label").is_null(),
+            values=("label",),
+            reason="The box is of no class that the publisher declares, so that nobody can tell what it shows.",
+            severity="error",
+        ),
+        Rule(
+            name="label_outside_space",
+            matches=pl.col("name").is_null(),
+            values=("label",),
+            reason='The detector does not know the label and would silently take it for "person".',
+            severity="warn",
+        ),
+    )
+    return always + _wanted(config) + _repairs()
+
+
+def _geometry(config: CleaningConfig) -> tuple[Rule, ...]:
+    """Rules about where a box lies."""
     x, y, w, h = (pl.col(name) for name in GEOMETRY)
     left, top = x.clip(0), y.clip(0)
     right, bottom = pl.min_horizontal(x + w, "image_width"), pl.min_horizontal(y + h, "image_height")
@@ -154,21 +244,27 @@ def box_rules(config: CleaningConfig) -> tuple[Rule, ...]:
         "h": bottom - top,
         "area": pl.min_horizontal("area", inside),
     }
-    always = (
-        Rule(
-            name="orphan",
-            matches=~pl.col("image_known"),
-            values=("image_id",),
-            reason="The box belongs to an image that the publisher does not list.",
-            severity="error",
-        ),
-        image_dropped(),
+    return (
         Rule(
             name="unreadable_geometry",
             matches=~pl.all_horizontal(pl.col(name).is_finite().fill_null(value=False) for name in GEOMETRY),
             values=GEOMETRY,
-            reason="The record or a coordinate is missing, unreadable or infinite; pycocotools crashes on such.",
+            reason="A coordinate is missing, unreadable or infinite; pycocotools crashes on such.",
             severity="error",
+        ),
+        Rule(
+            name="resized",
+            matches=pl.col("scale_x").is_not_null(),
+            values=(*GEOMETRY, "area", "scale_x", "scale_y"),
+            reason="The file is a copy of the stated size at another scale; its boxes, areas and masks are scaled too.",
+            severity="warn",
+            changes={
+                "x": x * pl.col("scale_x"),
+                "y": y * pl.col("scale_y"),
+                "w": w * pl.col("scale_x"),
+                "h": h * pl.col("scale_y"),
+                "area": pl.col("area") * pl.col("scale_x") * pl.col("scale_y"),
+            },
         ),
         Rule(
             name="zero_area",
@@ -190,17 +286,10 @@ def box_rules(config: CleaningConfig) -> tuple[Rule, ...]:
             values=(*GEOMETRY, "image_width", "image_height"),
             reason="The box reaches out of the picture.",
             severity="warn",
+            counts=overhang > TOLERANCE_PX,
             changes=clipped if config.clip_boxes else {},
         ),
-        Rule(
-            name="label_outside_space",
-            matches=pl.col("name").is_null(),
-            values=("label",),
-            reason='The detector does not know the label and would silently take it for "person".',
-            severity="warn",
-        ),
     )
-    return always + _wanted(config) + _repairs()
 
 
 def image_dropped() -> Rule:
@@ -210,6 +299,17 @@ def image_dropped() -> Rule:
         matches=pl.col("image_rule").is_not_null(),
         values=("image_rule",),
         reason="The image of the box was dropped.",
+        severity="warn",
+    )
+
+
+def lost_a_box() -> Rule:
+    """The rule of evaluation sets whose annotators looked for every class, over a table with `lost`, the box's rule."""
+    return Rule(
+        name="lost_a_box",
+        matches=pl.col("lost").is_not_null(),
+        values=("lost",),
+        reason="A box of the evaluation image was dropped as damaged: finding its thing would count as a mistake.",
         severity="warn",
     )
 
@@ -297,7 +397,7 @@ def _repairs() -> tuple[Rule, ...]:
             matches=area.is_not_null() & (~area.is_finite() | (area <= 0)),
             values=("area",),
             reason="The stated area is no positive number; that of the box is taken.",
-            severity="warn",
+            severity="error",
             changes={"area": pl.col("w") * pl.col("h")},
         ),
         Rule(
@@ -307,7 +407,9 @@ def _repairs() -> tuple[Rule, ...]:
             reason="pycocotools would crash on the mask or allocate without bound; the box is kept without it.",
             severity="error",
             changes={"segmentation": pl.lit(None, dtype=pl.String)},
+            counts=pl.col("segmentation") != "[]",  # which exports of boxes alone write for each of them
         ),
+        _unreadable_field(),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from maxsight_assets.cleaning.config import Tolerance
 from maxsight_assets.errors import SettingsError
 
 SEED = 42
@@ -21,6 +22,15 @@ class Selection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class RawSelection(Selection):
+    """What a version of the directory of one upstream is asked to hold."""
+
+    tolerance: Tolerance = Field(
+        default=Tolerance(),
+        description="How many images may be missing or broken, and records damaged, before nothing is published.",
+    )
+
+
 Seed = Annotated[int, Field(description="Decides which images a count takes; a larger count only adds images.")]
 
 
@@ -30,7 +40,7 @@ Limit = Annotated[Count | None, AfterValidator(lambda count: count or None)]
 """A largest number; as null leaves a field as it is, 0 is how a person takes a stated one back."""
 
 
-class ValidationSelection(Selection):
+class ValidationSelection(RawSelection):
     """How much of a validation set to land."""
 
     max_images: Limit = Field(default=None, description="Largest number of images; 0: no limit.")

@@ -230,7 +230,7 @@ def _by_rule(counts: Mapping[str, Mapping[str, int]]) -> dg.TableMetadataValue:
 
 def _by_licence(splits: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     """Images of each split by the name of their licence: publishers give the same one by http and by https."""
-    from maxsight_assets.splitting.report import licence_name
+    from maxsight_assets.formats.licences import licence_name
 
     counts: dict[str, Counter[str]] = {}
     for split, each in splits.items():

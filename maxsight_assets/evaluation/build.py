@@ -7,17 +7,19 @@ kept as a crowd, which pycocotools neither rewards nor punishes. Which records a
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from maxsight_assets.cleaning.apply import Cleaned, clean
-from maxsight_assets.cleaning.config import CleaningConfig
+from maxsight_assets.cleaning.apply import IMAGE_KEY, Cleaned, apply_rules, clean
+from maxsight_assets.cleaning.config import CleaningConfig, Tolerance
+from maxsight_assets.cleaning.rules import box_rules, image_dropped, lost_a_box
 from maxsight_assets.disk import sha256_of
 from maxsight_assets.formats.coco import write_document
 from maxsight_assets.formats.ids import stable_ids
+from maxsight_assets.formats.licences import licence_numbers, licence_records
 from maxsight_assets.formats.tables import LEDGER, Tables
 from maxsight_assets.labels.space import LabelSpace
 
@@ -59,6 +61,7 @@ class EvaluationSource:
             negative one. Open Images annotates only the classes that people confirmed in an image: there, no box does
             not mean nothing to find.
         tables: Its images and boxes; other splits are left out.
+        tolerance: How many of its records may be damaged.
         facts: FILE_FACTS table (`images.facts.of_files`) of its files, paths relative to DATA_DIR.
         labels: The detector's word, or None, by the publisher's label.
     """
@@ -68,6 +71,7 @@ class EvaluationSource:
     tables: Tables
     facts: pl.DataFrame
     labels: Mapping[str, str | None]
+    tolerance: Tolerance = field(default_factory=Tolerance)
 
 
 def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: LabelSpace) -> dict[str, Any]:
@@ -80,6 +84,9 @@ def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: La
 
     Returns:
         The contract, as it was written.
+
+    Raises:
+        NotPublished: More records of a source are damaged than its tolerance allows.
     """
     sets: dict[str, Any] = {}
     ledgers = [LEDGER.to_frame()]
@@ -93,11 +100,12 @@ def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: La
         path.parent.mkdir(parents=True, exist_ok=True)
         images = _image_rows(cleaned, source.facts)
         boxes = _box_rows(cleaned, images, space)
+        licences = licence_numbers(images["license"].drop_nulls())
         write_document(
             path,
             info={"description": f"MaxSight evaluation set {path.parent.name}"},
-            licenses=[],
-            images=_image_records(images),
+            licenses=licence_records(licences),
+            images=_image_records(images, licences),
             annotations=_annotation_records(boxes),
             categories=[{"id": index + 1, "name": each} for index, each in enumerate(space.names)],
         )
@@ -119,8 +127,29 @@ def _cleaned(name: str, source: EvaluationSource) -> Cleaned:
     boxes = source.tables.boxes.filter(pl.col("split") == source.split).with_columns(
         crowd=pl.col("crowd").fill_null(value=False) | pl.col("depiction").fill_null(value=False)
     )
-    config = CleaningConfig(drop_depictions=False, drop_empty_images=not source.exhaustive, keep_segmentations=False)
-    return clean(images, boxes, source.facts, labels={name: source.labels}, config=config)
+    config = CleaningConfig(
+        drop_depictions=False,
+        drop_empty_images=not source.exhaustive,
+        keep_segmentations=False,
+        tolerance=source.tolerance,
+    )
+    cleaned = clean(images, boxes, source.facts, labels={name: source.labels}, config=config)
+    return _without_incomplete(cleaned, config) if source.exhaustive else cleaned
+
+
+def _without_incomplete(cleaned: Cleaned, config: CleaningConfig) -> Cleaned:
+    """Leave out the images that lost a box to damage: absent is not empty."""
+    damaging = [rule.name for rule in box_rules(config) if rule.severity == "error" and rule.action == "drop"]
+    dropped = pl.col("rule").is_in(damaging) & (pl.col("kind") == "box") & (pl.col("action") == "drop")
+    lost = cleaned.ledger.filter(dropped).group_by(IMAGE_KEY).agg(lost=pl.col("rule").min())
+    marked = cleaned.images.join(lost, on=IMAGE_KEY, how="left", maintain_order="left")
+    images, image_ledger = apply_rules(marked, (lost_a_box(),))
+    fate = image_ledger.select(*IMAGE_KEY, image_rule="rule")
+    boxes, box_ledger = apply_rules(
+        cleaned.boxes.join(fate, on=IMAGE_KEY, how="left", maintain_order="left"), (image_dropped(),)
+    )
+    ledger = pl.concat([cleaned.ledger, image_ledger, box_ledger]).sort(pl.all())
+    return replace(cleaned, images=images.drop("lost"), boxes=boxes.drop("image_rule"), ledger=ledger)
 
 
 def _image_rows(cleaned: Cleaned, facts: pl.DataFrame) -> pl.DataFrame:
@@ -145,8 +174,8 @@ def _box_rows(cleaned: Cleaned, images: pl.DataFrame, space: LabelSpace) -> pl.D
     )
 
 
-def _image_records(images: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    columns = {
+def _image_records(images: pl.DataFrame, licences: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    columns: dict[str, str | pl.Expr] = {
         "id": "id",
         "file_name": "path",
         "width": "width",
@@ -154,7 +183,7 @@ def _image_records(images: pl.DataFrame) -> Iterator[dict[str, Any]]:
         "source": "source",
         "source_id": "image_id",
         "sha256": "sha256",
-        "license": "license",
+        "license": pl.col("license").replace_strict(licences, return_dtype=pl.Int64),
         "flickr_id": "flickr_id",
     }
     return images.select(**columns).iter_rows(named=True)

@@ -1,8 +1,8 @@
 """COCO annotation files: read into the table model, and written back with every field that they had.
 
-Reading is strict about types and tolerant of values: a box without area, or of an unknown image, is read as it is,
-because cleaning decides on it and writes down that it did. Masks stay JSON text; `segmentation_fault` says whether
-pycocotools may be given one.
+Reading refuses a document whose JSON is broken and tolerates odd records: a field of another type is read if nothing is
+lost, else it counts as not stated; a box without area, or of an unknown image, is read as it is. Cleaning decides on
+them and writes down that it did. Masks stay JSON text; `segmentation_fault` says whether pycocotools may be given one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -21,8 +22,9 @@ from numpy.typing import NDArray
 
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.masks import PLAIN_MASK
+from maxsight_assets.formats.odd import Reader, integer, nothing, real_or_infinite, reals
 from maxsight_assets.formats.sections import Long, Sections, count_keys
-from maxsight_assets.formats.tables import BOXES, IMAGES, Tables, conform
+from maxsight_assets.formats.tables import BOXES, IMAGES, ODD, Tables, conform
 
 SOURCE = "coco"
 Kind = Literal["instances", "person_keypoints", "captions"]
@@ -34,6 +36,7 @@ _SECTIONS = ("info", "licenses", "images", "annotations", "categories")
 _FLICKR_PHOTO = r"/(\d+)_[0-9a-f]+(?:_[a-z0-9]+)?\.[a-z]+$"  # .../<photo id>_<secret>_z.jpg
 _NO_BOX = (np.nan, np.nan, np.nan, np.nan)
 _IMAGE_COLUMNS = (  # columns of the table that follow from what an image's record says alone
+    pl.col("image_id").cast(pl.String),
     pl.col("width", "height").clip(-(2**31), 2**31 - 1).cast(pl.Int32),  # one that no picture has stays one
     pl.col("page").str.extract(_FLICKR_PHOTO).alias("flickr_id"),
 )
@@ -52,7 +55,7 @@ class _Image(msgspec.Struct, gc=False):
     height: _Int | UnsetType | None = UNSET
     license: _Int | UnsetType | None = UNSET
     flickr_url: str | UnsetType | None = UNSET
-    coco_url: str | UnsetType | None = UNSET
+    coco_url: Raw | UnsetType = UNSET
     date_captured: Raw | UnsetType = UNSET
 
 
@@ -91,6 +94,22 @@ class _License(msgspec.Struct, gc=False):
     url: str | None = None
 
 
+_READERS: Mapping[str, Reader] = MappingProxyType(
+    {
+        **dict.fromkeys(("id", "image_id", "category_id", "iscrowd", "width", "height", "license"), integer),
+        **dict.fromkeys(("file_name", "name", "caption", "keypoints"), nothing),
+        "bbox": reals(4),
+        "area": real_or_infinite,
+    }
+)
+"""What reads a field of another type, in whichever section; fields that are not here are not needed."""
+
+_IDENTITY = {"images": frozenset({"id", "file_name"}), "annotations": frozenset({"image_id"})}
+"""Fields without which a record of a section cannot be used."""
+
+_JUDGED = frozenset({"bbox", "area", "category_id", "license"})
+"""Fields whose loss shows in the tables, where rules of their own judge it, or does not matter to a detector."""
+
 _ANNOTATION_TYPES: Mapping[Kind, type[msgspec.Struct]] = {
     "instances": _Annotation,
     "person_keypoints": _Keypoints,
@@ -105,12 +124,14 @@ class CocoDocument:
     Attributes:
         info: The `info` object, empty where there is none.
         licenses: The `licenses` records with all their fields.
+        licence_addresses: The licences' addresses by id.
         categories: The `categories` records with all their fields.
         extra: Further top-level values by key, as the bytes of the file.
     """
 
     info: Mapping[str, Any]
     licenses: list[dict[str, Any]]
+    licence_addresses: Mapping[int, str | None]
     categories: list[dict[str, Any]]
     extra: Mapping[str, Raw] = field(repr=False)
     _sections: Sections[Future[pl.DataFrame]] = field(repr=False)
@@ -151,10 +172,11 @@ class CocoDocument:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Number of records in a COCO file."""
+    """Number of records in a COCO file, and what is odd about them (schema `formats.tables.ODD`)."""
 
     images: int
     annotations: int
+    odd: pl.DataFrame = field(default_factory=ODD.to_frame, compare=False)
 
 
 def read_instances(
@@ -171,7 +193,8 @@ def read_instances(
             `CocoDocument.masks` has them.
 
     Raises:
-        FormatError: Broken syntax, a key twice in one object, a missing part or a wrong type. The text names the place.
+        FormatError: Broken syntax, a key twice in one object, a missing section or one that is no list. The text names
+            the place.
     """
 
     def later(made: tuple[pl.DataFrame, int], *columns: pl.Expr) -> tuple[Future[pl.DataFrame], int]:
@@ -180,51 +203,83 @@ def read_instances(
 
     with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:  # Polars works while the next piece is decoded
         longs = {
-            "annotations": Long(_Annotation, lambda records: later(_box_rows(records, masks=masks), *_BOX_COLUMNS)),
-            "images": Long(_Image, lambda records: later(_image_rows(records), *_IMAGE_COLUMNS)),
+            "annotations": Long(
+                _Annotation, lambda records: later(_box_rows(records, masks=masks), *_BOX_COLUMNS), _READERS
+            ),
+            "images": Long(_Image, lambda records: later(_image_rows(records), *_IMAGE_COLUMNS), _READERS),
         }
         sections = Sections(path, longs, absent=() if annotated else ("annotations", "categories"))
-    urls = {each.id: each.url for each in sections.small("licenses", _License)}
-    categories = sections.value("categories", list[_Category])
-    names = {each.id: each.name for each in categories}
-    if len(names) < len(categories):
-        raise FormatError(f"{path.name}: $.categories: two have one id, so nobody can tell what its boxes show")
+    licenses = sections.small("licenses", _License, _READERS)
+    addresses = {each.id: each.url for each in licenses if each.id is not None}
+    sections.value("categories", list[Raw])  # a list it must be
+    names = _names(sections.small("categories", _Category, _READERS), path.name)
     sections.check_keys()
-    place = {"source": pl.lit(SOURCE), "split": pl.lit(split)}
-    images = pl.concat(each.result() for each in sections.made.pop("images")).with_columns(
-        **place, path=image_dir + "/" + pl.col("file_name"), license=_named("license", urls)
+    images = pl.concat(each.result() for each in sections.made.pop("images"))
+    boxes = pl.concat((each.result() for each in sections.made.pop("annotations")), rechunk=False)
+    odd = sections.oddities
+    images = _placed(images, "image_id", split, "images").with_columns(
+        *odd.columns("images", identity=_IDENTITY["images"], judged=_JUDGED),
+        source=pl.lit(SOURCE),
+        split=pl.lit(split),
+        path=image_dir + "/" + pl.col("file_name"),
+        license=_named("license", addresses),
     )
-    boxes = pl.concat((each.result() for each in sections.made.pop("annotations")), rechunk=False).with_columns(
-        **place, label=_named("category_id", names)
+    boxes = _placed(boxes, "box_id", split, "annotations").with_columns(
+        *odd.columns("annotations", identity=_IDENTITY["annotations"], judged=_JUDGED),
+        source=pl.lit(SOURCE),
+        split=pl.lit(split),
+        label=_named("category_id", names),
     )
+    records = {
+        "images": images.height,
+        "annotations": boxes.height,
+        **{name: len(sections.as_list(name)) for name in ("categories", "licenses")},
+    }
     return CocoDocument(
-        info=sections.value("info", dict[str, Any]) if "info" in sections.values else {},
-        licenses=sections.value("licenses", list[dict[str, Any]]) if "licenses" in sections.values else [],
-        categories=sections.value("categories", list[dict[str, Any]]),
+        info=sections.as_object("info"),
+        licenses=[each for each in sections.as_list("licenses") if isinstance(each, dict)],
+        licence_addresses=addresses,
+        categories=[each for each in sections.as_list("categories") if isinstance(each, dict)],
         extra={key: value for key, value in sections.values.items() if key not in _SECTIONS},
         _sections=sections,
-        _tables=Tables(images=conform(images, IMAGES), boxes=conform(boxes, BOXES)),
+        _tables=Tables(conform(images, IMAGES), conform(boxes, BOXES), odd.table(split, records)),
     )
+
+
+def _names(categories: list[_Category], file: str) -> dict[int, str]:
+    """Names of the categories by id; one that cannot be read names nothing, so that its boxes are of no known class."""
+    named = {(each.id, each.name) for each in categories if each.id is not None and each.name is not None}
+    names = dict(named)
+    if len(names) < len(named):
+        raise FormatError(f"{file}: $.categories: two have one id, so nobody can tell what its boxes show")
+    return names
+
+
+def _placed(frame: pl.DataFrame, column: str, split: str, section: str) -> pl.DataFrame:
+    """Name records whose id could not be read by their place, which is unique in the dataset."""
+    if not frame[column].null_count():
+        return frame
+    place = pl.format("{}:{}[{}]", pl.lit(split), pl.lit(section), pl.int_range(pl.len()))
+    return frame.with_columns(pl.coalesce(column, place).alias(column))
 
 
 def check_parses(path: Path, kind: Kind) -> Counts:
     """Read one of COCO's files for its form alone.
 
     Raises:
-        FormatError: As `read_instances` does.
+        FormatError: As `read_instances` does; odd records are counted.
     """
 
     def counted(record: type[msgspec.Struct]) -> Long[int]:
-        return Long(record, lambda records: (len(records), count_keys(records, record) + nested(records)))
+        return Long(record, lambda records: (len(records), count_keys(records, record) + nested(records)), _READERS)
 
     def nested(records: list[Any]) -> int:
         return _rle_keys(*_joined([each.segmentation for each in records if isinstance(each, _Annotation)]))
 
     sections = Sections(path, {"annotations": counted(_ANNOTATION_TYPES[kind]), "images": counted(_Image)})
-    sections.small("licenses", _License)
-    sections.small("categories", _Category)
     sections.check_keys()
-    return Counts(images=sum(sections.made["images"]), annotations=sum(sections.made["annotations"]))
+    counts = {name: sum(made) for name, made in sections.made.items()}
+    return Counts(**counts, odd=sections.oddities.table("", counts))
 
 
 def write_instances(path: Path, document: CocoDocument) -> None:

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import msgspec
+import numpy as np
 import polars as pl
 from msgspec import Meta, Raw
 
@@ -67,6 +68,41 @@ def segmentation_fault(raw: str | bytes | Raw, width: int, height: int) -> str |
         if min(xs) < -width or max(xs) > 2 * width or min(ys) < -height or max(ys) > 2 * height:
             return "a polygon far out of the picture"
     return None
+
+
+def scaled_mask(text: str, width: int, height: int, to_width: int, to_height: int) -> str:
+    """Scale a mask with its picture.
+
+    Args:
+        text: JSON text of polygons or an RLE, of a picture of `width` x `height` pixels.
+        width: Width that the mask is made for, in pixels.
+        height: Likewise its height.
+        to_width: Width of the picture that it is to lie on.
+        to_height: Likewise its height.
+
+    Returns:
+        The scaled mask; a text that is no sound mask comes back as it is, and is none of the new size either.
+    """
+    try:
+        mask = _MASK.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return text
+    if isinstance(mask, _Rle):
+        return _scaled_rle(mask, to_width, to_height) if _rle_fault(mask, width, height) is None else text
+    factors = (to_width / width, to_height / height)
+    polygons = [[round(number * factors[i % 2], 2) for i, number in enumerate(polygon)] for polygon in mask]
+    return msgspec.json.encode(polygons).decode()
+
+
+def _scaled_rle(rle: _Rle, width: int, height: int) -> str:
+    """Take the nearest pixels of a sound run-length mask, whose runs go down one column after the other."""
+    old_height, old_width = rle.size
+    runs = _rle_runs(rle.counts) or [] if isinstance(rle.counts, str) else rle.counts
+    pixels = np.repeat(np.arange(len(runs)) % 2, runs).reshape(old_width, old_height)
+    scaled = pixels[np.arange(width) * old_width // width][:, np.arange(height) * old_height // height].ravel()
+    edges = np.flatnonzero(np.diff(scaled, prepend=0, append=2))
+    counts = np.diff(edges, prepend=0).tolist()
+    return msgspec.json.encode({"counts": counts, "size": [height, width]}).decode()
 
 
 def _rle_fault(rle: _Rle, width: int, height: int) -> str | None:

@@ -6,7 +6,7 @@ that is as it should be is not held whole. What the records mean is for the form
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BufferedReader
 from operator import attrgetter
 from pathlib import Path
@@ -17,6 +17,7 @@ from msgspec import UNSET, Raw
 
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats import strict_json
+from maxsight_assets.formats.odd import Oddities, Reader, RecordReader
 
 T = TypeVar("T")
 _Value = TypeVar("_Value")
@@ -37,10 +38,12 @@ class Long(Generic[T]):
     Attributes:
         record: msgspec type of one record.
         make: What is kept of some records, and the number of keys in the JSON of these (see `count_keys`).
+        readers: What reads a value of another type than its field's, by field (`formats.odd`).
     """
 
     record: type[msgspec.Struct]
     make: Callable[[list[Any]], tuple[T, int]]
+    readers: Mapping[str, Reader] = field(default_factory=dict)
 
 
 class Sections(Generic[T]):
@@ -49,6 +52,8 @@ class Sections(Generic[T]):
     Attributes:
         made: What was made of the pieces of each long section, in their order; at least one piece, which may be empty.
         values: The other top-level values by key.
+        oddities: Fields of another type than their format states. Each costs its record the fields that could not be
+            read, never the file.
     """
 
     def __init__(self, path: Path, longs: Mapping[str, Long[T]], *, absent: Collection[str] = ()) -> None:
@@ -60,8 +65,8 @@ class Sections(Generic[T]):
             absent: Keys of sections that may be missing and then are empty lists.
 
         Raises:
-            FormatError: Broken syntax, a missing section, a wrong type, or a key twice in one object of a long section
-                (`check_keys` looks at the others). The text names the place.
+            FormatError: Broken syntax, a missing section or one that is no list, or a key twice in one object of a long
+                section (`check_keys` looks at the others). The text names the place.
         """
         self._path = path
         self._name = path.name
@@ -80,9 +85,29 @@ class Sections(Generic[T]):
         """Decode one of the other sections."""
         return self._decode(self.values, name, type_)  # type: ignore[no-any-return]
 
-    def small(self, name: str, type_: type[_Value]) -> list[_Value]:
-        """Decode a short list; an empty one where the file has none."""
-        return self.value(name, list[type_]) if name in self.values else []  # type: ignore[valid-type]
+    def small(self, name: str, type_: type[_Value], readers: Mapping[str, Reader]) -> list[_Value]:
+        """Decode the records of a short list, odd ones as those of the long ones; none if there is no such list."""
+        if bytes(self.values.get(name, b""))[:1] != b"[":
+            return []
+        reader = RecordReader(type_, readers, name, self._name, self.oddities)
+        return reader.read(self._decode(self.values, name, list[Raw]), 0)[0]
+
+    def as_list(self, name: str) -> list[Any]:
+        """Return the items of a list that no reader needs; none if there is no such list."""
+        value = self._value(name)
+        return value if isinstance(value, list) else []
+
+    def as_object(self, name: str) -> dict[str, Any]:
+        """Return an object that no reader needs; an empty one if there is none."""
+        value = self._value(name)
+        return value if isinstance(value, dict) else {}
+
+    def _value(self, name: str) -> Any:
+        """One of the other sections; None if it is missing or holds a number out of range, as no needed one may."""
+        try:
+            return msgspec.json.decode(self.values.get(name, b"null"))
+        except msgspec.ValidationError:
+            return None
 
     def records(self, name: str) -> list[Raw]:
         """The records of a long section as the very bytes of the file, which is read once more.
@@ -95,12 +120,13 @@ class Sections(Generic[T]):
 
     def check_keys(self) -> None:
         """Refuse keys that stand twice in one object."""
-        others = sum(strict_json.count_keys(self._decode(self.values, name, object)) for name in self.values)
+        others = sum(strict_json.count_keys(self._value(name)) for name in self.values)
         if self._in_text != self._keys + others:
             strict_json.check_keys(self._whole(), self._keys + others, name=self._name)
 
     def _begin(self, longs: Mapping[str, Long[T]]) -> None:
         self.made: dict[str, list[T]] = {name: [] for name in longs}
+        self.oddities = Oddities()
         self._keys = 0  # that were seen in objects
         self._in_text = 0  # that the text has
 
@@ -178,14 +204,14 @@ class Sections(Generic[T]):
         self._in_text = strict_json.keys_in(data)
         for name, long in longs.items():
             raws = self._decode(self._absent | values, name, list[Raw])
-            decoder = msgspec.json.Decoder(long.record)
+            reader = RecordReader(long.record, long.readers, name, self._name, self.oddities)
             for start in range(0, max(len(raws), 1), _PIECE_RECORDS):
                 chunk = raws[start : start + _PIECE_RECORDS]
-                records = [
-                    strict_json.decode(raw, decoder, name=self._name, at=f"$.{name}[{number}]")
-                    for number, raw in enumerate(chunk, start)
-                ]
+                records, odd = reader.read(chunk, start)
                 self._keep(name, long, records)
+                if odd:  # their text may have other keys than the records that were made of them
+                    self._keys += sum(strict_json.keys_of(chunk[row - start]) for row in odd)
+                    self._keys -= long.make([records[row - start] for row in odd])[1]
         return values
 
     def _keep(self, name: str, long: Long[T], records: list[Any], text: bytes = b"") -> None:
@@ -204,7 +230,7 @@ class Sections(Generic[T]):
             raise FormatError(f"{self._name}: has changed since it was read first; read it again")
 
     def _top(self, data: memoryview) -> dict[str, Raw]:
-        return strict_json.decode(data, msgspec.json.Decoder(dict[str, Raw]), name=self._name)
+        return strict_json.decode_tolerant(data, msgspec.json.Decoder(dict[str, Raw]), name=self._name)
 
     def _decode(self, values: Mapping[str, Raw], name: str, type_: Any) -> Any:
         if name not in values:

@@ -21,6 +21,9 @@ MAX_BYTES = 2 * 2**30
 """Largest file that is read: over four times COCO's largest (instances_train2017.json, 448 MB)."""
 
 _TOKEN = re.compile(rb'\[[-+.0-9eE,\s]*\]|"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
+_LITERAL = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|NaN|-?Infinity', re.DOTALL)
+_STAND_IN = re.compile(rb"\{(\r+)\}")
+_WRITTEN = {1: b"NaN", 6: b"Infinity", 7: b"-Infinity"}
 _SPACED = re.compile(rb'"[ \t\r\n]+:')
 _MAX_PLACE_PARTS = 8
 _READ = 2**24
@@ -61,6 +64,33 @@ def read_bytes(path: Path) -> memoryview:
     return data
 
 
+def tolerate_literals(data: memoryview) -> bool:
+    """Put an empty object in the place of each literal NaN, Infinity and -Infinity, which Python's own json writes.
+
+    No field of ours is an object without fields, so that it counts as unreadable. It is as long as the literal, so that
+    places stay, and holds nothing but carriage returns, which no publisher writes; `as_written` turns it back.
+
+    Args:
+        data: The document; it is changed in place.
+
+    Returns:
+        Whether there was any.
+    """
+    found = False
+    for match in _LITERAL.finditer(data):
+        start, end = match.span()
+        if data[start] != ord('"'):
+            data[start:end] = b"{" + b"\r" * (end - start - 2) + b"}"
+            found = True
+    return found
+
+
+def as_written(value: msgspec.Raw) -> str:
+    """Return the text of a value as it stands in the file, on one line."""
+    text = _STAND_IN.sub(lambda match: _WRITTEN.get(len(match[1]), match[0]), bytes(value))
+    return " ".join(text.decode("utf-8", "replace").split())
+
+
 def decode(data: bytes | memoryview | msgspec.Raw, decoder: msgspec.json.Decoder[T], *, name: str, at: str = "$") -> T:
     """Decode JSON of a stated type.
 
@@ -71,8 +101,8 @@ def decode(data: bytes | memoryview | msgspec.Raw, decoder: msgspec.json.Decoder
         at: Path of `data` in the document, for example "$.annotations[17]".
 
     Raises:
-        FormatError: Broken syntax (a bare NaN, a truncated file), a wrong type, or nesting that no annotation has. The
-            text names the place.
+        FormatError: Broken syntax (a missing comma, a truncated file), a wrong type, or nesting that no annotation has.
+            The text names the place.
     """
     try:
         return decoder.decode(data)
@@ -91,6 +121,23 @@ def decode(data: bytes | memoryview | msgspec.Raw, decoder: msgspec.json.Decoder
         end = int(offset[1]) if offset else len(raw)
         place = at + (_scan(raw, end, until_duplicate=False) or "")
         raise FormatError(f"{name}: {place}: {error}; fetch the file again, or correct it there") from None
+
+
+def decode_tolerant(data: memoryview, decoder: msgspec.json.Decoder[T], *, name: str) -> T:
+    """Decode a document as `decode` does; if it is broken, once more with its NaN and Infinity literals tolerated."""
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        tolerate_literals(data)
+    return decode(data, decoder, name=name)
+
+
+def keys_of(raw: msgspec.Raw) -> int:
+    """Count the keys in a record's text; too few if it holds a number out of range, so that the text is scanned."""
+    try:
+        return count_keys(msgspec.json.decode(raw))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return 0
 
 
 def check_keys(data: bytes | memoryview, expected: int, *, name: str) -> None:

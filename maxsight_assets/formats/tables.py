@@ -4,7 +4,7 @@ Formats translate between a publisher's files and these tables; cleaning, splitt
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import polars as pl
@@ -22,6 +22,11 @@ _IMAGES = {
     "page": (pl.String, "where the picture was published (Flickr page or file)"),
     "flickr_id": (pl.String, "Flickr photo id, the key that COCO and Open Images share"),
     "rotation": (pl.Int32, "degrees counter-clockwise that the publisher says the picture needs; null where unknown"),
+    "fault": (pl.String, "why the record cannot be used, as far as its text alone shows; null if it can"),
+    "unread": (
+        pl.String,
+        "fields that could not be read and count as not stated, with what stands there; null if none",
+    ),
 }
 IMAGES = pl.Schema({name: dtype for name, (dtype, _) in _IMAGES.items()})
 """Schema of the images table, one row an image. `(source, image_id)` is its key; `split` belongs to the image."""
@@ -44,6 +49,11 @@ _BOXES = {
     "inside": (pl.Boolean, "seen from its inside; null: unknown"),
     "segmentation": (pl.String, "COCO's polygons or RLE as raw JSON text; null where there is none"),
     "plain_mask": (pl.Boolean, "`segmentation` is polygons of 3 points or more within [0, 700) pixels; null: unknown"),
+    "fault": (pl.String, "why the record cannot be used, as far as its text alone shows; null if it can"),
+    "unread": (
+        pl.String,
+        "fields that could not be read and count as not stated, with what stands there; null if none",
+    ),
 }
 BOXES = pl.Schema({name: dtype for name, (dtype, _) in _BOXES.items()})
 """Schema of the boxes table, one row a box. `(source, box_id)` is its key (not unique where upstream is defective)."""
@@ -68,6 +78,20 @@ ABOUT_LEDGER: Mapping[str, str] = MappingProxyType({name: text for name, (_, tex
 """What each column of the ledger holds."""
 
 
+ODD = pl.Schema(
+    {
+        "split": pl.String(),
+        "section": pl.String(),  # "annotations"
+        "field": pl.String(),  # "iscrowd"; empty for a record that is no object
+        "read": pl.Int64(),  # records in which it is of another type, but can be read without loss: 13.0 for 13
+        "unread": pl.Int64(),  # records in which it cannot be read
+        "records": pl.Int64(),  # of the section
+        "first": pl.List(pl.String),  # places of the first, with what stands there: "annotations[0] (13.0)"
+    }
+)
+"""Schema of odd fields: those of another type than their format states, one row a field."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tables:
     """What one annotation file says, in the table model.
@@ -75,10 +99,12 @@ class Tables:
     Attributes:
         images: Schema `IMAGES`, in the order of the file.
         boxes: Schema `BOXES`, in the order of the file. A box may name an image that `images` does not have.
+        odd: Schema `ODD`, of the whole file.
     """
 
     images: pl.DataFrame
     boxes: pl.DataFrame
+    odd: pl.DataFrame = field(default_factory=ODD.to_frame)
 
 
 def conform(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:

@@ -78,6 +78,7 @@ def make_evaluation(profile: Profile, places: Places, *, gate: Gate) -> Made:
                 tables=records.tables,
                 facts=records.facts,
                 labels=to_space(source.dataset, load_space()),
+                tolerance=records.tolerance,
             )
         return build_sets(sources, stage.root, space=load_space()), inputs
 

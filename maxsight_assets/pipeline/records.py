@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
+from maxsight_assets.cleaning.config import Tolerance
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.errors import FormatError, LandingError
 from maxsight_assets.evaluation.build import ANNOTATIONS
@@ -28,11 +29,13 @@ class Records:
         tables: Images and boxes, as published.
         facts: FILE_FACTS table, one row an image file that is there.
         inputs: Data version of the raw asset that was read, by its name.
+        tolerance: How many of them may be damaged, as the raw asset's selection states.
     """
 
     tables: Tables
     facts: pl.DataFrame
     inputs: Mapping[str, str]
+    tolerance: Tolerance
 
 
 def read(source: Source, splits: frozenset[str], *, data_dir: Path, cache: Path) -> Records:
@@ -63,7 +66,8 @@ def read(source: Source, splits: frozenset[str], *, data_dir: Path, cache: Path)
     wanted = set(images["path"])
     files = {path: row.sha256 for row in manifest.selected() if (path := f"{source.directory}/{row.path}") in wanted}
     found = examine([(digest, data_dir / path) for path, digest in files.items()], cache=cache)
-    return Records(Tables(images, boxes), of_files(found, files), {source.asset: manifest.info.data_version})
+    tolerance = Tolerance.model_validate(manifest.info.selection.get("tolerance", {}))
+    return Records(Tables(images, boxes), of_files(found, files), {source.asset: manifest.info.data_version}, tolerance)
 
 
 def read_evaluation(root: Path, *, data_dir: Path, cache: Path) -> tuple[Evaluation, str]:

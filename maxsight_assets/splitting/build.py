@@ -11,7 +11,7 @@ import polars as pl
 
 from maxsight_assets.cleaning.apply import IMAGE_KEY, apply_rules, clean
 from maxsight_assets.cleaning.config import CleaningConfig, Flag
-from maxsight_assets.cleaning.rules import Rule, box_rules, image_dropped, image_rules, no_boxes
+from maxsight_assets.cleaning.rules import Rule, box_rules, image_dropped, image_rules, lost_a_box, no_boxes
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.formats.ids import stable_ids
 from maxsight_assets.splitting import groups, leaks, strategies
@@ -30,7 +30,8 @@ def every_rule() -> tuple[Rule, ...]:
     """Every rule that can drop or repair a record, in the order in which they are applied, with all switches on."""
     flags = get_args(Flag)
     on = CleaningConfig(min_side=1, drop_crowds=True, drop_flagged=flags, licences=("commercial",))
-    return (*image_rules(on), *box_rules(on), no_boxes(), leaks.LEAKS, OVER_THE_COUNT)
+    rules = (*image_rules(on), *box_rules(on), no_boxes(), leaks.LEAKS, OVER_THE_COUNT, lost_a_box())
+    return tuple({rule.name: rule for rule in rules}.values())  # some are of images and boxes alike
 
 
 def reasons() -> Mapping[str, str]:
@@ -104,7 +105,8 @@ def build_splits(
         NotPublished: A record breaks a rule that is to stop the run.
     """
     stops = cleaning.stop_on or ()
-    rules = [name for name in reasons() if name not in (image_dropped().name, OVER_THE_COUNT.name)]
+    follow = (image_dropped().name, OVER_THE_COUNT.name, lost_a_box().name)
+    rules = [name for name in reasons() if name not in follow]
     if unknown := [name for name in stops if name not in rules]:
         raise SettingsError(f"cleaning.stop_on: no rule is named {', '.join(unknown)}; there are {', '.join(rules)}")
     names = tuple(space)

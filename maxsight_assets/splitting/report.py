@@ -3,7 +3,6 @@
 Everything is derived from the result of `splitting.build`; the asset's page and the checks read the same report.
 """
 
-import re
 from typing import Any
 
 import polars as pl
@@ -23,7 +22,6 @@ DETECTOR_LIMITS = (
 )
 """What users of the splits must know of the detector (MaxSight at c1977e4, 2026-08-06)."""
 
-_CREATIVE_COMMONS = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)")
 _EXAMPLES = 20  # leaks that the report names
 _WEIGHT_DIGITS = 6  # enough for a loss; fewer digits than any platform's pow() agrees on
 
@@ -107,12 +105,6 @@ def class_weights(splits: Splits) -> dict[str, Any]:
     }
     by_index = {name: [weights[label] for label in splits.labels] for name, weights in by_class.items()}
     return {"beta": beta, "by_index": by_index, **by_class}
-
-
-def licence_name(url: str) -> str:
-    """A short name: "CC BY-NC 2.0" for Creative Commons, else the address."""
-    found = _CREATIVE_COMMONS.search(url)
-    return f"CC {found[1].upper()} {found[2]}" if found else url or "unknown"
 
 
 def counts(values: pl.Series) -> dict[str, int]:

@@ -5,14 +5,14 @@ by the order of rows. What is in a group is for `splitting.groups`; what becomes
 `splitting.build`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import polars as pl
 
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.formats.ids import hashes
-from maxsight_assets.splitting.config import Sizes, Split, SplitConfig
+from maxsight_assets.splitting.config import SPLITS, Sizes, Split, SplitConfig
 from maxsight_assets.splitting.stratify import stratify
 
 HELD_OUT: tuple[Split, ...] = ("test", "val", "train")
@@ -27,7 +27,8 @@ def assign(images: pl.DataFrame, boxes: pl.DataFrame, config: SplitConfig) -> pl
     """Decide the split of each group.
 
     With shares, the draw of a group alone decides: other images change nothing. With numbers, groups are taken whole in
-    the order of their draws; one that does not fit into what is left of a split goes to the next. With `official`, what
+    the order of their draws; one that does not fit into what is left of a split goes to the next. Numbers that exceed
+    what there is are shrunk in proportion first (`affordable`). With `official`, what
     a publisher held out goes where it says, and the others are drawn as ever between train and those splits that no
     publisher gives an image for.
 
@@ -45,15 +46,43 @@ def assign(images: pl.DataFrame, boxes: pl.DataFrame, config: SplitConfig) -> pl
     groups = images.group_by("group").agg(size=pl.len()).sort("group")
     groups = groups.with_columns(draw=_draws(groups["group"], config.seed))
     if config.strategy == "stratified":
-        return stratify(groups.select("group", "size", "draw"), _labels(images, boxes), config.sizes)
+        sizes = affordable(config.sizes, HELD_OUT, images.height)
+        return stratify(groups.select("group", "size", "draw"), _labels(images, boxes), sizes)
     published: list[Split] = ["train"] * groups.height
     if config.strategy == "official":
         names = images.group_by("group").agg(pl.col("split").unique().sort()).sort("group")["split"]
         published = [_most_held_out(each) for each in names.to_list()]
     groups = groups.with_columns(published=pl.Series(published, dtype=pl.String))
     drawn = tuple(split for split in HELD_OUT if split == "train" or split not in published)
-    subset = _by_count if config.sizes.are_counts else _by_share
-    return groups.select("group", subset=subset(groups, drawn, config.sizes))
+    sizes = affordable(config.sizes, drawn, int(groups.filter(published="train")["size"].sum()))
+    subset = _by_count if sizes.are_counts else _by_share
+    return groups.select("group", subset=subset(groups, drawn, sizes))
+
+
+def affordable(sizes: Sizes, drawn: Collection[Split], images: int) -> Sizes:
+    """Shrink numbers that exceed what there is in proportion, so that none is filled at the cost of train.
+
+    Args:
+        sizes: What was asked for.
+        drawn: The splits that share the images.
+        images: How many there are for them.
+
+    Returns:
+        The same sizes if they are shares or there is enough; else numbers of which val and test are shrunk, to at least
+        one image each as long as that leaves one to train.
+    """
+    numbers = zip(SPLITS, (sizes.train or 0, sizes.val, sizes.test), strict=True)
+    asked = {split: int(size) for split, size in numbers if split in drawn}
+    total = sum(asked.values())
+    if not sizes.are_counts or total <= images:
+        return sizes
+    room: dict[str, int] = {}
+    left, others = images, total
+    for split in sorted(asked.keys() - {"train"}):
+        others -= asked[split]  # what train and the splits after this one can take
+        room[split] = min(max(images * asked[split] // total, left - others, 1), asked[split], max(left - 1, 0))
+        left -= room[split]
+    return sizes.model_copy(update=room)
 
 
 def _labels(images: pl.DataFrame, boxes: pl.DataFrame) -> pl.DataFrame:

@@ -51,6 +51,7 @@ def _targets(sizes: Sizes, images: int) -> tuple[NDArray[np.float64], NDArray[np
         return shares, np.where(shares > 0, images, 0)
     room = np.array([sizes.train or 0, sizes.val, sizes.test, images], dtype=np.int64)
     wanted = np.minimum(room, images).astype(np.float64)
+    wanted[0] = max(min(wanted[0], images - wanted[1] - wanted[2]), 0)
     wanted[-1] = max(images - wanted[:-1].sum(), 0)
     return wanted / max(wanted.sum(), 1), room
 

@@ -17,12 +17,13 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from maxsight_assets.formats.licences import licence_numbers, licence_records
 from maxsight_assets.labels.assistive import derive
 from maxsight_assets.splitting.audio import Pairing
 from maxsight_assets.splitting.build import Splits
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets.splitting.order import in_order
-from maxsight_assets.splitting.report import class_weights, licence_name, report_of
+from maxsight_assets.splitting.report import class_weights, report_of
 
 LEDGER_FILE = "ledger.parquet"
 """What became of records that are not in the splits as they came: the table `formats.tables.LEDGER`."""
@@ -76,7 +77,7 @@ def write_splits(
     Returns:
         The report, as in `report.json`.
     """
-    licences = {url: number for number, url in enumerate(_licences(splits), start=1)}
+    licences = licence_numbers(splits.images["license"])
     info = {
         "contributor": "MaxSight",
         "version": version("maxsight-assets"),
@@ -90,7 +91,7 @@ def write_splits(
         images, boxes = (table.filter(pl.col("subset") == split) for table in (splits.images, splits.boxes))
         head = {
             "info": {"description": f"MaxSight {split} split", **info},
-            "licenses": [{"id": number, "name": licence_name(url), "url": url} for url, number in licences.items()],
+            "licenses": licence_records(licences),
             "images": list(_images(images, licences, audio)),
         }
         boxes = in_order(boxes, images, splits.config.order_boxes)
@@ -112,12 +113,6 @@ def write_splits(
     report = {**counted, "inputs": info["inputs"], **_of_audio(audio)}
     _write_json(directory / "report.json", report)
     return report
-
-
-def _licences(splits: Splits) -> list[str]:
-    """Addresses of the licences of all splits; the empty one stands for unknown and comes last."""
-    stated = splits.images["license"].fill_null("").unique().to_list()
-    return sorted(stated, key=lambda url: (url == "", url))
 
 
 def _of_audio(audio: Pairing | None) -> dict[str, Any]:

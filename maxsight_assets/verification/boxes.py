@@ -4,18 +4,18 @@ Single bad records are warnings, since cleaning drops or repairs them and says s
 unusable (annotations that do not parse, ambiguous ids) blocks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import TypeVar
 
 import polars as pl
 
+from maxsight_assets.cleaning.apply import clean
+from maxsight_assets.cleaning.config import CleaningConfig, Tolerance
+from maxsight_assets.cleaning.rules import TOLERANCE_PX
 from maxsight_assets.verdict import Found, Rule, Severity, rule
 from maxsight_assets.verification.raw import FILE_RULES, IMAGE_RULES
 from maxsight_assets.verification.views import RawView
-
-TOLERANCE_PX = 1.0
-"""How far a box may reach over its image's edge: publishers round, and count the last pixel's far edge either way."""
 
 KNOWN_FLAT_BOXES = ("918", "2206849")
 """Ids of the only two COCO 2017 boxes without height, in images 200365 and 550395 (seen in the published files)."""
@@ -55,15 +55,81 @@ def annotations_parse(view: RawView) -> Found:
     return Found(offenders, 1, {"images": view.images.height, "boxes": view.boxes.height})
 
 
+def odd_fields(odd: pl.DataFrame) -> Iterator[str]:
+    """Describe each odd field on one line: in how many records, which first, and what comes of them.
+
+    Args:
+        odd: Schema `formats.tables.ODD`.
+    """
+    for _, section, name, read, unread, records, first in odd.iter_rows():
+        what = f"{section}, {name or 'the record itself'}"
+        come = [f"{read:,} read as meant"] * (read > 0) + [f"{unread:,} unreadable"] * (unread > 0)
+        yield f"{what}: {read + unread:,} of {records:,} records ({', '.join(come)}): {', '.join(first)}"
+
+
+@table_rule(
+    "What is read as meant needs nothing. Cleaning names the others in the ledger; correct them at the publisher's.",
+    severity="warn",
+)
+def fields_are_of_their_type(view: RawView) -> Found:
+    """Every field that is needed has the JSON type that its format states."""
+    odd = view.tables.odd
+    lines = (f"{split}: {text}" for split, text in zip(odd["split"], odd_fields(odd), strict=True))
+    kinds = pl.format("{}.{}", "section", "field")
+    counts = odd.group_by(kind=kinds).agg(pl.col("read").sum() + pl.col("unread").sum()).sort("kind")
+    return Found(lines, view.images.height + view.boxes.height, dict(counts.iter_rows()))
+
+
 @table_rule(
     "The annotation files are not usable as they are; fetch them again or report this to the publisher.",
     severity="error",
     blocking=True,
 )
 def image_ids_are_unique(view: RawView) -> Found:
-    """No two images have one id, by which boxes refer to them."""
-    twice = view.images.filter(pl.struct("source", "image_id").is_duplicated())
-    return Found(twice.select(pl.format("image {}", "image_id")).to_series(), view.images.height)
+    """No id stands for two images, because boxes refer to them by it."""
+    paths = view.images.group_by("source", "image_id").agg(pl.col("file").unique().sort())
+    twice = paths.filter(pl.col("file").list.len() > 1)
+    names = twice.select(pl.format("image {}: {}", "image_id", pl.col("file").list.join(" and ", ignore_nulls=True)))
+    return Found(names.to_series(), view.images.height)
+
+
+@table_rule(
+    "Nothing breaks: cleaning keeps one of each and names the rest in the ledger.",
+    severity="warn",
+)
+def images_are_listed_once(view: RawView) -> Found:
+    """No image is listed again with the same file."""
+    again = view.images.filter(~pl.struct("source", "image_id", "file").is_first_distinct())
+    return Found(again.select(pl.format("image {}", "image_id")).to_series(), view.images.height)
+
+
+_JUDGED_BY_THEIR_OWN = ("missing_file", "undecodable")
+
+
+@table_rule(
+    "Have it corrected at the source, or set a mirror that has it whole; if it is as it should be, raise `tolerance`.",
+    severity="error",
+    blocking=True,
+)
+def damage_is_bounded(view: RawView) -> Found:
+    """No rule of cleaning would drop or repair more records for damage than `tolerance` allows.
+
+    Single damaged records cost just themselves; many mean that the dataset is damaged, and the last good version stays.
+    """
+    tables = view.tables
+    labels: dict[str, dict[str, str]] = {str(source): {} for source in tables.boxes["source"].unique()}
+    for source, label in tables.boxes.select("source", "label").unique().drop_nulls().iter_rows():
+        labels[source][label] = label
+    config = CleaningConfig(tolerance=Tolerance(share=1), keep_segmentations=False, drop_empty_images=False)
+    facts = view.facts.with_columns(path=pl.format("{}/{}", pl.lit(view.place), "path"))
+    damage = clean(tables.images, tables.boxes, facts, labels=labels, config=config).damage
+    beyond = [
+        str(each)
+        for each in damage
+        if each.rule.name not in _JUDGED_BY_THEIR_OWN and view.tolerance.is_exceeded(each.damaged, each.total)
+    ]
+    found = {f"{each.kind}, {each.rule.name}": each.damaged for each in damage}
+    return Found(beyond, len(damage), found)
 
 
 @table_rule(
@@ -167,8 +233,11 @@ def boxes_are_distinct(view: RawView) -> Found:
 
 TABLE_RULES: tuple[Rule[RawView], ...] = (
     annotations_parse,
+    fields_are_of_their_type,
     not_empty,
     image_ids_are_unique,
+    images_are_listed_once,
+    damage_is_bounded,
     box_ids_are_unique,
     landed_images_are_listed,
     boxes_have_an_image,

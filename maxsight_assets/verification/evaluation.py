@@ -84,10 +84,26 @@ def pictures_are_distinct(view: EvaluationView) -> Found:
     return Found(twice.select(IMAGE_NAME).to_series(), view.images.height)
 
 
+@rule("Have these images or their annotations repaired at the source; the others are evaluated.", severity="warn")
+def every_image_is_evaluated(view: EvaluationView) -> Found:
+    """No image is left out for damage: a missing or broken file, an unreadable mask, a lost box.
+
+    An image that lost a box would count a right detection as a mistake, so it is left out as a whole.
+    """
+    excluded = [
+        f"{name}: image {image_id}, {rule_name}"
+        for name, promise in view.promised.items()
+        if isinstance(promise, dict) and isinstance(promise.get("excluded_images"), dict)
+        for image_id, rule_name in promise["excluded_images"].items()
+    ]
+    return Found(excluded, view.images.height + len(excluded))
+
+
 EVALUATION_RULES: tuple[Rule[EvaluationView], ...] = (
     *OUTPUT_RULES,
     contract_holds,
     images_are_the_promised_ones,
     pictures_are_distinct,
+    every_image_is_evaluated,
 )
 """Rules of `inference_eval_set`."""

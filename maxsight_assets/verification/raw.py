@@ -11,14 +11,6 @@ from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.verdict import Found, Rule, rule
 from maxsight_assets.verification.views import RawView
 
-TOLERATED_SHARE = 0.01
-"""Largest share of images that may be missing upstream or fail to decode before a directory counts as unusable.
-
-Neither COCO nor Open Images is known to hold an undecodable image, and cleaning quarantines single ones. Systematic
-faults (login pages named .jpg, a wrong archive, a proxy that rewrites pictures) spoil far more than one in a hundred. A
-single image is tolerated in a directory of any size, unless it is the only one.
-"""
-
 WEAK_LEVELS = ("size", "unverified")
 """Verification levels that say nothing about a file's content."""
 
@@ -96,9 +88,13 @@ def every_image_decodes(view: RawView) -> Found:
     blocking=True,
 )
 def enough_images_decode(view: RawView) -> Found:
-    """At most 1 % of the images fail to decode; more means a systematic fault, not a damaged file."""
+    """No more images fail to decode than `tolerance` allows; more means a systematic fault, not a damaged file.
+
+    Neither COCO nor Open Images is known to hold one. Login pages named .jpg, a wrong archive or a proxy that rewrites
+    pictures spoil most of them.
+    """
     bad = _undecodable(view)
-    named = bad["path"] if _too_many(bad.height, view.facts.height) else ()
+    named = bad["path"] if _too_many(view, bad.height, view.facts.height) else ()
     return Found(named, view.facts.height, {"undecodable": bad.height})
 
 
@@ -160,17 +156,18 @@ def every_image_landed(view: RawView) -> Found:
     blocking=True,
 )
 def enough_images_landed(view: RawView) -> Found:
-    """At most 1 % of the selected images are missing; a directory with fewer is not what was asked for."""
+    """No more of the selected images are missing than `tolerance` allows; with fewer it is not what was asked for."""
     missing = view.missing.len()
-    return Found(view.missing if _too_many(missing, _wanted(view)) else (), _wanted(view), {"missing": missing})
+    return Found(view.missing if _too_many(view, missing, _wanted(view)) else (), _wanted(view), {"missing": missing})
 
 
 def _wanted(view: RawView) -> int:
     return view.images.filter("landed").height + view.missing.len()
 
 
-def _too_many(bad: int, total: int) -> bool:
-    return bad > max(TOLERATED_SHARE * total, 1) or 0 < bad == total
+def _too_many(view: RawView, bad: int, total: int) -> bool:
+    """Whether so many of so many are more than the selection tolerates, or most of a few."""
+    return view.tolerance.is_exceeded(bad, total) or (2 * bad > total and view.tolerance.share < 1)
 
 
 FILE_RULES: tuple[Rule[RawView], ...] = (files_complete, hashes_match, no_unlisted_files, how_verified)

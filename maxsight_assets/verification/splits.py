@@ -238,7 +238,10 @@ def files_keep_the_schema(view: SplitsView) -> Found:
     return Found([f"{name}: {fault}" for name, fault in faults.items() if fault], len(view.paths))
 
 
-@rule("Widen the selections of the raw assets, or ask for less.", severity="warn")
+@rule(
+    "Widen the selections of the raw assets, or ask for less; numbers beyond what there is were shrunk in proportion.",
+    severity="warn",
+)
 def sizes_are_as_asked(view: SplitsView) -> Found:
     """Every split has the number of images, or the share of them, that was asked for."""
     counts = {split: view.images.filter(pl.col("part") == split).height for split in SPLITS}

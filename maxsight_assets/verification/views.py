@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from maxsight_assets.catalog.model import SplitCounts
+from maxsight_assets.cleaning.config import Tolerance
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.tables import BOXES, IMAGES, Tables
 from maxsight_assets.images.facts import examine, of_files
@@ -95,6 +96,11 @@ class RawView:
         files = [(sha256, self.root / path) for path, sha256 in there.items()]
         return of_files(examine(files, cache=self.cache, hashed_at=hashed_at), there)
 
+    @property
+    def tolerance(self) -> Tolerance:
+        """How much may be missing or damaged, as the selection states."""
+        return Tolerance.model_validate(self.manifest.info.selection.get("tolerance", {}))
+
     @cached_property
     def _reading(self) -> tuple[Tables, str | None]:
         nothing = Tables(images=IMAGES.to_frame(), boxes=BOXES.to_frame())
@@ -104,6 +110,11 @@ class RawView:
             return self.read(self.root, self.manifest), None
         except (FormatError, OSError) as error:
             return nothing, str(error)
+
+    @property
+    def tables(self) -> Tables:
+        """The tables as they are read; empty if the annotations cannot be read."""
+        return self._reading[0]
 
     @property
     def problem(self) -> str | None:
@@ -117,8 +128,7 @@ class RawView:
             file="path", landed=pl.lit(value=True), header_width="width", header_height="height"
         )
         return (
-            self._reading[0]
-            .images.with_columns(file=pl.col("path").str.strip_prefix(f"{self.place}/"))
+            self.tables.images.with_columns(file=pl.col("path").str.strip_prefix(f"{self.place}/"))
             .join(headers, on="file", how="left", maintain_order="left")
             .with_columns(
                 landed=pl.col("landed").fill_null(value=False),
@@ -140,7 +150,8 @@ class RawView:
         if MISSING in self.on_disk:
             note = self.note(MISSING, {"path": pl.String})
             noted = pl.Series("file", [f"{MISSING} ({UNREADABLE})"]) if note is None else note["path"].alias("file")
-        return pl.concat([self.images.filter(~pl.col("landed"))["file"], noted]).unique().sort()
+        usable = self.images.filter(pl.col("fault").is_null())
+        return pl.concat([usable.filter(~pl.col("landed"))["file"], noted]).unique().sort()
 
     def note(self, name: str, columns: Mapping[str, type[pl.DataType]]) -> pl.DataFrame | None:
         """A table beside the images in which a landing noted something; None where it was damaged since."""
@@ -162,11 +173,9 @@ class RawView:
         images = self.images.unique(["source", "image_id"]).select(
             "source", "image_id", "width", "height", "landed", listed=pl.lit(value=True)
         )
-        return (
-            self._reading[0]
-            .boxes.join(images, on=["source", "image_id"], how="left", maintain_order="left")
-            .with_columns(pl.col("landed", "listed").fill_null(value=False))
-        )
+        return self.tables.boxes.join(
+            images, on=["source", "image_id"], how="left", maintain_order="left"
+        ).with_columns(pl.col("landed", "listed").fill_null(value=False))
 
 
 def _walk(root: Path, prefix: str = "") -> Iterator[tuple[str, int]]:

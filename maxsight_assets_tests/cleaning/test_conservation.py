@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maxsight_assets.cleaning.apply import Cleaned, clean
-from maxsight_assets.cleaning.config import CleaningConfig
+from maxsight_assets.cleaning.config import CleaningConfig, Tolerance
 from maxsight_assets.formats.tables import BOXES, IMAGES
 from maxsight_assets_tests.cleaning.records import LABELS, box, boxes_of, facts_of, image, images_of
 
@@ -63,6 +63,7 @@ CONFIGS = st.builds(
     drop_empty_images=st.booleans(),
     repair_sizes=st.booleans(),
     keep_segmentations=st.booleans(),
+    tolerance=st.just(Tolerance(share=1)),
 )
 
 

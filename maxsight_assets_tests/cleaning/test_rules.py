@@ -108,11 +108,15 @@ def test_how_much_must_lie_inside_can_be_changed() -> None:
     assert entry(one_box(x=-30.0, min_kept_fraction=0))["rule"] == "mostly_outside"
 
 
-@pytest.mark.parametrize("label", ["zebra", "unicorn", None])
-def test_a_label_that_the_detector_does_not_know_is_never_passed_on(label: str | None) -> None:
+@pytest.mark.parametrize("label", ["zebra", "unicorn"])
+def test_a_label_that_the_detector_does_not_know_is_never_passed_on(label: str) -> None:
     row = entry(one_box(label=label))
 
     assert (row["rule"], row["before"]) == ("label_outside_space", {"label": label})
+
+
+def test_a_box_of_no_declared_class_is_damage_and_no_choice() -> None:
+    assert entry(one_box(label=None))["rule"] == "unknown_class"
 
 
 def test_labels_become_the_detectors_words() -> None:
@@ -278,19 +282,58 @@ def test_an_image_that_cannot_be_used_is_dropped_with_its_boxes(
     assert json.loads(result.ledger["before"][0]) == {"image_rule": rule}
 
 
-def test_a_wrong_size_is_repaired_and_boxes_are_judged_by_the_true_one() -> None:
-    images = images_of(image("1", width=1000, height=1000))
+def test_a_picture_of_another_shape_than_stated_is_dropped_with_its_boxes() -> None:
+    images = images_of(image("1", width=480, height=640), image("2"))
 
-    result = cleaned(images, boxes_of(box("a"), box("b", x=600.0, w=60.0), box("c", x=900.0)))
+    result = cleaned(images, boxes_of(box("a"), box("b"), box("c", "2")))
+
+    assert result.images["image_id"].to_list() == ["2"]
+    assert result.ledger.select("kind", "rule", "action").rows() == [
+        ("box", "image_dropped", "drop"),
+        ("box", "image_dropped", "drop"),
+        ("image", "wrong_size", "drop"),
+    ]
+
+
+@pytest.mark.parametrize(("width", "height", "scale"), [(320, 240, 2.0), (1280, 960, 0.5), (1920, 1440, 1 / 3)])
+def test_boxes_areas_and_masks_are_scaled_with_a_resized_picture(width: int, height: int, scale: float) -> None:
+    stated = {"x": 12.0, "y": 24.0, "w": 60.0, "h": 30.0, "area": 900.0}
+    images = images_of(image("1", width=width, height=height))
+    result = cleaned(images, boxes_of(box("a", segmentation="[[12.0,24.0,72.0,24.0,72.0,54.0]]", **stated)))
 
     assert result.images.select("width", "height").row(0) == (640, 480)
+    box_ = result.boxes.row(0, named=True)
+    assert [box_[side] for side in "xywh"] == pytest.approx([stated[side] * scale for side in "xywh"])
+    assert box_["area"] == pytest.approx(900 * scale * scale)
+    numbers = [12, 24, 72, 24, 72, 54]
+    assert json.loads(box_["segmentation"]) == [pytest.approx([number * scale for number in numbers], abs=0.01)]
     assert result.ledger.select("kind", "rule", "action").rows() == [
-        ("box", "out_of_bounds", "repair"),
-        ("box", "mostly_outside", "drop"),
-        ("image", "wrong_size", "repair"),
+        ("box", "resized", "repair"),
+        ("image", "resized", "repair"),
     ]
-    assert json.loads(result.ledger["after"][2]) == {"width": 640, "height": 480}
-    dropped = cleaned(images, boxes_of(box("a")), repair_sizes=False).ledger
+    assert json.loads(result.ledger["after"][1]) == {"width": 640, "height": 480}
+
+
+def test_a_run_length_mask_is_scaled_with_its_picture() -> None:
+    half = {"counts": [0, 320 * 120, 320 * 120], "size": [240, 320]}  # the left half, of 320 x 240
+    boxes = boxes_of(box("a", crowd=True, segmentation=json.dumps(half)))
+
+    result = cleaned(images_of(image("1", width=320, height=240)), boxes)
+
+    assert json.loads(result.boxes["segmentation"][0]) == {"counts": [0, 320 * 480, 320 * 480], "size": [480, 640]}
+    assert result.ledger["rule"].to_list() == ["resized", "resized"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(427, 320), (426, 320), (214, 160)])
+def test_a_rounded_pixel_makes_no_other_shape(width: int, height: int) -> None:
+    result = cleaned(images_of(image("1", width=width, height=height)), boxes_of(box("a")))
+
+    assert result.ledger.filter(kind="image")["rule"].to_list() == ["resized"]
+
+
+def test_a_resized_picture_can_be_dropped_instead() -> None:
+    dropped = cleaned(images_of(image("1", width=320, height=240)), boxes_of(box("a")), repair_sizes=False).ledger
+
     assert dropped.filter(kind="image").select("rule", "action").rows() == [("wrong_size", "drop")]
 
 
@@ -377,10 +420,10 @@ def test_tables_without_rows_are_clean() -> None:
 
 def test_every_rule_has_a_name_of_its_own_and_a_reason() -> None:
     everything = CleaningConfig(min_side=1, drop_crowds=True)
-    rules = (*image_rules(everything), *box_rules(everything))
 
-    assert len({rule.name for rule in rules}) == len(rules)
-    assert all(rule.reason.endswith(".") for rule in rules)
+    for rules in (image_rules(everything), box_rules(everything)):
+        assert len({rule.name for rule in rules}) == len(rules)
+        assert all(rule.reason.endswith(".") for rule in rules)
 
 
 def test_facts_of_one_file_are_used_once() -> None:

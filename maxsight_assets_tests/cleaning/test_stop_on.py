@@ -83,5 +83,7 @@ def test_only_the_first_of_many_are_named() -> None:
 
 @pytest.mark.parametrize("name", ["orphans", "image_dropped", "over_the_count"])
 def test_only_a_rule_about_records_can_stop_the_run(name: str) -> None:
-    with pytest.raises(SettingsError, match=rf"cleaning\.stop_on: no rule is named {name}; there are repeated_image, "):
+    with pytest.raises(
+        SettingsError, match=rf"cleaning\.stop_on: no rule is named {name}; there are unreadable_record, "
+    ):
         split(world(3), stop_on=[name])

@@ -64,11 +64,6 @@ def test_bdd100k_frames_without_any_label_are_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ('[{"name": 7}]', "$[0].name: "),
-        (
-            '[{"name": "a", "labels": [{"id": 1, "category": "car", "box2d": {"x1": "1"}}]}]',
-            "$[0].labels[0].box2d.x1: ",
-        ),
         ('[{"name": "a", "labels": [{"id": 1, "category": "car", "box2d": {"x1": NaN', "$[0].labels[0].box2d.x1: "),
         ('[{"name": "a", "name": "b"}]', "$[0].name: this key stands twice"),
         ("{}", "$: "),
@@ -120,13 +115,100 @@ def test_ade20k_class_names_are_those_that_are_mapped() -> None:
     assert [row.label for row in mapping.rows("ade20k")] == list(names)
 
 
-def test_fault_66_an_ade20k_mask_that_is_no_rgb_png_is_refused(tmp_path: Path) -> None:
+def test_fault_66_a_mask_that_is_missing_or_no_whole_rgb_png_costs_its_image(tmp_path: Path) -> None:
     mask(tmp_path, "gray", np.zeros((4, 4), np.uint8))
-    with pytest.raises(FormatError, match=r"gray\.png: a mask of mode L"):
-        ade20k.read_instances(tmp_path, ["gray"], place="ade20k")
-
     mask(tmp_path, "cut", np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8))
     path = tmp_path / "annotations_instance" / "validation" / "cut.png"
     path.write_bytes(path.read_bytes()[:3000])
-    with warnings.catch_warnings(), pytest.raises(FormatError, match=r"cut\.png: not a whole PNG"):
-        ade20k.read_instances(tmp_path, ["cut"], place="ade20k")
+    mask(tmp_path, "sound", np.full((4, 4, 3), 1, np.uint8))
+    Image.fromarray(np.zeros((4, 4), np.uint8)).convert("P").save(path.with_name("palette.png"))
+
+    with warnings.catch_warnings():
+        tables = ade20k.read_instances(tmp_path, ["gray", "cut", "sound", "palette", "gone"], place="ade20k")
+
+    faults = dict(tables.images.select("image_id", "fault").iter_rows())
+    assert faults.pop("sound") is None
+    expected = {
+        "gray": "gray.png: a mask of mode L",
+        "cut": "cut.png: not a whole PNG",
+        "palette": "palette.png: a mask of mode P",
+        "gone": "gone.png: no instance mask",
+    }
+    assert faults.keys() == expected.keys()
+    assert all(faults[name].startswith(text) for name, text in expected.items())
+    assert tables.boxes["image_id"].to_list() == ["sound"]
+
+
+def test_an_opaque_alpha_channel_changes_no_mask(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 4, 4), np.uint8)
+    pixels[1:3, 1:3], pixels[:, :, 3] = (8, 1, 0, 0), 255
+    mask(tmp_path, "alpha", pixels)
+
+    tables = ade20k.read_instances(tmp_path, ["alpha"], place="ade20k")
+
+    assert tables.boxes.select("label", "x", "y", "w", "h").rows() == [("chair", 1.0, 1.0, 2.0, 2.0)]
+
+
+def one_label(**changes: object) -> list[dict[str, object]]:
+    sound = {"id": "1", "category": "car", "attributes": {"occluded": True, "truncated": False}}
+    return [{"name": "a.jpg", "labels": [sound | {"box2d": {"x1": 1, "y1": 2, "x2": 5, "y2": 8}} | changes]}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "column", "value"),
+    [
+        ({"id": 1.0}, "box_id", "a:1"),
+        ({"id": None}, "box_id", "a:labels[0]"),
+        ({"attributes": []}, "occluded", None),
+        ({"attributes": "false"}, "occluded", None),
+        ({"attributes": 0}, "crowd", False),
+        ({"attributes": {"occluded": "true", "truncated": 1}}, "occluded", True),
+        ({"attributes": {"occluded": "true", "truncated": 1}}, "truncated", True),
+        ({"attributes": {"occluded": "perhaps", "truncated": 0}}, "occluded", None),
+        ({"attributes": {"occluded": "perhaps", "truncated": 0}}, "truncated", False),
+        ({"box2d": {"x1": "1", "y1": 2.0, "x2": [5], "y2": 8}}, "w", 4.0),
+        ({"category": None}, "label", None),
+        ({"category": 7}, "label", None),
+        ({"poly2d": {"a": [float("nan")]}, "score": float("inf")}, "w", 4.0),
+    ],
+)
+def test_an_odd_field_of_a_bdd100k_label_costs_at_most_itself(
+    changes: dict[str, object], column: str, value: object, tmp_path: Path
+) -> None:
+    tables = bdd100k.read_labels(frames(tmp_path / "val.json", one_label(**changes)), image_dir="x")
+
+    assert tables.boxes[column].to_list() == [value]
+    assert tables.boxes["fault"].to_list() == [None]
+
+
+@pytest.mark.parametrize(
+    "box", [{}, [1, 2, 3, 4], "30", 7, {"x1": None, "y1": 2, "x2": 3, "y2": 4}, [float("nan")] * 4]
+)
+def test_a_bdd100k_box_that_cannot_be_read_is_a_box_that_lies_nowhere(box: object, tmp_path: Path) -> None:
+    tables = bdd100k.read_labels(frames(tmp_path / "val.json", one_label(box2d=box)), image_dir="x")
+
+    assert tables.boxes.height == 1
+    assert not tables.boxes["x"].is_finite().any()
+    assert tables.odd.select("section", "field", "unread").rows() == [("labels", "box2d", 1)]
+    assert tables.odd["first"][0][0].startswith("frames[0].labels[0] (")
+
+
+@pytest.mark.parametrize("frame", [None, 7, [], {"name": 7}, {"labels": []}, {"name": "b.jpg", "labels": {"a": 1}}])
+def test_a_bdd100k_frame_that_cannot_be_read_is_no_image_without_boxes(frame: object, tmp_path: Path) -> None:
+    content = [*FRAMES, frame]
+    tables = bdd100k.read_labels(frames(tmp_path / "val.json", content), image_dir="x")
+
+    assert tables.images["fault"].is_not_null().to_list() == [False, False, False, True]
+    assert tables.boxes.height == 2
+
+
+def test_a_bdd100k_label_that_is_no_record_is_named(tmp_path: Path) -> None:
+    tables = bdd100k.read_labels(
+        frames(tmp_path / "val.json", [{"name": "a.jpg", "labels": [None, *FRAMES[0]["labels"]]}]), image_dir="x"
+    )
+
+    assert tables.boxes.select("box_id", "fault").rows() == [
+        ("a:labels[0]", "record: null"),
+        ("a:1", None),
+        ("a:2", None),
+    ]

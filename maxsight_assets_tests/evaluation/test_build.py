@@ -4,9 +4,11 @@ import contextlib
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hotcoco
 import numpy as np
 import polars as pl
 import pytest
@@ -14,7 +16,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval, Params
 
 from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.cleaning.config import Tolerance
 from maxsight_assets.disk import sha256_of
+from maxsight_assets.errors import NotPublished
 from maxsight_assets.evaluation.build import EvaluationSettings, EvaluationSource, build_sets
 from maxsight_assets.formats.coco import read_instances
 from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, Tables, conform
@@ -120,10 +124,8 @@ def test_boxes_outside_the_label_space_are_dropped_counted_and_never_become_a_pe
     assert ledger.select("box_id", "rule", "action").rows() == [("5", "label_outside_space", "drop")]
 
 
-def test_flat_boxes_are_dropped_and_boxes_over_the_edge_are_clipped(tmp_path: Path) -> None:
-    boxes = [box("5", "1", h=0.0), box("6", "1", x=90.0, w=20.0)]
-
-    document = build(tmp_path, [image("1")], boxes)
+def test_boxes_over_the_edge_are_clipped(tmp_path: Path) -> None:
+    document = build(tmp_path, [image("1")], [box("6", "1", x=90.0, w=20.0)])
 
     assert [row["bbox"] for row in document["annotations"]] == [[90.0, 10.0, 10.0, 30.0]]
     assert document["annotations"][0]["area"] == 300.0
@@ -270,3 +272,60 @@ def test_real_coco_evaluates_against_itself_to_one(tmp_path: Path) -> None:
     assert promise["boxes"] + sum(n for name, n in promise["dropped"].items() if name.startswith("box ")) == 517
     document = json.loads((tmp_path / COCO_SET).read_text(encoding="utf-8"))
     assert average_precision(tmp_path / COCO_SET, perfect(document)) == pytest.approx(1)
+
+
+DAMAGED: dict[str, dict[str, Any]] = {
+    "unreadable_geometry": {"x": None},
+    "zero_area": {"h": 0.0},
+    "mostly_outside": {"x": 500.0},
+    "unknown_class": {"label": None},
+    "unreadable_record": {"fault": "category_id: missing"},
+}
+
+
+@pytest.mark.parametrize("rule", DAMAGED)
+def test_an_image_that_lost_a_box_to_damage_is_excluded_and_no_negative(tmp_path: Path, rule: str) -> None:
+    boxes = [box("5", "1"), box("6", "2", **DAMAGED[rule]), box("7", "2", "person")]
+    document = build(tmp_path, [image("1"), image("2"), image("3")], boxes)
+
+    assert [row["source_id"] for row in document["images"]] == ["1", "3"]
+    assert [row["source_id"] for row in document["annotations"]] == ["5"]
+    promise = json.loads((tmp_path / "contract.json").read_text(encoding="utf-8"))["sets"]["coco_val2017"]
+    assert promise["excluded_images"] == {"2": "lost_a_box"}
+    ledger = pl.read_parquet(tmp_path / "ledger.parquet")
+    assert ledger.select("kind", "rule").rows() == [("box", rule), ("box", "image_dropped"), ("image", "lost_a_box")]
+
+
+def test_an_image_whose_box_is_no_damage_stays(tmp_path: Path) -> None:
+    boxes = [box("5", "1", "zebra"), box("6", "2"), box("6", "2"), box("7", "3", x=-2.0)]
+    document = build(tmp_path, [image("1"), image("2"), image("3")], boxes)
+
+    assert [row["source_id"] for row in document["images"]] == ["1", "2", "3"]
+
+
+def test_where_annotators_did_not_look_for_every_class_a_lost_box_costs_itself(tmp_path: Path) -> None:
+    images = [image("1", "openimages", "validation")]
+    boxes = [box("5", "1", "Dog", "openimages"), box("6", "1", "Dog", "openimages", x=None)]
+    build_sets({"openimages": source_of(images, boxes, name="openimages")}, tmp_path, space=SPACE)
+
+    assert len(json.loads((tmp_path / OPEN_SET).read_text(encoding="utf-8"))["annotations"]) == 1
+
+
+def test_more_damage_than_is_tolerated_makes_no_set(tmp_path: Path) -> None:
+    images = [image(str(n)) for n in range(20)]
+    boxes = [box(str(n), str(n), **({"x": None} if n < 6 else {})) for n in range(20)]
+
+    with pytest.raises(NotPublished, match=r"unreadable_geometry: 6 of 20 boxes of coco \(source coco image_id 0 "):
+        build(tmp_path, images, boxes)
+    source = replace(source_of(images, boxes), tolerance=Tolerance(records=6))
+    build_sets({"coco": source}, tmp_path, space=SPACE)
+    assert len(json.loads((tmp_path / COCO_SET).read_text(encoding="utf-8"))["images"]) == 14
+
+
+@pytest.mark.parametrize("licence", ["http://creativecommons.org/licenses/by/2.0/", "https://example.org/terms", None])
+def test_strict_readers_take_a_set_and_its_licences(tmp_path: Path, licence: str | None) -> None:
+    document = build(tmp_path, [image("1", license=licence), image("2")], [box("5", "1"), box("6", "2")])
+
+    assert [each["url"] for each in document["licenses"]] == ([licence] if licence else [])
+    assert [each["license"] for each in document["images"]] == [1 if licence else None, None]
+    assert len(hotcoco.COCO(str(tmp_path / COCO_SET)).get_img_ids()) == 2

@@ -108,12 +108,11 @@ def test_a_list_of_that_name_within_another_section_is_not_taken_for_it(
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ('{"images": [], "annotations": [{"id": 1}, {"id": "2"}]}', "$.annotations[1].id: "),
         ('{"images": [], "annotations": [{"id": 1}, {"id": 2}', "$.annotations[1]"),
         ('{"images": [], "annotations": [{"id": 1},, {"id": 2}]}', "$.annotations[1]: "),
         ('{"images": [], "annotations": [{"id": 1}, {"id": 2},]}', "$.annotations[2]: "),
         ('{"images": [], "annotations": [{"id": 1}] {"id": 2}]}', "$.annotations: "),
-        ('{"images": [{"id": NaN}], "annotations": [{"id": 1}]}', "$.images[0].id: "),
+        ('{"images": [{"id": nan}], "annotations": [{"id": 1}]}', "$.images[0].id: "),
         ('{"annotations": [{"id": 1}]}', "$.images: missing"),
     ],
 )

@@ -80,6 +80,35 @@ def test_a_group_that_does_not_fit_goes_on_to_the_next_split() -> None:
     assert set(subsets(dict.fromkeys(range(9), 4), sizes={"train": 100, "val": 3, "test": 2}).values()) == {"train"}
 
 
+@pytest.mark.parametrize("strategy", ["hash", "stratified"])
+@pytest.mark.parametrize(
+    ("images_", "expected"),
+    [
+        (120, {"train": 93, "val": 18, "test": 9}),
+        (3500, {"train": 2693, "val": 538, "test": 269}),
+        (12_999, {"train": 10_000, "val": 2000, "test": 999}),
+        (3, {"train": 1, "val": 1, "test": 1}),
+        (1, {"train": 1}),
+    ],
+)
+def test_numbers_beyond_what_there_is_are_shrunk_in_proportion_train_first(
+    images_: int, expected: dict[str, int], strategy: str
+) -> None:
+    sizes = {"train": 10_000, "val": 2000, "test": 1000}
+    counts = Counter(subsets(dict.fromkeys(range(images_), 1), sizes=sizes, strategy=strategy).values())
+
+    assert counts == expected
+
+
+def test_numbers_of_the_splits_that_no_publisher_gives_are_shrunk_alone() -> None:
+    table = pl.concat([images(dict.fromkeys(range(30), 1)), images(dict.fromkeys(range(30, 50), 1), "val2017")])
+    config = SplitConfig(strategy="official", sizes=Sizes(train=100, val=20, test=20))
+
+    counts = Counter(assign(table, NO_BOXES, config)["subset"].to_list())
+
+    assert counts == {"train": 25, "val": 20, "test": 5}
+
+
 def test_what_the_counts_do_not_need_has_no_split() -> None:
     counts = Counter(subsets(dict.fromkeys(range(50), 1), sizes={"train": 5, "val": 2, "test": 1}).values())
 
@@ -87,7 +116,7 @@ def test_what_the_counts_do_not_need_has_no_split() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.sets(st.integers(0, 500), min_size=1), st.sets(st.integers(0, 500)))
+@given(st.sets(st.integers(0, 500), min_size=45), st.sets(st.integers(0, 500)))
 def test_with_counts_new_images_never_take_one_out_of_train_to_hold_it_out(old: set[int], new: set[int]) -> None:
     sizes = {"train": 30, "val": 10, "test": 5}
     before, after = (subsets(dict.fromkeys(groups, 1), sizes=sizes) for groups in (old, old | new))

@@ -39,24 +39,25 @@ def read_instances(root: Path, image_ids: Iterable[str], *, place: str) -> Table
         place: Path of that directory relative to DATA_DIR, which `path` begins with.
 
     Returns:
-        One image a scene, of its mask's size (null where it has no mask), and one box an instance: the smallest that
-        holds all its pixels, in absolute pixels, xywh. `label` is null for a class that has no name.
-
-    Raises:
-        FormatError: A mask is no RGB picture.
+        One image a scene, of its mask's size, and one box an instance: the smallest that holds all its pixels, in
+        absolute pixels, xywh. `label` is null for a class that has no name. An image whose mask is missing or cannot be
+        read has a `fault`: it is no image without instances.
     """
     names = class_names()
-    images: list[tuple[str, int | None, int | None]] = []
+    images: list[tuple[str, int | None, int | None, str | None]] = []
     boxes: list[tuple[Any, ...]] = []
     for image_id in sorted(image_ids):
         path = root / f"annotations_instance/{SPLIT}/{image_id}.png"
-        if not path.exists():
-            images.append((image_id, None, None))
+        try:
+            mask = _read_mask(path)
+        except FormatError as error:
+            images.append((image_id, None, None, str(error)))
             continue
-        mask = _read_mask(path)
-        images.append((image_id, mask.shape[1], mask.shape[0]))
+        images.append((image_id, mask.shape[1], mask.shape[0], None))
         boxes += _boxes_of(mask, image_id, names)
-    frame = pl.DataFrame(images, schema={name: IMAGES[name] for name in ("image_id", "width", "height")}, orient="row")
+    frame = pl.DataFrame(
+        images, schema={name: IMAGES[name] for name in ("image_id", "width", "height", "fault")}, orient="row"
+    )
     stated = {"source": pl.lit(SOURCE), "split": pl.lit(SPLIT)}
     path_of = pl.format("{}/images/{}/{}.jpg", pl.lit(place), pl.lit(SPLIT), "image_id")
     table = pl.DataFrame(boxes, schema={name: BOXES[name] for name in _COLUMNS}, orient="row")
@@ -68,11 +69,13 @@ def read_instances(root: Path, image_ids: Iterable[str], *, place: str) -> Table
 
 def _read_mask(path: Path) -> npt.NDArray[np.uint8]:
     """The channels of a mask: height x width x 3."""
+    if not path.exists():
+        raise FormatError(f"{path.name}: no instance mask; land it again")
     try:
         with Image.open(path, formats=["PNG"]) as picture:
-            if picture.mode != "RGB" or picture.width * picture.height > _MAX_PIXELS:
+            if picture.mode not in ("RGB", "RGBA") or picture.width * picture.height > _MAX_PIXELS:
                 raise FormatError(f"{path.name}: a mask of mode {picture.mode}, {picture.size}; RGB expected")
-            return np.asarray(picture)
+            return np.asarray(picture)[:, :, :3]
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FormatError(f"{path.name}: not a whole PNG ({error}); land it again") from None
 

@@ -3,13 +3,18 @@
 Which label means what to the detector is in `labels`.
 """
 
+import math
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 import polars as pl
+from msgspec import Raw
 
 from maxsight_assets.formats import strict_json
+from maxsight_assets.formats.odd import Oddities, Reader, RecordReader, Unread, integer, nothing, real, truth
 from maxsight_assets.formats.tables import BOXES, IMAGES, Tables, conform
 
 SOURCE = "bdd100k"
@@ -21,6 +26,9 @@ class _Box(msgspec.Struct, gc=False):
     y1: float
     x2: float
     y2: float
+
+
+_NOWHERE = _Box(*[math.nan] * 4)
 
 
 class _Attributes(msgspec.Struct, gc=False):
@@ -38,7 +46,33 @@ class _Label(msgspec.Struct, gc=False):
 
 class _Frame(msgspec.Struct, gc=False):
     name: str
-    labels: list[_Label] | None = None
+    labels: list[Raw] | None = None
+
+
+def _box(value: object) -> _Box | Unread:
+    """Read the corners of a box of which one is of another type; a box it is in any case, if one that lies nowhere."""
+    sides = (
+        {side: real(value.get(side)) for side in _Box.__struct_fields__} if isinstance(value, dict) else {"x1": None}
+    )
+    read = {side: number for side, number in sides.items() if number is not None}
+    return _Box(**read) if len(read) == len(_Box.__struct_fields__) else Unread(_NOWHERE)
+
+
+def _attributes(value: object) -> _Attributes | Unread:
+    """Read the flags of which one is of another type; one that cannot be read is unknown."""
+    if not isinstance(value, dict):
+        return Unread(_Attributes())
+    stated = {flag: value[flag] for flag in _Attributes.__struct_fields__ if value.get(flag) is not None}
+    flags = {flag: truth(each) for flag, each in stated.items()}
+    return Unread(_Attributes(**flags)) if None in flags.values() else _Attributes(**flags)
+
+
+_FRAME_READERS: Mapping[str, Reader] = MappingProxyType(dict.fromkeys(("name", "labels"), nothing))
+_LABEL_READERS: Mapping[str, Reader] = MappingProxyType(
+    {"id": integer, "category": nothing, "box2d": _box, "attributes": _attributes}
+)
+_JUDGED = frozenset({"box2d", "category"})
+"""Fields whose loss shows in the tables, where rules of their own judge it."""
 
 
 def read_labels(path: Path, *, image_dir: str) -> Tables:
@@ -56,30 +90,44 @@ def read_labels(path: Path, *, image_dir: str) -> Tables:
         without its suffix; a box id is that and the label's own, which is unique only within its frame.
 
     Raises:
-        FormatError: Broken syntax, a key twice in one object or a wrong type. The text names the place.
+        FormatError: Broken syntax, a key twice in one object, or no list. The text names the place.
     """
     data = strict_json.read_bytes(path)
-    frames = strict_json.decode(data, msgspec.json.Decoder(list[_Frame]), name=path.name)
-    strict_json.check_keys(data, strict_json.count_keys(msgspec.json.decode(data)), name=path.name)
+    raws = strict_json.decode_tolerant(data, msgspec.json.Decoder(list[Raw]), name=path.name)
+    strict_json.check_keys(data, sum(map(strict_json.keys_of, raws)), name=path.name)
+    oddities = Oddities()
+    frames, _ = RecordReader(_Frame, _FRAME_READERS, "frames", path.name, oddities).read(raws, 0)
     place = {"source": pl.lit(SOURCE), "split": pl.lit(SPLIT)}
-    images = pl.DataFrame(
-        {"image_id": [_id(frame) for frame in frames], "path": [f"{image_dir}/{frame.name}" for frame in frames]},
-        schema={"image_id": pl.String, "path": pl.String},
-    ).with_columns(**place)
-    rows = [_row(frame, label, label.box2d) for frame in frames for label in frame.labels or () if label.box2d]
-    boxes = pl.DataFrame(rows, schema={name: BOXES[name] for name in _COLUMNS}, orient="row").with_columns(**place)
-    return Tables(images=conform(images, IMAGES), boxes=conform(boxes, BOXES))
+    ids = [PurePosixPath(frame.name).stem if frame.name else f"{SPLIT}:frames[{i}]" for i, frame in enumerate(frames)]
+    paths = [f"{image_dir}/{frame.name}" if frame.name else None for frame in frames]
+    images = pl.DataFrame({"image_id": ids, "path": paths}, schema={"image_id": pl.String, "path": pl.String})
+    identity = frozenset({"name", "labels"})
+    images = images.with_columns(**place).with_columns(oddities.columns("frames", identity=identity, judged=_JUDGED))
+    boxes = _boxes(frames, ids, oddities, name=path.name).with_columns(**place)
+    records = {"frames": images.height, "labels": sum(len(frame.labels or ()) for frame in frames)}
+    return Tables(conform(images, IMAGES), conform(boxes, BOXES), oddities.table(SPLIT, records))
 
 
 _COLUMNS = ("image_id", "box_id", "label", "x", "y", "w", "h", "crowd", "occluded", "truncated")
 
 
-def _row(frame: _Frame, label: _Label, box: _Box) -> tuple[Any, ...]:
-    stated = label.attributes or _Attributes()
+def _boxes(frames: list[_Frame], ids: list[str], oddities: Oddities, *, name: str) -> pl.DataFrame:
+    """The labels that are boxes, or that may be one."""
+    raws = [raw for frame in frames for raw in frame.labels or ()]
+    owners = [(frame, number) for frame, each in enumerate(frames) for number in range(len(each.labels or ()))]
+    oddities.places["labels"] = [f"frames[{frame}].labels[{number}]" for frame, number in owners]
+    labels, _ = RecordReader(_Label, _LABEL_READERS, "labels", name, oddities).read(raws, 0)
+    rows = [_row(ids[frame], number, label) for (frame, number), label in zip(owners, labels, strict=True)]
+    schema = {each: BOXES[each] for each in _COLUMNS} | {"is_box": pl.Boolean}
+    table = pl.DataFrame(rows, schema=schema, orient="row")
+    table = table.with_columns(oddities.columns("labels", identity=frozenset(), judged=_JUDGED))
+    return table.filter(pl.col("is_box") | pl.col("fault").is_not_null())
+
+
+def _row(image_id: str, number: int, label: _Label) -> tuple[Any, ...]:
+    """One row of a label; one whose id could not be read goes by its number in the frame."""
+    box, stated = label.box2d or _NOWHERE, label.attributes or _Attributes()
     size = (box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1)
     flags = (bool(stated.crowd), stated.occluded, stated.truncated)
-    return (_id(frame), f"{_id(frame)}:{label.id}", label.category, *size, *flags)
-
-
-def _id(frame: _Frame) -> str:
-    return PurePosixPath(frame.name).stem
+    box_id = f"{image_id}:{f'labels[{number}]' if label.id is None else label.id}"
+    return (image_id, box_id, label.category, *size, *flags, label.box2d is not None)

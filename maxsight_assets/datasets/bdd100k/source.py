@@ -42,7 +42,10 @@ def land(
         return {name: LABELS_PATH for name in members if name == LABELS_MEMBER}
 
     land_members(stage, upstream, LABELS, labels, moved=LABELS in moved, tally=tally, whole=True)
-    wanted = {f"bdd100k/{path.removeprefix(f'{DIRECTORY}/')}" for path in _chosen(stage.root, selection).images["path"]}
+    wanted = {
+        f"bdd100k/{path.removeprefix(f'{DIRECTORY}/')}"
+        for path in _chosen(stage.root, selection).images["path"].drop_nulls()
+    }
 
     def frames(members: Mapping[str, Member]) -> dict[str, str]:
         return {
@@ -61,10 +64,13 @@ def tables(root: Path, manifest: Manifest) -> Tables:
 
 def _chosen(root: Path, selection: ValidationSelection) -> Tables:
     everything = read_labels(root / LABELS_PATH, image_dir=f"{DIRECTORY}/{IMAGES_PATH}")
-    ids = list(take(everything.images["image_id"], selection.max_images, seed=selection.seed))
+    faulty = everything.images["fault"].is_not_null()
+    ids = list(take(everything.images.filter(~faulty)["image_id"], selection.max_images, seed=selection.seed))
+    ids += everything.images.filter(faulty)["image_id"].to_list()  # defects that cleaning must see
     return Tables(
         images=everything.images.filter(pl.col("image_id").is_in(ids)),
         boxes=everything.boxes.filter(pl.col("image_id").is_in(ids)),
+        odd=everything.odd,
     )
 
 

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import msgspec
 import polars as pl
@@ -17,9 +16,11 @@ from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.coco import Kind, check_parses
 from maxsight_assets.formats.masks import segmentation_fault, sound_by_form
+from maxsight_assets.formats.odd import integer
+from maxsight_assets.formats.sections import Long, Sections
 from maxsight_assets.labels import mapping
 from maxsight_assets.verdict import Found, Rule, rule
-from maxsight_assets.verification.boxes import ANNOTATED_RULES, BOX_NAME, table_rule
+from maxsight_assets.verification.boxes import ANNOTATED_RULES, BOX_NAME, odd_fields, table_rule
 from maxsight_assets.verification.views import RawView
 
 UNUSED_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
@@ -31,12 +32,7 @@ KNOWN_IDS = frozenset(range(1, 91)) - UNUSED_IDS
 
 class _Named(msgspec.Struct):
     id: int
-    name: str
-
-
-class _License(msgspec.Struct):
-    id: int
-    name: Any = None  # no reader needs it, so that a file is not refused for it
+    name: str | None = None
 
 
 class _Image(msgspec.Struct, gc=False):
@@ -47,14 +43,7 @@ class _Annotation(msgspec.Struct, gc=False):
     """Only counted."""
 
 
-class _Document(msgspec.Struct):
-    images: list[_Image]
-    annotations: list[_Annotation]
-    categories: list[_Named]
-    licenses: list[_License] = []
-
-
-_DECODER = msgspec.json.Decoder(_Document)
+_READERS = {"id": integer, "license": integer}
 _KINDS: Mapping[str, Kind] = {"person_keypoints": "person_keypoints", "captions": "captions"}
 
 
@@ -85,12 +74,20 @@ class CocoView(RawView):
         return {} if self.problem else {split: self._document(split) for split in splits}
 
     def _document(self, split: str) -> DocumentFacts:
-        document = _DECODER.decode((self.root / f"annotations/instances_{split}.json").read_bytes())
-        names = {each.id: str(each.name or "unknown") for each in document.licenses}
+        longs = {
+            "images": Long(_Image, lambda images: (Counter(image.license for image in images), 0), _READERS),
+            "annotations": Long(_Annotation, lambda annotations: (Counter({None: len(annotations)}), 0)),
+        }
+        document = Sections(self.root / f"annotations/instances_{split}.json", longs)
+        licences, annotations = (sum(document.made[name], Counter[int | None]()) for name in longs)
+        names = {each.id: each.name for each in document.small("licenses", _Named, _READERS)}
+        by_name: Counter[str] = Counter()
+        for number, count in licences.items():
+            by_name[names.get(number or 0) or "unknown"] += count
         return DocumentFacts(
-            counts=SplitCounts(images=len(document.images), boxes=len(document.annotations)),
-            categories={each.id: each.name for each in document.categories},
-            licenses=Counter(names.get(image.license or 0, "unknown") for image in document.images),
+            counts=SplitCounts(images=licences.total(), boxes=annotations.total()),
+            categories={each.id: each.name or "" for each in document.small("categories", _Named, _READERS)},
+            licenses=by_name,
         )
 
     @property
@@ -112,9 +109,11 @@ def other_annotations_parse(view: CocoView) -> Found:
             continue
         checked += 1
         try:
-            check_parses(view.root / path, _KINDS[name[1]])
+            odd = check_parses(view.root / path, _KINDS[name[1]]).odd
         except (FormatError, OSError) as error:
             offenders.append(str(error))
+        else:
+            offenders += [f"{path}: {text}" for text in odd_fields(odd)]
     return Found(offenders, checked)
 
 

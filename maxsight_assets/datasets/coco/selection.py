@@ -5,10 +5,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from maxsight_assets.datasets.selection import SEED, Count, Seed, Selection
+from maxsight_assets.datasets.selection import SEED, Count, RawSelection, Seed
 
 
-class CocoSelection(Selection):
+class CocoSelection(RawSelection):
     """Which COCO images to land; annotation files land whole."""
 
     splits: Mapping[Literal["train2017", "val2017", "test2017", "unlabeled2017"], Count | None] = Field(

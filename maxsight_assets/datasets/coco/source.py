@@ -90,7 +90,7 @@ def annotation_path(root: Path, split: str) -> Path:
 
 def chosen_files(document: CocoDocument, selection: CocoSelection, *, split: str) -> list[str]:
     """Paths, in the published directory, of the images that the selection takes from one split, sorted."""
-    images = _chosen(document, selection, split=split).images
+    images = _chosen(document, selection, split=split).images.filter(pl.col("fault").is_null())
     paths = (path.removeprefix(f"{DIRECTORY}/") for path in images["path"])
     return sorted(path for path in paths if IMAGE_NAME.fullmatch(path.removeprefix(f"{split}/")))
 
@@ -98,14 +98,15 @@ def chosen_files(document: CocoDocument, selection: CocoSelection, *, split: str
 def tables(root: Path, manifest: Manifest) -> Tables:
     """The images that the published selection holds, with their boxes, whether or not each image's file arrived.
 
-    Boxes of images that were not selected are left out; boxes of images that the document does not know stay in,
-    because they are defects that cleaning must see.
+    Boxes of images that were not selected are left out; boxes of images that the document does not know stay in, and so
+    do records that cannot be used, because they are defects that cleaning must see.
     """
     selection = CocoSelection.model_validate(manifest.info.selection)
     parts = [_with_masks(root, selection, split=split) for split in sorted(selection.splits)]
     return Tables(
         images=pl.concat(part.images for part in parts),
         boxes=pl.concat(part.boxes for part in parts),
+        odd=pl.concat(part.odd for part in parts),
     )
 
 
@@ -118,24 +119,29 @@ def _with_masks(root: Path, selection: CocoSelection, *, split: str) -> Tables:
     document = read_split(root, split, masks=whole)
     chosen = _chosen(document, selection, split=split)
     boxes = chosen.boxes if whole else chosen.boxes.with_columns(document.masks(chosen.boxes["row"]).get_columns())
-    return Tables(images=chosen.images, boxes=boxes.drop("row"))
+    return Tables(images=chosen.images, boxes=boxes.drop("row"), odd=chosen.odd)
 
 
 def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> Tables:
     """The selection's images and boxes, the latter with their `row` in the document and without masks."""
     everything = document.tables()
-    images = everything.images
+    images = everything.images.filter(pl.col("fault").is_null())
     if selection.classes and split not in IMAGE_LISTS:
         of_classes = everything.boxes.filter(pl.col("label").is_in(list(selection.classes)))["image_id"].unique()
         images = images.filter(pl.col("image_id").is_in(of_classes.implode()))
     if selection.licences:
-        allowed = [each.get("url") for each in document.licenses if each["id"] in selection.licences]
+        addresses = (document.licence_addresses.get(number) for number in selection.licences)
+        allowed = [address for address in addresses if address]
         images = images.filter(pl.col("license").is_in(allowed))
     ids = take(images["image_id"], selection.splits[split], seed=selection.seed)  # type: ignore[index]
-    not_taken = everything.images.filter(~pl.col("image_id").is_in(list(ids)))["image_id"]
+    taken = pl.col("image_id").is_in(list(ids)) | pl.col("fault").is_not_null()
+    not_taken = everything.images.filter(~taken)["image_id"]
     return Tables(
-        images=everything.images.filter(pl.col("image_id").is_in(list(ids))),
-        boxes=everything.boxes.with_row_index("row").filter(~pl.col("image_id").is_in(not_taken.implode())),
+        images=everything.images.filter(taken),
+        boxes=everything.boxes.with_row_index("row").filter(
+            ~pl.col("image_id").is_in(not_taken.implode()).fill_null(value=False)
+        ),
+        odd=everything.odd,
     )
 
 

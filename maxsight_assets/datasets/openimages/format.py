@@ -48,6 +48,7 @@ NORMALISED = pl.Schema(
         "truncated": pl.Boolean,
         "depiction": pl.Boolean,
         "inside": pl.Boolean,
+        "fault": pl.String,  # why the row cannot be used; null if it can
     }
 )
 """Schema of boxes as published: normalised, so that pixels cannot be mistaken for them."""
@@ -287,7 +288,7 @@ def read_split(
         FormatError: One of the files is of the wrong kind.
     """
     rows = read_boxes(boxes, split=split, class_names=class_names)
-    broken = rows.rejected.filter(pl.col("reason") != BLANK).with_columns(split=pl.lit(split))
+    broken = rows.rejected.filter(pl.col("reason") != BLANK).with_columns(split=pl.lit(split), fault="reason")
     found = pl.concat([rows.table, conform(broken, NORMALISED)])
     there = pl.Series("image_id", sorted(landed), dtype=pl.String)
     with_rows = found["image_id"].drop_nulls().unique()

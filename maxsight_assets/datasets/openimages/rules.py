@@ -10,7 +10,6 @@ from maxsight_assets.datasets.openimages.format_csv import MID
 from maxsight_assets.errors import FormatError
 from maxsight_assets.verdict import Found, Rule
 from maxsight_assets.verification.boxes import ANNOTATED_RULES, BOX_NAME, table_rule
-from maxsight_assets.verification.raw import TOLERATED_SHARE
 from maxsight_assets.verification.views import UNREADABLE, RawView
 
 COVERAGE = "coverage.csv"
@@ -109,7 +108,7 @@ def rows_are_sound(view: RawView) -> Found:
     severity="error",
 )
 def enough_rows_are_sound(view: RawView) -> Found:
-    """Of each of the publisher's tables, at most 1 % of the rows that were looked at cannot be used.
+    """Of none of the publisher's tables are more rows unusable than `tolerance` allows, of those that were looked at.
 
     These are the rows that mention a class that was asked for, and the metadata of landed images.
     """
@@ -119,7 +118,8 @@ def enough_rows_are_sound(view: RawView) -> Found:
     files = noted.group_by("file").agg(
         pl.col("rows").first(), pl.col("rejected").sum(), pl.col("place", "reason").first()
     )
-    bad = files.filter(pl.col("rejected") > pl.max_horizontal(TOLERATED_SHARE * pl.col("rows"), 1))
+    allowed = pl.max_horizontal(view.tolerance.share * pl.col("rows"), view.tolerance.records)
+    bad = files.filter((pl.col("rejected") > allowed) | (pl.col("rejected") * 2 > pl.col("rows")))
     text = pl.format("metadata/{}: {} of {} rows; {}: {}", "file", "rejected", "rows", "place", "reason")
     return Found(bad.select(text).to_series(), int(files["rows"].sum()), {"rejected": int(files["rejected"].sum())})
 

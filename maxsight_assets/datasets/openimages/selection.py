@@ -5,13 +5,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from maxsight_assets.datasets.selection import SEED, Count, Limit, Seed, Selection
+from maxsight_assets.datasets.selection import SEED, Count, Limit, RawSelection, Seed
 
 Flag = Literal["any", "only", "without"]
 """Which boxes a flag of the publisher lets count; one whose flag is unknown is neither `only` nor `without`."""
 
 
-class OpenImagesSelection(Selection):
+class OpenImagesSelection(RawSelection):
     """Which Open Images to land: those with a box that counts, of a class that is asked for.
 
     Flags and annotators decide which boxes count towards choosing; an image that is landed always has all its boxes.

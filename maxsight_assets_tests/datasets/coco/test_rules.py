@@ -172,7 +172,7 @@ def test_rounded_edges_are_no_offence(tmp_path: Path) -> None:
 def test_fault_62_rules_about_unreadable_annotations_fail_and_name_the_place(tmp_path: Path) -> None:
     write_coco(tmp_path)
     text = (tmp_path / ANNOTATIONS).read_text(encoding="utf-8")
-    (tmp_path / ANNOTATIONS).write_text(text.replace("20.0,", "NaN,", 1), encoding="utf-8")
+    (tmp_path / ANNOTATIONS).write_text(text.replace("20.0,", "20.0;", 1), encoding="utf-8")
     verdicts = {verdict.rule: verdict for verdict in run(COCO_RULES, view_of(tmp_path))}
 
     assert "instances_val2017.json: $.annotations[0].bbox" in verdicts["annotations_parse"].examples[0]

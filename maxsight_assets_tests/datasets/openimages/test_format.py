@@ -75,6 +75,7 @@ def test_fault_64_columns_are_found_by_name_in_every_edition(tmp_path: Path, hea
         "truncated": None if unknown else False,
         "depiction": None if unknown else False,
         "inside": None if unknown else True,
+        "fault": None,
     }
 
 
@@ -299,6 +300,8 @@ def test_image_metadata_becomes_plain_text(tmp_path: Path) -> None:
         "page": "https://www.flickr.com/photos/someone/6336006140",
         "flickr_id": "6336006140",
         "rotation": 0,
+        "fault": None,
+        "unread": None,
     }
     assert rows.table["image_id"].to_list() == ["000e100000000000", "NA", "1e5", "d"]
     assert rows.table["rotation"].to_list() == [0, 270, None, None]
