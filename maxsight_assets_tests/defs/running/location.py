@@ -1,10 +1,12 @@
 """A code location whose assets land as slowly as a test wants, and the command that materializes them.
 
 `STORY_DIR` may hold `hold`: while it is there, what lands does not end. `<asset>.pid` names the process that lands it.
+`<asset>.ask` lets the daemon launch a run of it.
 """
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -28,13 +30,23 @@ def _asset(name: str, story: Path) -> dg.AssetsDefinition:
     return land
 
 
+@dg.sensor(target="*", minimum_interval_seconds=1, default_status=dg.DefaultSensorStatus.RUNNING, name="launching")
+def launching(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest]:
+    """Ask for a run of each asset that a test asks for."""
+    for ask in sorted(Path(os.environ["STORY_DIR"]).glob("*.ask")):
+        yield dg.RunRequest(run_key=ask.read_text(encoding="utf-8"), asset_selection=[dg.AssetKey(ask.stem)])
+        ask.unlink()
+
+
 @dg.definitions
 def defs() -> dg.Definitions:
     """Four assets, each with a pool of its own, executed as `EXECUTOR` says."""
     story = Path(os.environ["STORY_DIR"])
     many = os.environ.get("EXECUTOR") == "multiprocess"
     assets = [_asset(name, story) for name in NAMES]
-    return dg.Definitions(assets=assets, executor=dg.multiprocess_executor if many else dg.in_process_executor)
+    return dg.Definitions(
+        assets=assets, sensors=[launching], executor=dg.multiprocess_executor if many else dg.in_process_executor
+    )
 
 
 def job() -> dg.JobDefinition:
