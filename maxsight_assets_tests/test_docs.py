@@ -100,3 +100,19 @@ def test_every_dependency_has_a_reason() -> None:
     names = [re.match(r"[\w-]+", each) for each in project["dependencies"]]
 
     assert [name[0] for name in names if name and f"`{name[0]}`" not in page] == []
+
+
+def test_the_table_of_layers_is_the_contract_of_the_imports() -> None:
+    page = (REPOSITORY / "docs/explanation/architecture.md").read_text(encoding="utf-8")
+    table = page.partition("| from top to bottom |")[2].partition("\n\n")[0]
+    shown = [set(re.findall(r"`(\w+)(?:\.py|/)`", row.split("|")[1])) for row in table.splitlines()[2:]]
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = [set(layer.split(" | ")) for layer in contracts["contracts"][0]["layers"]]
+
+    rows = iter(shown)
+    row: set[str] = set()
+    for layer in layers:  # a row may show several layers, the next row only what is below them
+        row = row or next(rows)
+        assert layer <= row, f"{layer} is not in the next row of the table, {row}"
+        row = row - layer
+    assert [*rows, row] == [set()]
