@@ -34,7 +34,7 @@ from maxsight_assets.defs.standing import standing_sensors
 from maxsight_assets.defs.tidy import Limits, Tidied, tidy_sensor
 from maxsight_assets.defs.tidy import tidy as clear_away
 from maxsight_assets.errors import MaxSightAssetsError, NotReported, SettingsError
-from maxsight_assets.pipeline.inspection import Inspection, Told, of_profile
+from maxsight_assets.pipeline.inspection import Inspection, Told, named, of_profile
 from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
 from maxsight_assets.profiles.model import Profile
@@ -248,8 +248,10 @@ def materialize(
     Raises:
         SettingsError: There is no asset of a name in `select`.
     """
+    profile = profiles.load(settings.profile)
+    assets = [named(profile, name).asset for name in select]
     with opened_instance(Path(os.environ["DAGSTER_HOME"])) as instance:
-        return run_graph(build_defs(settings), select, instance=instance, published=published_in(settings), say=say)
+        return run_graph(build_defs(settings), assets, instance=instance, published=published_in(settings), say=say)
 
 
 @dataclass(frozen=True, slots=True)

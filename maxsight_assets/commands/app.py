@@ -227,15 +227,13 @@ def tidy() -> None:
 def rollback(asset: Annotated[str, typer.Argument(help="Name of the asset.")]) -> None:
     """Bring back the version that was published before; the present one becomes the previous."""
     with _settings() as settings:
-        from maxsight_assets.pipeline.inspection import of_profile
+        from maxsight_assets.pipeline.inspection import named
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
         from maxsight_assets.publishing.maintenance import rollback as bring_back
 
-        inspections = {each.asset: each for each in of_profile(profiles.load(settings.profile))}
-        if asset not in inspections:
-            raise SettingsError(f"no asset {asset}; there are {', '.join(inspections)}")
-        manifest = bring_back(inspections[asset].directory(Places.of(settings)))
+        inspection = named(profiles.load(settings.profile), asset)
+        asset, manifest = inspection.asset, bring_back(inspection.directory(Places.of(settings)))
         version = manifest.info.data_version[:12]
         out.print(f"{asset}: version {version} is published again; it stays until its inputs change")
         raise typer.Exit(reports.tell(settings, asset, f"rolled back to version {version}", stays=True))

@@ -91,11 +91,11 @@ def adopt(asset: Asset = "coco_raw") -> None:
             )
         tally = version.tally
         out.print(
-            f"{asset}: {tally.adopted_files:,} files taken over, {tally.reused_files:,} known already, "
+            f"{source.asset}: {tally.adopted_files:,} files taken over, {tally.reused_files:,} known already, "
             f"{tally.fetched_files:,} fetched ({tally.fetched_bytes / 1e6:,.1f} MB)"
         )
         adopted = f"adopted: {tally.adopted_files:,} files taken over, {tally.fetched_files:,} fetched"
-        raise typer.Exit(tell(settings, asset, adopted, seen=version.fingerprint))
+        raise typer.Exit(tell(settings, source.asset, adopted, seen=version.fingerprint))
 
 
 @app.command(epilog="Example: maxsight-assets repair coco_raw")
@@ -107,11 +107,11 @@ def repair(asset: Asset = "coco_raw") -> None:
 
         with _upstream(source, access) as upstream:
             mended = upkeep.repair(source, upstream, places.data_dir / source.directory)
-        out.print(f"{asset}: {len(mended):,} files mended")
+        out.print(f"{source.asset}: {len(mended):,} files mended")
         for path in mended:
             out.print(f"  {path}", markup=False)
         details = {"mended files": "\n".join(mended[:10])} if mended else {}
-        raise typer.Exit(tell(settings, asset, f"repaired: {len(mended):,} files mended", details=details))
+        raise typer.Exit(tell(settings, source.asset, f"repaired: {len(mended):,} files mended", details=details))
 
 
 @app.command(epilog="Example: maxsight-assets accept zips/val2017.zip")
@@ -147,15 +147,12 @@ def prune(
     """
     with loaded_settings() as settings:
         from maxsight_assets.pipeline import upkeep
-        from maxsight_assets.pipeline.inspection import of_profile
+        from maxsight_assets.pipeline.inspection import named
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 
-        places, inspections = Places.of(settings), of_profile(profiles.load(settings.profile))
-        target = next((each.directory(places) for each in inspections if each.asset == asset), None)
-        if target is None:
-            raise SettingsError(f"no asset {asset}; there are {', '.join(each.asset for each in inspections)}")
-        made = (places.splits, places.evaluation)
+        places, inspection = Places.of(settings), named(profiles.load(settings.profile), asset)
+        asset, target, made = inspection.asset, inspection.directory(places), (places.splits, places.evaluation)
         report = upkeep.prune(target, made, noted=places.noted, really=really)
         said = _freed(report)
         if not said:
@@ -197,14 +194,16 @@ def _upstream(source: "Source", access: "Access") -> "Iterator[Upstream]":
 def _opened(settings: Settings, asset: str) -> "tuple[Source, Access, Places, Profile]":
     """A raw asset by name, how its upstream is reached, where things are, and the profile."""
     from maxsight_assets import sample
-    from maxsight_assets.datasets.registry import SOURCES
     from maxsight_assets.datasets.upstreams import Access
+    from maxsight_assets.pipeline.inspection import named
     from maxsight_assets.places import Places
     from maxsight_assets.profiles import model as profiles
 
-    sources = {source.asset: source for source in SOURCES.values()}
     profile, places = profiles.load(settings.profile), Places.of(settings)
-    switched_on = [name for name, source in sources.items() if source.dataset in profile.selections]
-    if asset not in switched_on:
-        raise SettingsError(f"no raw asset {asset}; there are {', '.join(switched_on)}")
-    return sources[asset], Access.of(settings, sample.embedded_of(profile, places)), places, profile
+    named(profile, asset)
+    source = next((each for each in profile.sources if asset in {each.asset, each.dataset}), None)
+    if source is None:
+        raise SettingsError(
+            f"{asset}: is made from others; of {', '.join(each.asset for each in profile.sources)} only"
+        )
+    return source, Access.of(settings, sample.embedded_of(profile, places)), places, profile

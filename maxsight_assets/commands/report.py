@@ -10,7 +10,7 @@ import typer
 
 from maxsight_assets.commands import summary
 from maxsight_assets.commands.context import dagster_home, err, loaded_settings, out
-from maxsight_assets.errors import MaxSightAssetsError, SettingsError
+from maxsight_assets.errors import MaxSightAssetsError
 from maxsight_assets.pipeline import inspection
 from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
@@ -34,12 +34,9 @@ def report(
 
         dagster_home(settings)
         profile, log = profiles.load(settings.profile), Log(settings)
-        named = [each.asset for each in inspection.of_profile(profile)]
-        unknown = sorted(set(assets or []) - set(named))
-        if unknown:
-            raise SettingsError(f"no asset {', '.join(unknown)}; there are {', '.join(named)}")
+        meant = {inspection.named(profile, name).asset for name in assets or []}
         told = []
-        for asset in [each for each in named if each in (assets or named)]:
+        for asset in [each.asset for each in inspection.of_profile(profile) if not meant or each.asset in meant]:
             difference = log.difference(asset)
             if difference is None:
                 out.print(f"{asset}: as the event log says", markup=False)

@@ -3,6 +3,7 @@
 The publishing gate, the asset checks and `maxsight-assets verify` all come here, so that they mean the same.
 """
 
+import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,22 @@ def of_profile(profile: Profile) -> tuple[Inspection, ...]:
     return (*(RAW[name] for name in profile.selections), EVALUATION, SPLITS)
 
 
+def named(profile: Profile, name: str) -> Inspection:
+    """The inspection of an asset by its name, or by the short name of its dataset (`coco` for `coco_raw`).
+
+    Raises:
+        SettingsError: There is no such asset in the profile's graph; the text offers the nearest names.
+    """
+    inspections = {each.asset: each for each in of_profile(profile)}
+    short = {source.dataset: source.asset for source in profile.sources}
+    found = inspections.get(short.get(name, name))
+    if found is None:
+        near = difflib.get_close_matches(name, [*inspections, *short], n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise SettingsError(f"no asset {name}; {meant}there are {', '.join(inspections)}")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """The verdict of one rule, as a line.
@@ -163,23 +180,18 @@ def verify(profile: Profile, places: Places, assets: Sequence[str]) -> list[Told
     Raises:
         SettingsError: There is no asset of such a name, or it has published nothing.
     """
-    inspections = {each.asset: each for each in of_profile(profile)}
-    unknown = sorted(set(assets) - set(inspections))
-    if unknown:
-        raise SettingsError(f"no asset {', '.join(unknown)}; there are {', '.join(inspections)}")
     told = []
-    for asset in assets or inspections:
+    for inspection in [named(profile, name) for name in assets] or of_profile(profile):
+        asset = inspection.asset
         try:
-            view = inspections[asset].view(places)
+            view = inspection.view(places)
         except (FormatError, LandingError) as error:  # its label space is gone, say: the others are judged all the same
             told.append(Told(asset, "can_be_opened", passed=False, severity="error", offenders=1, examples=str(error)))
             continue
         if view is None and assets:
-            raise SettingsError(
-                f"{asset}: nothing is published in {inspections[asset].directory(places)}; materialize it"
-            )
+            raise SettingsError(f"{asset}: nothing is published in {inspection.directory(places)}; materialize it")
         if view is not None:
-            told += [_told(asset, rule, rule.judge(view)) for rule in inspections[asset].rules]
+            told += [_told(asset, rule, rule.judge(view)) for rule in inspection.rules]
     return told
 
 
