@@ -272,7 +272,7 @@ def test_a_mistake_is_one_line_and_exit_status_two(root: Path) -> None:
         (("verify", "nothing"), {}, "error: no asset nothing; there are coco_raw, "),
         (("verify", "coco_rw"), {}, "error: no asset coco_rw; did you mean coco_raw? there are coco_raw, "),
         (("repair", "cocoa"), {}, "error: no asset cocoa; did you mean coco? there are coco_raw, "),
-        (("repair", "cleaned_splits"), {}, "error: cleaned_splits: is made from others, not landed; name one of coco_raw, "),
+        (("repair", "cleaned_splits"), {}, "error: cleaned_splits: is made from others, not landed; "),
         (("prune", "bdd100"), {}, "error: no asset bdd100; did you mean bdd100k? there are coco_raw, "),
         (("materialize", "nothing"), {}, "error: no asset nothing; there are "),
         (("rollback", "nothing"), {}, "error: no asset nothing; there are "),
