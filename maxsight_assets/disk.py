@@ -19,7 +19,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TypeVar
 
-from maxsight_assets.errors import LandingError, PreflightFailed
+from maxsight_assets.errors import LandingError, MaxSightAssetsError, PreflightFailed
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -35,6 +35,12 @@ SCRATCH = "tmp~"
 
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 """What file systems without locks answer who asks for one, for instance NFS whose lock service does not run."""
+
+AWAY = frozenset({errno.ENOTCONN, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM, errno.EREMOTEIO})
+"""What a drive answers that was unplugged, unmounted, or whose server no longer knows it."""
+
+SILENT = frozenset({errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH})
+"""What a drive of the network answers while its server is away; connections that are no drive's answer so, too."""
 
 NAMING = threading.Lock()
 """Held while an entry of a directory is made or renamed: the system does one at a time, and threads that wait spin."""
@@ -258,13 +264,16 @@ def explaining(target: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        said = _explained(error, target)
+        said = explained(error, target)
         if said is None:
             raise
         raise said from error
 
 
-def _explained(error: Exception, target: Path) -> LandingError | None:
+def explained(error: Exception, target: Path) -> LandingError | None:
+    """Return what an error of a disk means; None for an error of anything else, and for one that says it already."""
+    if isinstance(error, MaxSightAssetsError):
+        return None
     where = getattr(error, "filename", None) or target
     number = getattr(error, "errno", None)
     if number is None and (found := _NUMBER.search(str(error))):
@@ -286,6 +295,11 @@ def _explained(error: Exception, target: Path) -> LandingError | None:
         return LandingError(
             f"{target}: the disk reported an input/output error (at {where}); that file is not trusted. "
             "Check the disk, then rerun. The last good version stays"
+        )
+    if number in AWAY or (number in SILENT and type(error).__module__ == "builtins"):  # not one of an HTTP library
+        return LandingError(
+            f"{where}: its drive is not connected any more ({os.strerror(number)}); connect or mount it, then rerun. "
+            f"The last good version of {target} stays"
         )
     if number in {errno.EROFS, errno.EACCES, errno.EPERM}:
         return PreflightFailed(

@@ -11,7 +11,7 @@ import typer
 from maxsight_assets.commands import export
 from maxsight_assets.commands import raw as cli_raw
 from maxsight_assets.commands import report as reports
-from maxsight_assets.commands.context import dagster_home, err, out
+from maxsight_assets.commands.context import DEBUG, dagster_home, err, out
 from maxsight_assets.commands.context import loaded_settings as _settings
 from maxsight_assets.errors import NotReported, SettingsError
 from maxsight_assets.settings import Settings
@@ -45,6 +45,13 @@ INTERRUPTED = 130
 """Exit status after a signal: 128 and the number of SIGINT, as a shell says it."""
 
 Assets = Annotated[list[str] | None, typer.Argument(help="Names of assets; none for all.")]
+
+
+@app.callback()
+def program(
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error, too.")] = False,
+) -> None:
+    """Vision datasets for MaxSight: landed, verified, cleaned, split and kept fresh."""
 
 
 @app.command(epilog="Example: maxsight-assets materialize coco_raw cleaned_splits")

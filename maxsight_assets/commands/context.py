@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import errno
+import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +16,31 @@ from maxsight_assets import settings as settings_module
 from maxsight_assets.errors import MaxSightAssetsError, SettingsError
 from maxsight_assets.settings import Settings
 
+DEBUG = "--debug"
+"""Option of the program, before the command's name."""
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def loaded_settings(*, writable: bool = True) -> Iterator[Settings]:
-    """The settings; an error of ours becomes one line and exit status 2. Who only reads needs no write access."""
+    """Yield the settings; any error becomes one line and exit status 2. A command that only reads needs no write right.
+
+    `maxsight-assets --debug` shows the traceback before that line.
+    """
+    settings = None
     try:
-        yield settings_module.load(writable=writable)
-    except MaxSightAssetsError as error:
-        err.print(f"error: {error}", style="red", markup=False)
+        settings = settings_module.load(writable=writable)
+        yield settings
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:
+        if getattr(error, "errno", None) == errno.EPIPE:  # the reader of this command's output has gone
+            raise
+        if DEBUG in sys.argv[1:]:
+            err.print("".join(traceback.format_exception(error)), end="", markup=False)
+        err.print(f"error: {_in_one_line(error, settings)}", style="red", markup=False)
         raise typer.Exit(2) from None
 
 
@@ -47,3 +64,17 @@ def dagster_home(settings: Settings, *, make: bool = True) -> Path:
     except OSError as error:
         raise SettingsError(f"DAGSTER_HOME={home}: {error.strerror}; choose another place") from None
     return home
+
+
+def _in_one_line(error: Exception, settings: Settings | None) -> str:
+    """Return what an error says; of one that is not of this project, its type too."""
+    from maxsight_assets import disk
+    from maxsight_assets.transport.redact import scrub
+
+    if isinstance(error, MaxSightAssetsError):
+        return str(error)
+    said = disk.explained(error, settings.data_dir if settings else Path.cwd())
+    if said is not None:
+        return str(said)
+    text = " ".join(scrub(f"{type(error).__name__}: {error}").split())
+    return f"{text}. No message is made for this; `maxsight-assets {DEBUG} ...` shows where it happened"

@@ -25,7 +25,7 @@ class Published:
         directory: Where.
         files: Number of files; 0 where nothing is published. The same for `bytes`.
         data_version: Digest of what is published; empty where nothing is.
-        source: `embedded` or `upstream`; `damaged` where the manifest cannot be read.
+        source: `embedded` or `upstream`; `damaged` if the manifest cannot be read, `not reachable` if its drive cannot.
         exports: What was exported of it.
     """
 
@@ -41,7 +41,11 @@ class Published:
 def published(profile: Profile, places: Places) -> list[Published]:
     """What every asset of the profile has published, upstream first."""
     rows = [_published(each.asset, each.directory(places)) for each in of_profile(profile)]
-    return [replace(row, exports=tuple(noted(places))) if row.asset == SPLITS_ASSET else row for row in rows]
+    try:
+        exports = tuple(noted(places))
+    except OSError:  # the drive with the notes went away; the rows say so
+        exports = ()
+    return [replace(row, exports=exports) if row.asset == SPLITS_ASSET else row for row in rows]
 
 
 def _published(asset: str, directory: Path) -> Published:
@@ -49,6 +53,8 @@ def _published(asset: str, directory: Path) -> Published:
         manifest = read_published(directory)
     except LandingError:  # a damaged manifest, which `verify` names
         return Published(asset, directory, source="damaged")
+    except OSError:  # its drive went away, say: the other rows are told all the same
+        return Published(asset, directory, source="not reachable")
     if manifest is None:
         return Published(asset, directory)
     info = manifest.info

@@ -12,7 +12,7 @@ from maxsight_assets.archives.archive import Archive, Member, open_archive, open
 from maxsight_assets.catalog.model import Catalog
 from maxsight_assets.datasets.selection import Selection
 from maxsight_assets.disk import in_threads, sha256_of
-from maxsight_assets.errors import UpstreamChanged, WrongArchive
+from maxsight_assets.errors import LandingError, UpstreamChanged, WrongArchive
 from maxsight_assets.images.facts import examine
 from maxsight_assets.publishing.acceptance import as_accepted
 from maxsight_assets.publishing.expected import Expected
@@ -25,6 +25,9 @@ from maxsight_assets.verdict import Verdict
 
 IMAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}\.(jpg|jpeg|png)")
 """Image file names that are taken from annotations: one path segment of plain characters, so that none climbs out."""
+
+NAMES_SHOWN = 5
+"""Members of an archive that an error names."""
 
 STRONG: frozenset[Level] = frozenset({"sha256", "etag-md5"})
 """Levels at which a whole upstream file was compared with a digest that its publisher states."""
@@ -148,6 +151,7 @@ def land_members(
     moved: bool,
     tally: Tally,
     whole: bool = False,
+    needed: Iterable[str] = (),
 ) -> None:
     """Land chosen members of an upstream archive.
 
@@ -162,13 +166,16 @@ def land_members(
         moved: Whether upstream says that the archive is another one than the published version was made from.
         tally: Counts what was fetched.
         whole: Fetch the archive in one piece, so that its pinned hash is checked, rather than member by member.
+        needed: Members without which nothing can be landed.
 
     Raises:
+        LandingError: The archive lacks a member that is needed; the text names those that it holds.
         UpstreamChanged: The archive is pinned and no longer the one that was landed.
         PreflightFailed: There is no room for what is to be fetched.
     """
     file = upstream.file(key)
     with open_archive(upstream.client, file, downloads=stage.downloads) as archive:
+        _insist_holds(key, archive.members, needed)
         paths = wanted(archive.members)
         if file.index_sha256 not in (None, archive.index_sha256):
             raise UpstreamChanged(
@@ -188,6 +195,20 @@ def land_members(
         with open_local(landed.path) as archive:
             level = landed.level if landed.level in STRONG else "crc32+size"
             _extract(stage, archive, key, todo, level=level, tally=tally)
+
+
+def _insist_holds(key: str, members: Mapping[str, Member], needed: Iterable[str]) -> None:
+    """Refuse an archive that lacks a file without which the dataset cannot be read."""
+    lacking = sorted(set(needed) - members.keys())
+    if not lacking:
+        return
+    same_name = [name for name in members if name.rpartition("/")[2] in {each.rpartition("/")[2] for each in lacking}]
+    held = ", ".join([*same_name, *(name for name in members if name not in same_name)][:NAMES_SHOWN]) or "no file"
+    more = f" and {len(members) - NAMES_SHOWN:,} more" if len(members) > NAMES_SHOWN else ""
+    raise LandingError(
+        f"{key}: the archive holds no {', '.join(lacking)}; it holds {held}{more}. It is another edition, or packed in "
+        "another way: give the publisher's own archive by the dataset's mirror variable. The last good version stays"
+    )
 
 
 def _insist_unchanged(stage: Stage, archive: Archive, key: str, paths: Mapping[str, str]) -> None:

@@ -3,11 +3,13 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import dagster as dg
 
 from maxsight_assets.defs.automation.records import MISCONFIGURED
 from maxsight_assets.errors import LandingError, MaxSightAssetsError, NotPublished, SettingsError
+from maxsight_assets import disk
 
 RETRIES = 2
 """Of a step that reads from the network; `landing` has used up its own retries by then."""
@@ -44,6 +46,9 @@ def as_failures(attempt: int = RETRIES) -> Iterator[None]:
             wait_s = DELAY_S * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 -- so that steps do not meet again
             raise dg.RetryRequested(RETRIES, wait_s) from failure
         raise failure from None
+    except OSError as error:
+        said = disk.explained(error, Path(error.filename)) if error.filename else None
+        raise dg.Failure(description=f"{type(said or error).__name__}: {said or error}", allow_retries=False) from error
     except Exception as error:
         # A mistake of ours, or a machine in trouble: the same attempt again would only hide it.
         raise dg.Failure(description=f"{type(error).__name__}: {error}", allow_retries=False) from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maxsight_assets import verdict
+from maxsight_assets import disk, verdict
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.errors import FormatError, LandingError, SettingsError
@@ -185,13 +185,14 @@ def verify(profile: Profile, places: Places, assets: Sequence[str]) -> list[Told
         asset = inspection.asset
         try:
             view = inspection.view(places)
-        except (FormatError, LandingError) as error:  # its label space is gone, say: the others are judged all the same
-            told.append(Told(asset, "can_be_opened", passed=False, severity="error", offenders=1, examples=str(error)))
+            verdicts = [(rule, rule.judge(view)) for rule in inspection.rules] if view is not None else []
+        except (FormatError, LandingError, OSError) as error:  # its drive went away, say: the others are judged still
+            text = str(disk.explained(error, inspection.directory(places)) or error)
+            told.append(Told(asset, "can_be_opened", passed=False, severity="error", offenders=1, examples=text))
             continue
         if view is None and assets:
             raise SettingsError(f"{asset}: nothing is published in {inspection.directory(places)}; materialize it")
-        if view is not None:
-            told += [_told(asset, rule, rule.judge(view)) for rule in inspection.rules]
+        told += [_told(asset, rule, verdict) for rule, verdict in verdicts]
     return told
 
 

@@ -50,8 +50,10 @@ def hold(state: Path, *, target: Path, wait_s: float = 0.0, cancel: threading.Ev
             _log.warning("%s: file locks do nothing here; do not let two runs write it at the same time", target)
         yield effective
     finally:
-        (state / "holder.json").unlink(missing_ok=True)
-        lock.release()
+        try:
+            (state / "holder.json").unlink(missing_ok=True)
+        finally:  # on a drive that went away, too: this process may go on
+            lock.release()
 
 
 def _acquire(lock: FileLock, note: Path, *, target: Path, wait_s: float, cancel: threading.Event | None) -> None:

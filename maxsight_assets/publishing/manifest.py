@@ -17,6 +17,7 @@ from typing import Any, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from maxsight_assets import disk
 from maxsight_assets.disk import in_threads, sha256_of, write_atomic
 from maxsight_assets.errors import NewerFormat, VerificationFailed
 from maxsight_assets.remote import Level
@@ -203,6 +204,8 @@ class Manifest:
             try:
                 return cls._parsed(root, page)
             except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
+                if isinstance(error, OSError) and error.errno in disk.AWAY | disk.SILENT:
+                    raise  # the drive is away, and the manifest may be whole
                 if _is_still(root, page):  # else another version was swapped in between the two files
                     raise VerificationFailed(
                         f"{root / FOLDER}: the manifest is damaged ({error}); rerun the asset to publish it anew, "

@@ -41,7 +41,9 @@ def land(
     def labels(members: Mapping[str, Member]) -> dict[str, str]:
         return {name: LABELS_PATH for name in members if name == LABELS_MEMBER}
 
-    land_members(stage, upstream, LABELS, labels, moved=LABELS in moved, tally=tally, whole=True)
+    land_members(
+        stage, upstream, LABELS, labels, moved=LABELS in moved, tally=tally, whole=True, needed=[LABELS_MEMBER]
+    )
     wanted = {
         f"bdd100k/{path.removeprefix(f'{DIRECTORY}/')}"
         for path in _chosen(stage.root, selection).images["path"].drop_nulls()

@@ -57,7 +57,9 @@ def land(stage: Stage, upstream: Upstream, selection: CocoSelection, *, moved: f
         return {name: name for name in members if name in names}
 
     for key in sorted({IMAGE_LISTS.get(split, ANNOTATIONS) for split in selection.splits}):
-        land_members(stage, upstream, key, annotation_files, moved=key in moved, tally=tally, whole=True)
+        in_it = [split for split in selection.splits if IMAGE_LISTS.get(split, ANNOTATIONS) == key]
+        needed = [annotation_path(Path(), split).as_posix() for split in in_it]
+        land_members(stage, upstream, key, annotation_files, moved=key in moved, tally=tally, whole=True, needed=needed)
     for split in sorted(selection.splits):
         key = f"zips/{split}.zip"
         wanted = set(chosen_files(read_split(stage.root, split), selection, split=split))

@@ -10,6 +10,8 @@ import dagster as dg
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.defs.automation.state import NAMES as STATE
 from maxsight_assets.defs.automation.state import state_now, state_specs
+from maxsight_assets import disk
+from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.resources import Storage
 from maxsight_assets.pipeline.inspection import Inspection, of_profile
 from maxsight_assets.profiles.model import Profile
@@ -39,13 +41,15 @@ def _checks_of(inspection: Inspection) -> dg.AssetChecksDefinition:
     def checks(context: dg.AssetCheckExecutionContext, storage: Storage) -> Iterator[dg.AssetCheckResult]:
         from maxsight_assets.defs import metadata
 
-        view = inspection.view(storage.places)
+        with as_failures(), disk.explaining(inspection.directory(storage.places)):
+            view = inspection.view(storage.places)
         for key in sorted(context.selected_asset_check_keys):
             if key.name in STATE:
                 yield state_now(context.instance, key, sensor=f"{upstream}_sensor" if upstream else None)
                 continue
             rule = rules[key.name]
-            verdict = None if view is None else rule.judge(view)
+            with as_failures(), disk.explaining(inspection.directory(storage.places)):
+                verdict = None if view is None else rule.judge(view)
             yield dg.AssetCheckResult(
                 passed=verdict is not None and verdict.passed,
                 asset_key=key.asset_key,
