@@ -1,8 +1,8 @@
 """What every command of the command line shares: the two streams, how an error of ours ends it, and Dagster's home."""
 
+import errno
 import os
 import shutil
-import errno
 import sys
 import traceback
 from collections.abc import Iterator

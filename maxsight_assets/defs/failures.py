@@ -7,9 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 
+from maxsight_assets import disk
 from maxsight_assets.defs.automation.records import MISCONFIGURED
 from maxsight_assets.errors import LandingError, MaxSightAssetsError, NotPublished, SettingsError
-from maxsight_assets import disk
 
 RETRIES = 2
 """Of a step that reads from the network; `landing` has used up its own retries by then."""

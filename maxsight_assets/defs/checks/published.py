@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from maxsight_assets import disk
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.defs.automation.state import NAMES as STATE
 from maxsight_assets.defs.automation.state import state_now, state_specs
-from maxsight_assets import disk
 from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.resources import Storage
 from maxsight_assets.pipeline.inspection import Inspection, of_profile
