@@ -41,6 +41,10 @@ class Verdict:
     remedy: str = ""
     facts: Mapping[str, Scalar] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.offenders > self.checked:  # a mistake in the rule, which would report "4 of 2"
+            raise ValueError(f"{self.rule}: {self.offenders} offenders of {self.checked} records that were looked at")
+
 
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[View_contra]):
@@ -109,11 +113,13 @@ class Found:
         offenders: Names of offending records, in any order.
         checked: Number of records that were looked at.
         facts: Further numbers to show.
+        remedy: What to do in this case, if it is not what the rule says in general.
     """
 
     offenders: Iterable[str]
     checked: int
     facts: Mapping[str, Scalar] = field(default_factory=dict)
+    remedy: str | None = None
 
 
 def rule(
@@ -132,7 +138,8 @@ def rule(
 
         def judge(view: View_contra) -> Verdict:
             found = find(view)
-            return verdict_of(name, found.offenders, checked=found.checked, remedy=remedy, facts=found.facts)
+            said = remedy if found.remedy is None else found.remedy
+            return verdict_of(name, found.offenders, checked=found.checked, remedy=said, facts=found.facts)
 
         description = " ".join((find.__doc__ or "").split())
         return Rule(

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,7 +49,8 @@ def verify_coco(
         upstream = None
         if ask_upstream:
             source, access, _, _ = _opened(settings, "coco_raw")
-            upstream = stack.enter_context(_upstream(source, access))
+            opened = stack.enter_context(_upstream(source, access))
+            upstream = replace(opened, target=places.data_dir / coco.DIRECTORY)  # what was accepted for it holds here
         report = verify_coco_dataset(root, level=level, cache=places.facts, upstream=upstream)
     if as_json:
         told = asdict(report) | {"directory": str(root), "passed": report.passed}

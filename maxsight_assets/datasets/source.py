@@ -9,9 +9,10 @@ from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import Catalog, SplitCounts
 from maxsight_assets.datasets.selection import Selection
 from maxsight_assets.formats.tables import Tables
+from maxsight_assets.publishing.acceptance import accepted
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.verdict import Rule
-from maxsight_assets.verification.views import RawView
+from maxsight_assets.verification.views import IMAGE_SUFFIXES, RawView
 
 Table = tuple[Sequence[str], Sequence[Sequence[object]]]
 """Names of columns, and rows."""
@@ -66,16 +67,27 @@ class Source:
     def view(self, root: Path, manifest: Manifest, *, cache: Path | None = None) -> RawView:
         """The directory as the rules look at it; the publisher's counts hold only for splits that are there as a whole.
 
+        They do not hold for annotations of a file that the user accepted in place of the catalog's.
+
         Args:
             root: The published or staged directory.
             manifest: Its manifest.
             cache: Parquet file of what is known of images by content.
         """
         counts: Mapping[str, SplitCounts] = {}
-        if manifest.info.source == "upstream":
+        if manifest.info.source == "upstream" and not self._of_accepted_files(root, manifest):
             whole = self.whole_splits(self.selection.model_validate(manifest.info.selection))
             stated = self.catalog.counts
             counts = {split: count for split, count in stated.items() if split in whole}
         return self.view_type(
             root=root, manifest=manifest, place=self.directory, read=self.tables, counts=counts, cache=cache
+        )
+
+    @staticmethod
+    def _of_accepted_files(root: Path, manifest: Manifest) -> bool:
+        """Whether annotations came from an upstream file whose change the user accepted."""
+        keys = accepted(root).keys()
+        return bool(keys) and any(
+            not row.path.lower().endswith(IMAGE_SUFFIXES) and (row.origin or "").partition("!")[0] in keys
+            for row in manifest.selected()
         )

@@ -305,4 +305,10 @@ class Download:
                 f"To take the new one: maxsight-assets accept {key}",
                 self._received,
             )
-        return VerificationFailed(f"{key}: {second}, also after a clean retry; nothing is kept, rerun or try a mirror")
+        mirror = f"another mirror ({self._file.mirror_env})" if self._file.mirror_env else "a mirror"
+        if first == second and any((self._file.bytes, self._file.sha256, self._file.md5, self._file.sha1)):
+            return VerificationFailed(
+                f"{key}: {second}, also after a clean retry; nothing is kept. If these bytes are the right ones: "
+                f"maxsight-assets accept {key}; else try {mirror}"
+            )
+        return VerificationFailed(f"{key}: {second}, also after a clean retry; nothing is kept, rerun or try {mirror}")

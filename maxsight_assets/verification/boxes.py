@@ -37,7 +37,7 @@ def table_rule(
     def made(find: Callable[[RawViewT], Found]) -> Rule[RawViewT]:
         @wraps(find)
         def looked(view: RawViewT) -> Found:
-            return find(view) if view.problem is None else Found(["not looked at: the annotations do not parse"], 0)
+            return find(view) if view.problem is None else Found(["not looked at: the annotations do not parse"], 1)
 
         return rule(remedy, severity=severity, blocking=blocking)(looked)
 

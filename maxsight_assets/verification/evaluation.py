@@ -41,9 +41,10 @@ class EvaluationView(OutputView):
 @rule(REBUILD, severity="error", blocking=True)
 def contract_holds(view: EvaluationView) -> Found:
     """The contract names every set, and its digests and numbers are those of the files."""
-    offenders = [f"{name}: {problem}" for name in view.paths for problem in _broken(view, name)]
-    offenders += [] if view.promised else [f"{CONTRACT}: missing, unreadable or without sets"]
-    return Found(offenders, len(view.paths))
+    if not view.promised:
+        return Found([f"{CONTRACT}: missing, unreadable or without sets"], max(len(view.paths), 1))
+    problems = {name: ", ".join(_broken(view, name)) for name in view.paths}
+    return Found([f"{name}: {said}" for name, said in problems.items() if said], len(view.paths))
 
 
 def _broken(view: EvaluationView, name: str) -> Iterator[str]:

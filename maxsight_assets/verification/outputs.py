@@ -91,6 +91,11 @@ class OutputView(ABC):
         """Sets or splits that were asked to hold nothing."""
         return ()
 
+    @property
+    def why_empty(self) -> str | None:
+        """What to do about one that is empty, if it is known better than that the selections leave nothing."""
+        return None
+
     @cached_property
     def _reading(self) -> tuple[Mapping[str, _Document], tuple[str, ...]]:
         documents, problems = {}, []
@@ -206,7 +211,7 @@ def none_is_empty(view: OutputView) -> Found:
     ]
     facts = {f"{part} images": len(document.images) for part, document in view.documents.items()}
     facts |= {f"{part} boxes": len(document.annotations) for part, document in view.documents.items()}
-    return Found(offenders, 2 * len(view.documents), facts)
+    return Found(offenders, 2 * len(view.documents), facts, remedy=view.why_empty)
 
 
 @rule(REPAIR_INPUT, severity="error", blocking=True)
@@ -243,7 +248,7 @@ def categories_are_the_label_space(view: OutputView) -> Found:
     ]
     outside = view.boxes.filter(~pl.col("category").is_between(1, len(wanted)))
     offenders.extend(outside.select(pl.format("{}: category {}", BOX_NAME, "category")).to_series())
-    return Found(offenders, view.boxes.height, {"categories": len(wanted)})
+    return Found(offenders, len(view.documents) + view.boxes.height, {"categories": len(wanted)})
 
 
 @rule(REBUILD, severity="error", blocking=True)

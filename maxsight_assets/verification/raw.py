@@ -45,7 +45,8 @@ def hashes_match(view: RawView) -> Found:
 
 
 @rule(
-    "Move the files away, or adopt them with `maxsight-assets adopt` if they belong to the dataset.",
+    "Move them out of the directory: the selection names none of them. Images of this dataset are taken over in place "
+    "once a run states a selection that names them.",
     severity="warn",
 )
 def no_unlisted_files(view: RawView) -> Found:
@@ -136,7 +137,8 @@ def counts_match(view: RawView) -> Found:
             offenders.append(f"{split}: {stated.boxes:,} boxes stated, {have.boxes:,} found")
     facts = {f"{split} images": have.images for split, have in sorted(view.counted.items())}
     facts |= {f"{split} boxes": have.boxes or 0 for split, have in sorted(view.counted.items())}
-    return Found(offenders, len(view.counts), facts)
+    figures = sum(1 + (stated.boxes is not None) for stated in view.counts.values())
+    return Found(offenders, figures, facts)
 
 
 @rule(

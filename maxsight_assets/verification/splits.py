@@ -16,6 +16,7 @@ from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.tables import LEDGER, Tables
 from maxsight_assets.splitting.config import SPLITS, SplitConfig
 from maxsight_assets.splitting.groups import NODES, group
+from maxsight_assets.splitting.leaks import LEAKS
 from maxsight_assets.splitting.write import LEDGER_FILE, split_path
 from maxsight_assets.verdict import Found, Rule, rule
 from maxsight_assets.verification import schema
@@ -106,6 +107,17 @@ class SplitsView(OutputView):
         sizes = self.config.sizes
         return tuple(split for split, size in (("val", sizes.val), ("test", sizes.test)) if not size)
 
+    @property
+    def why_empty(self) -> str | None:
+        """All images that cleaning kept may have been copies of evaluation images."""
+        leaked = 0 if self.ledger is None else self.ledger.filter(kind="image", action="drop", rule=LEAKS.name).height
+        if self.images.height or not leaked:
+            return None
+        return (
+            f"All {leaked:,} images that cleaning kept show a picture of an evaluation set ({LEAKS.name} in the "
+            "ledger). Land other training images; if train and evaluation splits hold the same files, correct that."
+        )
+
     @cached_property
     def groups(self) -> pl.DataFrame:
         """One row an image of a split or evaluation set: part, path, evaluates, group of equal pictures."""
@@ -144,9 +156,10 @@ def evaluation_is_unseen(view: SplitsView) -> Found:
     facts = {"evaluation images": view.evaluation.images.height}
     unread = view.evaluation.problems if view.evaluation.paths else ("no evaluation set is published",)
     looked_at = view.evaluation.facts.filter(pl.col("error").is_null()).select("sha256")
-    unknown = view.evaluation.images.join(looked_at, on="sha256", how="anti")
+    unknown = view.evaluation.images.unique("path").join(looked_at, on="sha256", how="anti")
     unknown_names = unknown.select(pl.format("{}, cannot be compared with", IMAGE_NAME)).to_series()
-    return Found([*unread, *unknown_names, *leaked.select(IMAGE_NAME).to_series()], view.groups.height, facts)
+    offenders = [*unread, *unknown_names, *leaked.select(IMAGE_NAME).to_series()]
+    return Found(offenders, view.groups.height + len(unread), facts)
 
 
 @rule(REBUILD, severity="error", blocking=True)
@@ -161,13 +174,18 @@ def ledger_balances(view: SplitsView) -> Found:
     except (FormatError, OSError) as error:  # their own checks name what was damaged since
         return Found([f"not looked at: what the splits were made from cannot be read ({error})"], 1)
     dropped = view.ledger.filter(pl.col("action") == "drop")
+    differences = [
+        (kind, *difference)
+        for kind, came_in, accounted in _accounts(view, inputs, _original_ids(dropped, view.ledger), view.ledger)
+        for difference in _differences(came_in, accounted)
+    ]
     offenders = [
         f"{source}, {kind} {record}: came in {came}, accounted for {told} times"
-        for kind, came_in, accounted in _accounts(view, inputs, _original_ids(dropped, view.ledger), view.ledger)
-        for source, record, came, told in _differences(came_in, accounted)
+        for kind, source, record, came, told in differences
     ]
+    strangers = sum(not came for *_, came, _ in differences)
     rules = dropped.group_by(pl.format("dropped: {} {}", "kind", "rule")).len().sort(pl.all())
-    return Found(offenders, inputs.images.height + inputs.boxes.height, dict(rules.iter_rows()))
+    return Found(offenders, inputs.images.height + inputs.boxes.height + strangers, dict(rules.iter_rows()))
 
 
 def _accounts(
@@ -277,7 +295,7 @@ def classes_are_balanced(view: SplitsView) -> Found:
     ]
     worst = max(deviations, default=None)
     facts = {"largest deviation": f"{worst[0]:.0%} ({worst[1]} in {worst[2]})"} if worst else {}
-    return Found(offenders, table.height, facts)
+    return Found(offenders, 2 * table.height, facts)
 
 
 @rule("Read the scores of these classes with care, or land more images of them.", severity="warn")

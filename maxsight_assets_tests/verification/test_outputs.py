@@ -148,6 +148,21 @@ def test_a_split_that_was_asked_for_as_nothing_may_be_empty(tmp_path: Path) -> N
     assert outputs.none_is_empty.judge(written.splits_view()).passed
 
 
+def test_splits_that_are_empty_because_all_of_train_leaked_say_so(tmp_path: Path) -> None:
+    written = Written(tmp_path)
+    for part in ("train", "val", "test"):
+        written.documents[part] |= {"images": [], "annotations": []}
+    fate = {"stage": "split", "kind": "image", "rule": "leaks_into_evaluation", "action": "drop", "source": "coco"}
+    written.ledger = [fate | {"image_id": str(number)} for number in range(1, 7)]
+
+    remedy = outputs.none_is_empty.judge(written.splits_view()).remedy
+
+    assert "All 6 images" in remedy
+    assert "show a picture of an evaluation set" in remedy
+    written.ledger = []
+    assert "widen" in outputs.none_is_empty.judge(written.splits_view()).remedy
+
+
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(jpeg(7)[:-60])], ids=["gone", "cut"])
 def test_an_evaluation_picture_that_cannot_be_compared_blocks(damage: Callable[[Path], object], tmp_path: Path) -> None:
     view = Written(tmp_path).splits_view()

@@ -8,7 +8,7 @@ import pytest
 from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.remote import Level
-from maxsight_assets.verdict import Rule, run
+from maxsight_assets.verdict import Rule, run, verdict_of
 from maxsight_assets.verification import raw
 from maxsight_assets.verification.raw import FILE_RULES, IMAGE_RULES
 from maxsight_assets.verification.views import RawView
@@ -71,6 +71,9 @@ def test_foreign_files_are_named_and_our_own_state_is_not(tmp_path: Path) -> Non
     verdict = raw.no_unlisted_files.judge(view_of(tmp_path, manifest))
 
     assert verdict.examples == ("notes.txt",)
+    assert "adopt" not in verdict.remedy  # which leaves out what the selection does not name
+    (tmp_path / "notes.txt").rename(tmp_path.parent / "notes.txt")
+    assert raw.no_unlisted_files.judge(view_of(tmp_path, manifest)).passed
 
 
 def test_files_that_an_earlier_selection_left_are_not_foreign(tmp_path: Path) -> None:
@@ -167,6 +170,19 @@ def test_counts_that_differ_from_the_publishers_are_named(tmp_path: Path) -> Non
 
     assert verdict.examples == ("train2017: 1 images stated, 0 found", "val2017: 5 boxes stated, 4 found")
     assert verdict.facts == {"val2017 images": 4, "val2017 boxes": 4}
+
+
+def test_each_figure_that_the_publisher_states_is_one_that_is_looked_at(tmp_path: Path) -> None:
+    counts = {split: SplitCounts(images=5, boxes=7) for split in ("train2017", "val2017")}
+
+    verdict = raw.counts_match.judge(view_of(write_coco(tmp_path), counts=counts))
+
+    assert (verdict.offenders, verdict.checked) == (4, 4)
+
+
+def test_more_offenders_than_records_are_a_mistake_of_the_rule() -> None:
+    with pytest.raises(ValueError, match="4 offenders of 2"):
+        verdict_of("a_rule", "abcd", checked=2, remedy="none")
 
 
 def test_fault_26_one_image_gone_upstream_is_a_warning(tmp_path: Path) -> None:

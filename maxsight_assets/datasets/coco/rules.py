@@ -5,7 +5,7 @@ Known defects of the real COCO 2017 are counted apart by the rules in `boxes`, s
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -36,7 +36,9 @@ class _Named(msgspec.Struct):
 
 
 class _Image(msgspec.Struct, gc=False):
+    file_name: str = ""
     license: int | None = None
+    coco_url: Any = None
 
 
 class _Annotation(msgspec.Struct, gc=False):
@@ -44,6 +46,9 @@ class _Annotation(msgspec.Struct, gc=False):
 
 
 _READERS = {"id": integer, "license": integer}
+_OF_SPLIT = re.compile(r"/(train2017|val2017|test2017|unlabeled2017)/[^/]*$")
+"""Where the address that the publisher gives an image (`coco_url`) names the split that the image is of."""
+
 _KINDS: Mapping[str, Kind] = {"person_keypoints": "person_keypoints", "captions": "captions"}
 
 
@@ -55,11 +60,19 @@ class DocumentFacts:
         counts: Images and annotations in it, selected or not.
         categories: Category names by id.
         licenses: Number of images by licence name; "unknown" for ids that the file does not explain.
+        of_split: The publisher's split by file name, for images whose `coco_url` names one.
     """
 
     counts: SplitCounts
     categories: Mapping[int, str]
     licenses: Mapping[str, int]
+    of_split: Mapping[str, str]
+
+
+def _split_of(images: Iterable[_Image]) -> dict[str, str]:
+    """The publisher's split by file name, for images whose `coco_url` names one."""
+    found = ((image.file_name, _OF_SPLIT.search(str(image.coco_url))) for image in images)
+    return {name: match[1] for name, match in found if match}
 
 
 @dataclass(frozen=True)
@@ -75,11 +88,16 @@ class CocoView(RawView):
 
     def _document(self, split: str) -> DocumentFacts:
         longs = {
-            "images": Long(_Image, lambda images: (Counter(image.license for image in images), 0), _READERS),
-            "annotations": Long(_Annotation, lambda annotations: (Counter({None: len(annotations)}), 0)),
+            "images": Long(
+                _Image, lambda images: ((Counter(image.license for image in images), _split_of(images)), 0), _READERS
+            ),
+            "annotations": Long(_Annotation, lambda annotations: ((Counter({None: len(annotations)}), {}), 0)),
         }
         document = Sections(self.root / f"annotations/instances_{split}.json", longs)
-        licences, annotations = (sum(document.made[name], Counter[int | None]()) for name in longs)
+        licences, annotations = (
+            sum((made[0] for made in document.made[name]), Counter[int | None]()) for name in longs
+        )
+        of_split = {name: split for _, named in document.made["images"] for name, split in named.items()}
         names = {each.id: each.name for each in document.small("licenses", _Named, _READERS)}
         by_name: Counter[str] = Counter()
         for number, count in licences.items():
@@ -88,6 +106,7 @@ class CocoView(RawView):
             counts=SplitCounts(images=licences.total(), boxes=annotations.total()),
             categories={each.id: each.name or "" for each in document.small("categories", _Named, _READERS)},
             licenses=by_name,
+            of_split=of_split,
         )
 
     @property
@@ -125,14 +144,35 @@ def other_annotations_parse(view: CocoView) -> Found:
 def categories_are_known(view: CocoView) -> Found:
     """Every annotation file declares COCO's 80 categories under their ids, so that a class means what it says."""
     known = dict(zip(sorted(KNOWN_IDS), (row.label for row in mapping.rows("coco")), strict=True))
-    offenders = [
-        f"{split}: category {number} is {facts.categories.get(number)!r}, not COCO's {known.get(number)!r}"
+    looked_at = [
+        (split, facts.categories, number)
         for split, facts in view.documents.items()
         for number in known.keys() | facts.categories.keys()
-        if facts.categories.get(number) != known.get(number)
+    ]
+    offenders = [
+        f"{split}: category {number} is {names.get(number)!r}, not COCO's {known.get(number)!r}"
+        for split, names, number in looked_at
+        if names.get(number) != known.get(number)
     ]
     used = view.boxes["label"].drop_nulls().n_unique()
-    return Found(offenders, len(known) * len(view.documents), {"classes with boxes": used})
+    return Found(offenders, len(looked_at), {"classes with boxes": used})
+
+
+@table_rule(
+    "Two splits were exchanged or mixed: move images and annotation files to the split that their `coco_url` names, "
+    "or fetch the annotation files again.",
+    severity="error",
+    blocking=True,
+)
+def splits_are_the_publishers(view: CocoView) -> Found:
+    """Every image is in the split that its `coco_url` names; else evaluation images are trained on."""
+    offenders = [
+        f"{split}/{name}: of {of_split} by its coco_url"
+        for split, facts in view.documents.items()
+        for name, of_split in facts.of_split.items()
+        if of_split != split
+    ]
+    return Found(offenders, sum(len(facts.of_split) for facts in view.documents.values()))
 
 
 @table_rule(
@@ -202,6 +242,7 @@ COCO_RULES: tuple[Rule[CocoView], ...] = (
     *ANNOTATED_RULES,
     other_annotations_parse,
     categories_are_known,
+    splits_are_the_publishers,
     ids_are_not_zero,
     crowds_are_regions,
     masks_are_sound,

@@ -71,7 +71,7 @@ def flags_are_stated(view: RawView) -> Found:
     unknown = {flag: view.boxes[flag].null_count() / total for flag in flags}
     offenders = [f"{flag}: unknown for {unknown[flag]:.0%} of the boxes" for flag in ("crowd", "depiction")]
     offending = [text for text, flag in zip(offenders, ("crowd", "depiction"), strict=True) if unknown[flag] > 1 / 2]
-    return Found(offending, view.boxes.height, {f"{flag} unknown": share for flag, share in unknown.items()})
+    return Found(offending, len(offenders), {f"{flag} unknown": share for flag, share in unknown.items()})
 
 
 @table_rule(
@@ -90,6 +90,7 @@ def rows_are_sound(view: RawView) -> Found:
             rows = formats.read_boxes(view.root / name, split="", class_names={})
         except FormatError as error:  # a file of an earlier selection, or of a person
             offenders.append(str(error))
+            checked += 1
             continue
         checked += rows.table.height + rows.rejected.height
         offenders += [
@@ -97,7 +98,8 @@ def rows_are_sound(view: RawView) -> Found:
         ]
     noted = _rejected(view)
     if noted is None:
-        return Found([*offenders, f"{REJECTED}: {UNREADABLE}"], checked)
+        return Found([*offenders, f"{REJECTED}: {UNREADABLE}"], checked + 1)
+    checked += int(noted.unique("file")["rows"].sum())
     for name, _, count, place, reason in noted.filter(pl.col("rejected") > 0).iter_rows():
         offenders.append(f"metadata/{name}: {place}: {reason}" + (f" ({count:,} rows)" if count > 1 else ""))
     return Found(offenders, checked)

@@ -28,6 +28,7 @@ from maxsight_assets.formats.coco import read_instances
 from maxsight_assets.pipeline import upkeep
 from maxsight_assets.pipeline.inspection import RAW
 from maxsight_assets.publishing.maintenance import verify
+from maxsight_assets.verification.raw import counts_match
 from maxsight_assets_tests.datasets.coco.upstream import (
     ANNOTATIONS,
     COCO,
@@ -342,6 +343,7 @@ def test_fault_70_a_pinned_archive_that_changed_waits_for_a_person(
     root = places.data_dir / "coco_raw"
     with site.open(pinned=pins) as upstream:
         first = land(upstream, places)
+    assert not counts_match.judge(COCO.view(root, first.manifest)).passed  # the catalog's counts are not of this world
     replaced(site.root / key, edit)
 
     for _ in range(2):  # what the first attempt staged must not let the second one through
@@ -354,6 +356,7 @@ def test_fault_70_a_pinned_archive_that_changed_waits_for_a_person(
         second = land(upstream, places)
     assert second.changed
     assert_invariants(root, versions={second.manifest.data_version})
+    assert counts_match.judge(COCO.view(root, second.manifest)).passed == (key == ANNOTATIONS)
     assert said.how == "by a download of it"  # the runs that stopped had seen its length or its index
     assert said.file.sha256 == sha256((site.root / key).read_bytes()).hexdigest()
     replaced(site.root / key, lambda _, data: data + b"  ")
@@ -507,6 +510,8 @@ def test_the_commands_land_mend_prune_and_say_what_they_cannot(
     assert list(aside.rglob("*")) == []
     assert said("prune", "coco_raw", "--really") == (0, "coco_raw: there is nothing to delete\n")
     shutil.copytree(tmp_path / "coco_raw", tmp_path / "other", ignore=shutil.ignore_patterns(".maxsight"))
+    assert "bytes compared with upstream" in said("verify", "coco", str(tmp_path / "other"), "--ask-upstream")[1]
+    assert said("accept", "annotations/annotations_trainval2017.zip")[0] == 0
     assert "bytes compared with upstream" in said("verify", "coco", str(tmp_path / "other"), "--ask-upstream")[1]
     assert said("accept", "zips/other.zip")[0] == 2
     assert said("adopt", "nothing")[0] == 2

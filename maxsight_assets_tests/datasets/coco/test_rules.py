@@ -105,6 +105,21 @@ SPOILT: list[tuple[Rule[CocoView], Spoil, str]] = [
 ]
 
 
+def test_exchanged_splits_are_named_by_the_address_of_each_image(tmp_path: Path) -> None:
+    contents = document()
+    for image, split in zip(contents["images"], ("train2017", "val2017", "train2017"), strict=False):
+        image["coco_url"] = f"http://images.cocodataset.org/{split}/{image['file_name']}"
+
+    verdict = coco.splits_are_the_publishers.judge(view_of(write_coco(tmp_path / "mixed", contents)))
+
+    assert (verdict.checked, verdict.offenders) == (3, 2)  # an image without an address is not judged
+    assert verdict.examples[0] == "val2017/000000000001.jpg: of train2017 by its coco_url"
+    for image in contents["images"]:
+        image.pop("coco_url", None)
+        image["coco_url"] = f"http://images.cocodataset.org/val2017/{image['file_name']}"
+    assert coco.splits_are_the_publishers.judge(view_of(write_coco(tmp_path / "right", contents))).passed
+
+
 def test_a_licence_without_a_name_is_counted_as_unknown_and_ends_no_check(tmp_path: Path) -> None:
     contents = document() | {
         "licenses": [{"id": 4, "name": None, "url": "http://creativecommons.org/licenses/by/2.0/"}]
@@ -126,6 +141,7 @@ def test_a_spoilt_record_is_counted_and_named(
 
     assert (verdict.passed, verdict.examples[0].startswith(offender)) == (False, True), verdict
     assert verdict.remedy
+    assert verdict.offenders <= verdict.checked
 
 
 def test_fault_63_huge_coordinates_and_a_mask_bomb_are_named_and_crash_nothing(tmp_path: Path) -> None:

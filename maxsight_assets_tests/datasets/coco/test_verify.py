@@ -36,6 +36,16 @@ def test_a_sound_directory_that_nobody_landed_passes(level: Level, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_exchanged_splits_fail_in_a_directory_that_nobody_landed(tmp_path: Path) -> None:
+    contents = document()
+    for image in contents["images"]:
+        image["coco_url"] = f"http://images.cocodataset.org/train2017/{image['file_name']}"
+
+    report = verify_coco_dataset(write_coco(tmp_path, contents), level="names")
+
+    assert (report.passed, failed(report)) == (False, {"splits_are_the_publishers"})
+
+
 def test_bytes_that_nobody_vouches_for_are_said_not_passed_over(tmp_path: Path) -> None:
     verdict = verify_coco_dataset(write_coco(tmp_path), level="hashes").findings[0].verdict
 
