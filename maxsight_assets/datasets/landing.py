@@ -99,7 +99,7 @@ def is_current(present: Manifest | None, root: Path, *, selection: Selection, in
     return (
         present is not None
         and dict(present.info.inputs) == dict(inputs)
-        and type(selection).model_validate(present.info.selection) == selection  # a new field has its default there
+        and type(selection).stored(present.info.selection) == selection
         and not problems(root, present.selected())
     )
 

@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Iterable
 
+import polars as pl
+
 
 def take(ids: Iterable[str], count: int | None, *, seed: int) -> frozenset[str]:
     """Choose `count` of the ids.
@@ -24,3 +26,33 @@ def take(ids: Iterable[str], count: int | None, *, seed: int) -> frozenset[str]:
 def rank(image_id: str, seed: int) -> tuple[bytes, str]:
     """An id's pseudo-random place among others: depends on the seed and itself alone."""
     return hashlib.blake2b(f"{seed}:{image_id}".encode(), digest_size=8).digest(), image_id
+
+
+def in_turns(pairs: pl.DataFrame, *, seed: int) -> pl.DataFrame:
+    """Put the images of one split in the order in which budgets take them.
+
+    In turns, each class takes its next image, the class with the fewest images first; an image that has several
+    classes counts for all of them. So rare classes are complete before frequent ones are, any budget is a beginning of
+    the same list, and a larger one only adds.
+
+    Args:
+        pairs: Columns `image_id`, `label`, each pair once.
+        seed: Decides the order of a class's images.
+
+    Returns:
+        Columns `image_id`, `turn` (from 0), sorted.
+    """
+    ids = sorted(pairs["image_id"].unique(), key=lambda image_id: rank(image_id, seed))
+    in_order = pl.Series(ids, dtype=pl.String)
+    numbers = pairs.select(  # a class and an image as a number each: texts take far more memory
+        "label", image=pl.col("image_id").cast(pl.Enum(in_order)).to_physical()
+    )
+    rarity = numbers.group_by("label").len().sort("len", "label").with_row_index("rarity").drop("len")
+    turns = (
+        numbers.sort("label", "image")
+        .with_columns(turn=pl.int_range(pl.len(), dtype=pl.Int64).over("label"))
+        .join(rarity, on="label", maintain_order="none")
+        .sort("turn", "rarity")
+        .unique("image", keep="first", maintain_order=True)
+    )
+    return pl.DataFrame({"image_id": in_order.gather(turns["image"]), "turn": turns["turn"]})

@@ -5,7 +5,7 @@ that states nothing keeps it.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,6 +20,11 @@ class Selection(BaseModel):
     """What a version of one raw directory is asked to hold."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def stored(cls, said: Mapping[str, Any]) -> Self:
+        """Read the selection of a published version, whichever release stored it."""
+        return cls.model_validate(said)
 
 
 class RawSelection(Selection):
@@ -38,6 +43,31 @@ Count = Annotated[int, Field(ge=0)]
 
 Limit = Annotated[Count | None, AfterValidator(lambda count: count or None)]
 """A largest number; as null leaves a field as it is, 0 is how a person takes a stated one back."""
+
+
+class ChosenSelection(RawSelection):
+    """A selection with filters and budgets for training; the evaluated split has fields of its own.
+
+    So a choice for training never changes what is measured.
+    """
+
+    evaluation_classes: tuple[str, ...] | None = Field(
+        default=None, description="As `classes`, for the evaluated split; an empty list: any."
+    )
+    evaluation_max_images: Limit = Field(
+        default=None,
+        description="Largest number of images of the evaluated split, shared evenly by classes, rare ones first; with "
+        "as many as there are classes, each is represented; 0: no limit.",
+    )
+
+    @classmethod
+    def stored(cls, said: Mapping[str, Any]) -> Self:
+        """Read a stored selection; one of an earlier release, which chose evaluation images too, goes on doing so."""
+        before = {} if "evaluation_classes" in said else {f"evaluation_{name}": said.get(name) for name in _FILTERS}
+        return cls.model_validate({**before, **said})
+
+
+_FILTERS = ("classes", "licences")
 
 
 class ValidationSelection(RawSelection):

@@ -1,7 +1,8 @@
 """What the graph needs to know of a dataset: one `Source` each, which its own folder fills in."""
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ class Source:
         rules: What must hold for it.
         whole_splits: The publisher's splits whose records are all there under a selection, so that they can be counted.
         view_type: What the rules look at.
+        words: What fields of the selection may hold, by name; those of classes stand in `labels.csv`.
+        class_ids: Pattern of the ids that a class may be named by beside its name.
         details: Further tables of the asset's page, by title: column names and rows, from the published directory.
     """
 
@@ -42,6 +45,8 @@ class Source:
     rules: tuple[Rule[Any], ...]
     whole_splits: Callable[[Any], Collection[str]]
     view_type: type[RawView] = RawView
+    words: Mapping[str, Collection[str | int]] = field(default_factory=dict)
+    class_ids: re.Pattern[str] | None = None
     details: Callable[[Path, Manifest], Mapping[str, Table]] | None = None
 
     @property
@@ -76,7 +81,7 @@ class Source:
         """
         counts: Mapping[str, SplitCounts] = {}
         if manifest.info.source == "upstream" and not self._of_accepted_files(root, manifest):
-            whole = self.whole_splits(self.selection.model_validate(manifest.info.selection))
+            whole = self.whole_splits(self.selection.stored(manifest.info.selection))
             stated = self.catalog.counts
             counts = {split: count for split, count in stated.items() if split in whole}
         return self.view_type(

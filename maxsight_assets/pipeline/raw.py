@@ -14,6 +14,7 @@ from pathlib import Path
 from maxsight_assets.datasets.landing import Gate, Tally, Upstream, combined, is_current, measure_images
 from maxsight_assets.datasets.selection import Selection, with_stated
 from maxsight_assets.datasets.source import Source
+from maxsight_assets.datasets.words import require_known
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import read_published, staging
 from maxsight_assets.verification.views import MISSING
@@ -51,7 +52,7 @@ def selection_of(source: Source, target: Path, *, default: Selection, stated: Ma
         SettingsError: A stated value does not fit.
     """
     present = read_published(target)
-    stored = source.selection.model_validate(present.info.selection) if present else default
+    stored = source.selection.stored(present.info.selection) if present else default
     return with_stated(stored, stated)
 
 
@@ -99,6 +100,7 @@ def refresh(
     upstream = replace(upstream, target=target)
     with staging(target, asset=source.asset, source=upstream.origin, wait_s=WAIT_S, cancel=upstream.cancel) as stage:
         selection = selection_of(source, target, default=default, stated=stated)
+        require_known(source, selection, stated=stated.keys())
         inputs = upstream.probe(source.files(selection))
         found = combined(inputs)
         before_reading(found)

@@ -12,6 +12,7 @@ from maxsight_assets.cleaning.config import CleaningConfig
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.datasets.selection import Selection
 from maxsight_assets.datasets.source import Source
+from maxsight_assets.datasets.words import unknown
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.splitting.config import SplitConfig
 
@@ -86,7 +87,7 @@ def load(name: str) -> Profile:
     path = Path(name) if Path(name).is_absolute() else Path(__file__).with_name(f"{name}.yaml")
     try:
         text = path.read_text(encoding="utf-8")
-        return _FORM.model_validate(yaml.safe_load(text))
+        profile = _FORM.model_validate(yaml.safe_load(text))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"{path}: {' '.join(str(error).split())}") from None
     except ValidationError as error:
@@ -94,6 +95,11 @@ def load(name: str) -> Profile:
         place = first["loc"]
         stated = ".".join(map(str, place)) or "the file"
         raise SettingsError(f"{path}:{_line(text, place)}: {stated}: {first['msg']}") from None
+    for name, selection in profile.selections.items():
+        for each in unknown(SOURCES[name], selection):
+            line = _line(text, (name, each.field, each.place))
+            raise SettingsError(f"{path}:{line}: {name}.{each.field}: {each.text}")
+    return profile
 
 
 def _line(text: str, place: Sequence[int | str]) -> int:

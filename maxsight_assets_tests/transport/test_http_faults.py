@@ -431,7 +431,7 @@ def test_fault_23_bytes_that_stay_wrong_fail_and_the_last_good_file_stays(liar: 
     url = liar.publish("a", DATA, servers.flipped(), servers.flipped())
     with (
         quick_client(liar.host) as client,
-        pytest.raises(VerificationFailed, match="also after a clean retry.*maxsight-assets accept a"),
+        pytest.raises(VerificationFailed, match=r"also after a clean retry.*maxsight-assets accept data"),
     ):
         ground.fetch(client, pinned(url, DATA))
     assert ground.published() == LAST_GOOD

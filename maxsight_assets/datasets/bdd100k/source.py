@@ -61,7 +61,7 @@ def land(
 
 def tables(root: Path, manifest: Manifest) -> Tables:
     """The frames that the published selection holds, with their boxes, whether or not each frame's file arrived."""
-    return _chosen(root, ValidationSelection.model_validate(manifest.info.selection))
+    return _chosen(root, ValidationSelection.stored(manifest.info.selection))
 
 
 def _chosen(root: Path, selection: ValidationSelection) -> Tables:

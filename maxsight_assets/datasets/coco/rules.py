@@ -38,7 +38,7 @@ class _Named(msgspec.Struct):
 class _Image(msgspec.Struct, gc=False):
     file_name: str = ""
     license: int | None = None
-    coco_url: Any = None
+    coco_url: str | None = None
 
 
 class _Annotation(msgspec.Struct, gc=False):
@@ -71,7 +71,7 @@ class DocumentFacts:
 
 def _split_of(images: Iterable[_Image]) -> dict[str, str]:
     """The publisher's split by file name, for images whose `coco_url` names one."""
-    found = ((image.file_name, _OF_SPLIT.search(str(image.coco_url))) for image in images)
+    found = ((image.file_name, _OF_SPLIT.search(image.coco_url or "")) for image in images)
     return {name: match[1] for name, match in found if match}
 
 

@@ -4,7 +4,7 @@
 archives unpack.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,7 +15,7 @@ from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.coco.rules import COCO_RULES, CocoView
 from maxsight_assets.datasets.coco.selection import CocoSelection
 from maxsight_assets.datasets.landing import IMAGE_NAME, Tally, Upstream, land_members
-from maxsight_assets.datasets.sampling import take
+from maxsight_assets.datasets.sampling import in_turns, take
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.formats.coco import CocoDocument, read_instances
 from maxsight_assets.formats.tables import Tables
@@ -23,6 +23,7 @@ from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import Stage
 
 DIRECTORY = catalogs.load("coco").directory
+EVALUATED = catalogs.load("coco").evaluated
 ANNOTATIONS = "annotations/annotations_trainval2017.zip"
 IMAGE_LISTS: Mapping[str, str] = MappingProxyType(
     {split: f"annotations/image_info_{split}.zip" for split in ("test2017", "unlabeled2017")}
@@ -103,7 +104,7 @@ def tables(root: Path, manifest: Manifest) -> Tables:
     Boxes of images that were not selected are left out; boxes of images that the document does not know stay in, and so
     do records that cannot be used, because they are defects that cleaning must see.
     """
-    selection = CocoSelection.model_validate(manifest.info.selection)
+    selection = CocoSelection.stored(manifest.info.selection)
     parts = [_with_masks(root, selection, split=split) for split in sorted(selection.splits)]
     return Tables(
         images=pl.concat(part.images for part in parts),
@@ -117,7 +118,8 @@ def _with_masks(root: Path, selection: CocoSelection, *, split: str) -> Tables:
 
     Masks take most of the memory, so of a part of a split only its own masks are read.
     """
-    whole = selection.splits[split] is None and not selection.classes and not selection.licences  # type: ignore[index]
+    narrowed = selection.splits[split] is not None or any(_filters(selection, split))  # type: ignore[index]
+    whole = not narrowed and (split != EVALUATED or selection.evaluation_max_images is None)
     document = read_split(root, split, masks=whole)
     chosen = _chosen(document, selection, split=split)
     boxes = chosen.boxes if whole else chosen.boxes.with_columns(document.masks(chosen.boxes["row"]).get_columns())
@@ -128,14 +130,17 @@ def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> 
     """The selection's images and boxes, the latter with their `row` in the document and without masks."""
     everything = document.tables()
     images = everything.images.filter(pl.col("fault").is_null())
-    if selection.classes and split not in IMAGE_LISTS:
-        of_classes = everything.boxes.filter(pl.col("label").is_in(list(selection.classes)))["image_id"].unique()
+    classes, licences = _filters(selection, split)
+    if classes and split not in IMAGE_LISTS:
+        of_classes = everything.boxes.filter(pl.col("label").is_in(list(classes)))["image_id"].unique()
         images = images.filter(pl.col("image_id").is_in(of_classes.implode()))
-    if selection.licences:
-        addresses = (document.licence_addresses.get(number) for number in selection.licences)
+    if licences:
+        addresses = (document.licence_addresses.get(number) for number in licences)
         allowed = [address for address in addresses if address]
         images = images.filter(pl.col("license").is_in(allowed))
     ids = take(images["image_id"], selection.splits[split], seed=selection.seed)  # type: ignore[index]
+    if split == EVALUATED and selection.evaluation_max_images is not None:
+        ids = _of_every_class(everything, ids, selection.evaluation_max_images, seed=selection.seed)
     taken = pl.col("image_id").is_in(list(ids)) | pl.col("fault").is_not_null()
     not_taken = everything.images.filter(~taken)["image_id"]
     return Tables(
@@ -147,6 +152,20 @@ def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> 
     )
 
 
+def _filters(selection: CocoSelection, split: str) -> tuple[Collection[str], Collection[int]]:
+    """Classes and licences that choose the images of a split."""
+    if split == EVALUATED:
+        return selection.evaluation_classes or (), selection.evaluation_licences or ()
+    return selection.classes or (), selection.licences or ()
+
+
+def _of_every_class(tables: Tables, ids: Collection[str], most: int, *, seed: int) -> frozenset[str]:
+    """Some of the images, by classes in turns; those without boxes take turns as a class of their own."""
+    images = tables.images.filter(pl.col("image_id").is_in(list(ids))).select("image_id")
+    pairs = images.join(tables.boxes.select("image_id", "label"), on="image_id", how="left")
+    return frozenset(in_turns(pairs.fill_null("").unique(), seed=seed)["image_id"][:most])
+
+
 SOURCE = Source(
     dataset="coco",
     selection=CocoSelection,
@@ -154,6 +173,7 @@ SOURCE = Source(
     land=land,
     tables=tables,
     rules=COCO_RULES,
+    words={"licences": range(1, 9)},
     whole_splits=lambda selection: selection.splits,  # annotation files land whole
     view_type=CocoView,
 )

@@ -14,15 +14,16 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.openimages import format as formats
 from maxsight_assets.datasets.openimages.format_csv import SetAside
 from maxsight_assets.datasets.openimages.selection import OpenImagesSelection
-from maxsight_assets.datasets.sampling import rank
+from maxsight_assets.datasets.sampling import in_turns
 from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
 
-RULES = 3
+RULES = 4
 """Raise this with every change to what is chosen, so that no choice of older rules is taken for one of these."""
 
 FLAGS = {
@@ -35,6 +36,9 @@ FLAGS = {
 """Fields of the selection and the columns that they look at."""
 
 ID = r"^[0-9a-f]{16}$"
+
+EVALUATED = catalogs.load("openimages").evaluated
+"""The split that has filters and a budget of its own, so that a choice for training never changes what is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,17 @@ class Choice:
 
 
 def choose(
-    tables: Mapping[str, Tables], wanted: Collection[str], selection: OpenImagesSelection, *, kept: Path | None
+    tables: Mapping[str, Tables],
+    wanted: Mapping[str, Collection[str]],
+    selection: OpenImagesSelection,
+    *,
+    kept: Path | None,
 ) -> Choice:
     """Choose the images of a selection, or recall what was chosen before for the same tables and selection.
 
     Args:
         tables: By split.
-        wanted: MIDs of the classes, see `wanted_mids`.
+        wanted: MIDs of the classes by split, see `wanted_mids`.
         selection: Filters and budgets.
         kept: Directory of choices that were made before; None: choose anew.
 
@@ -85,7 +93,7 @@ def choose(
     """
     asked = selection.model_dump(mode="json", exclude={"images_from"})
     digests = {split: each.digest for split, each in sorted(tables.items())}
-    key = hashlib.sha256(msgspec.json.encode([RULES, asked, digests, sorted(wanted)])).hexdigest()
+    key = hashlib.sha256(msgspec.json.encode([RULES, asked, digests, _sorted(wanted)])).hexdigest()
     place = kept / f"{key}.json" if kept else None
     if place is not None and place.exists():
         with suppress(msgspec.DecodeError):  # cut short by a crash: it is made again
@@ -99,91 +107,74 @@ def choose(
     return choice
 
 
+def _sorted(wanted: Mapping[str, Collection[str]]) -> list[tuple[str, list[str]]]:
+    return [(split, sorted(mids)) for split, mids in sorted(wanted.items())]
+
+
 def wanted_mids(
-    names: Mapping[str, str], below: Mapping[str, Collection[str]], selection: OpenImagesSelection
+    names: Mapping[str, str], below: Mapping[str, Collection[str]], selection: OpenImagesSelection, *, split: str
 ) -> set[str]:
-    """MIDs of the selected classes; where none is selected, of all that the detector has a name for.
+    """MIDs of the classes that are selected for a split; if none is, of all that the detector has a name for.
 
     Args:
         names: Class names by MID.
         below: Subclasses by MID.
         selection: Names classes by name or MID, with their subclasses or without.
+        split: Training splits have other classes than the evaluated one.
 
     Raises:
         SettingsError: Open Images has no such class.
     """
-    if not selection.classes:
+    classes = selection.evaluation_classes if split == EVALUATED else selection.classes
+    if not classes:
         known = to_space("openimages", load_space())
         return {mid for mid, name in names.items() if known.get(name) is not None}
     by_name = {name: mid for mid, name in names.items()}
-    unknown = sorted(each for each in selection.classes if each not in names and each not in by_name)
+    unknown = sorted(each for each in classes if each not in names and each not in by_name)
     if unknown:
         raise SettingsError(
             f"run config, classes: Open Images has no boxes of {', '.join(unknown)}; "
             "its classes are in v5/class-descriptions-boxable.csv"
         )
-    chosen = {each if each in names else by_name[each] for each in selection.classes}
+    chosen = {each if each in names else by_name[each] for each in classes}
     if selection.subclasses:
         chosen = chosen.union(*(below.get(mid, ()) for mid in chosen))
     return chosen & names.keys()  # a hierarchy of another edition has classes that the list has not
-
-
-def order(pairs: pl.DataFrame, *, seed: int) -> pl.DataFrame:
-    """Put the images of one split in the order in which budgets take them.
-
-    In turns, each class takes its next image, the class with the fewest images first; an image that has several
-    classes counts for all of them. So rare classes are complete before frequent ones are, any budget is a beginning of
-    the same list, and a larger one only adds.
-
-    Args:
-        pairs: Columns `image_id`, `mid`, each pair once.
-        seed: Decides the order of a class's images.
-
-    Returns:
-        Columns `image_id`, `turn` (from 0), sorted.
-    """
-    ids = sorted(pairs["image_id"].unique(), key=lambda image_id: rank(image_id, seed))
-    in_order = pl.Series(ids, dtype=pl.String)
-    numbers = pairs.select(  # a class and an image as a number each: texts take far more memory
-        "mid", image=pl.col("image_id").cast(pl.Enum(in_order)).to_physical()
-    )
-    rarity = numbers.group_by("mid").len().sort("len", "mid").with_row_index("rarity").drop("len")
-    turns = (
-        numbers.sort("mid", "image")
-        .with_columns(turn=pl.int_range(pl.len(), dtype=pl.Int64).over("mid"))
-        .join(rarity, on="mid", maintain_order="none")
-        .sort("turn", "rarity")
-        .unique("image", keep="first", maintain_order=True)
-    )
-    return pl.DataFrame({"image_id": in_order.gather(turns["image"]), "turn": turns["turn"]})
 
 
 def take(orders: Mapping[str, pl.DataFrame], selection: OpenImagesSelection) -> dict[str, list[str]]:
     """Apply the budgets: the images by split, sorted.
 
     Each budget is a limit of its own, and an image has to be within all of them: that is what makes a larger one only
-    add. `max_images` is filled by all splits in turns.
+    add. `max_images` is filled by all training splits in turns; the evaluated split has `evaluation_max_images`.
 
     Args:
-        orders: By split, see `order`.
+        orders: By split, see `sampling.in_turns`.
         selection: The budgets.
     """
+    schema = {"image_id": pl.String, "turn": pl.Int64, "split": pl.String, "place": pl.Int64}
     parts = [
         frame.with_columns(split=pl.lit(split), place=pl.int_range(pl.len(), dtype=pl.Int64))
         for split, frame in sorted(orders.items())
     ]
-    images = pl.concat(parts).sort("turn", "place", "split").with_row_index("total")
+    images = pl.concat([pl.DataFrame(schema=schema), *parts]).sort("turn", "place", "split")
+    evaluated = pl.col("split").eq_missing(pl.lit(EVALUATED))
+    training = images.filter(~evaluated).with_row_index("total")
     if selection.max_images is not None:
-        images = images.filter(pl.col("total") < selection.max_images)
+        training = training.filter(pl.col("total") < selection.max_images)
     if selection.max_per_class is not None:
-        images = images.filter(pl.col("turn") < selection.max_per_class)
-    for split, most in selection.splits.items():
+        training = training.filter(pl.col("turn") < selection.max_per_class)
+    images = pl.concat([training.drop("total"), images.filter(evaluated)])
+    limits = [*selection.splits.items(), (EVALUATED, selection.evaluation_max_images)]
+    for split, most in limits:
         if most is not None:
             images = images.filter((pl.col("split") != split) | (pl.col("place") < most))
     return {split: sorted(images.filter(pl.col("split") == split)["image_id"]) for split in sorted(orders)}
 
 
-def _choose(tables: Mapping[str, Tables], wanted: Collection[str], selection: OpenImagesSelection) -> Choice:
+def _choose(
+    tables: Mapping[str, Tables], wanted: Mapping[str, Collection[str]], selection: OpenImagesSelection
+) -> Choice:
     flags = {
         column: getattr(selection, field) == "only"
         for field, column in FLAGS.items()
@@ -193,21 +184,24 @@ def _choose(tables: Mapping[str, Tables], wanted: Collection[str], selection: Op
     unfit: dict[str, list[str]] = {}
     aside: dict[str, SetAside] = {}
     for split, each in sorted(tables.items()):
+        evaluated = split == EVALUATED
         found, aside[each.boxes.name] = formats.class_images(
-            each.boxes, wanted, flags=flags, annotators=selection.annotators or ()
+            each.boxes,
+            wanted[split],
+            flags={} if evaluated else flags,
+            annotators=() if evaluated else selection.annotators or (),
         )
         is_id = pl.col("image_id").str.contains(ID)
         unfit[split] = found.filter(~is_id)["image_id"].unique().sort().to_list()
         found = found.filter(is_id)
-        if selection.licences:
-            licensed, aside[each.images.name] = formats.licensed(
-                each.images, found["image_id"].unique(), selection.licences
-            )
+        if licences := selection.evaluation_licences if evaluated else selection.licences:
+            licensed, aside[each.images.name] = formats.licensed(each.images, found["image_id"].unique(), licences)
             found = found.filter(pl.col("image_id").is_in(licensed.implode()))
         pairs[split] = found
     if all(each.is_empty() for each in pairs.values()):
         _insist_usable(aside)
-    chosen = take({split: order(each, seed=selection.seed) for split, each in pairs.items()}, selection)
+    orders = {split: in_turns(each.rename({"mid": "label"}), seed=selection.seed) for split, each in pairs.items()}
+    chosen = take(orders, selection)
     return Choice(images=chosen, classes=_counts(pairs, chosen, wanted), unfit=unfit, aside=aside)
 
 
@@ -220,9 +214,9 @@ def _insist_usable(aside: Mapping[str, SetAside]) -> None:
 
 
 def _counts(
-    pairs: Mapping[str, pl.DataFrame], chosen: Mapping[str, Sequence[str]], wanted: Collection[str]
+    pairs: Mapping[str, pl.DataFrame], chosen: Mapping[str, Sequence[str]], wanted: Mapping[str, Collection[str]]
 ) -> dict[str, tuple[int, int]]:
-    counts = dict.fromkeys(sorted(wanted), (0, 0))
+    counts = dict.fromkeys(sorted(set().union(*wanted.values())), (0, 0))
     for split, each in pairs.items():
         taken = pl.col("image_id").is_in(pl.Series(chosen[split], dtype=pl.String).implode())
         for mid, there, took in each.group_by("mid").agg(pl.len(), taken.sum().alias("took")).iter_rows():

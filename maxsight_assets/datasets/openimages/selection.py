@@ -5,16 +5,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from maxsight_assets.datasets.selection import SEED, Count, Limit, RawSelection, Seed
+from maxsight_assets.datasets.selection import SEED, ChosenSelection, Count, Limit, Seed
 
 Flag = Literal["any", "only", "without"]
 """Which boxes a flag of the publisher lets count; one whose flag is unknown is neither `only` nor `without`."""
 
 
-class OpenImagesSelection(RawSelection):
+class OpenImagesSelection(ChosenSelection):
     """Which Open Images to land: those with a box that counts, of a class that is asked for.
 
     Flags and annotators decide which boxes count towards choosing; an image that is landed always has all its boxes.
+    Filters and budgets are for train and test; validation, which is evaluated, has its count in `splits` and fields
+    that begin with `evaluation_`.
     """
 
     splits: Mapping[Literal["train", "validation", "test"], Count | None] = Field(
@@ -23,12 +25,12 @@ class OpenImagesSelection(RawSelection):
     classes: tuple[str, ...] | None = Field(
         default=None,
         description='Class names or MIDs, e.g. ["Door handle", "/m/01lynh"]; '
-        "an empty list: every class that the detector knows.",
+        "an empty list: every class that the detector knows. For training splits.",
     )
     subclasses: bool = Field(default=True, description="Whether a class stands for all classes below it too.")
     max_images: Limit = Field(
         default=None,
-        description="Largest number of images in all, shared evenly by classes, rare ones first; 0: no limit.",
+        description="Largest number of training images in all, shared evenly by classes, rare ones first; 0: no limit.",
     )
     max_per_class: Limit = Field(
         default=None,
@@ -45,7 +47,10 @@ class OpenImagesSelection(RawSelection):
         description='Only boxes made in these ways (column `Source`), e.g. ["xclick"]; an empty list: any.',
     )
     licences: tuple[str, ...] | None = Field(
-        default=None, description="Only images under these licence addresses; an empty list: any."
+        default=None, description="Only training images under these licence addresses; an empty list: any."
+    )
+    evaluation_licences: tuple[str, ...] | None = Field(
+        default=None, description="As `licences`, for the evaluated split; an empty list: any."
     )
     seed: Seed = SEED
     images_from: Literal["address", "http", "s3", "fiftyone"] = Field(

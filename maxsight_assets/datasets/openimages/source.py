@@ -72,6 +72,12 @@ PARTS = r"^(Human (arm|beard|body|ear|eye|face|foot|hair|hand|head|leg|mouth|nos
 MEAN_BYTES = 310_000
 """Bytes of an image on average, rounded up: 561 GB for 1,910,098 images (FiftyOne's page on the dataset)."""
 
+LICENCES = ("https://creativecommons.org/licenses/by/2.0/",)
+"""What the publisher lists its photographs under (column `License` of the image-metadata CSVs)."""
+
+ANNOTATORS = ("activemil", "freeform", "xclick")
+"""How boxes were made (column `Source` of the bounding-box CSVs)."""
+
 BUCKET_ETAG = re.compile(r'"([0-9a-f]{32})"')
 """ETag of an object that was not uploaded in parts: the md5 of its bytes, over S3 and https alike."""
 
@@ -96,7 +102,7 @@ def land(
         land_file(stage, upstream, key, path=_metadata(key), moved=key in moved, tally=tally)
     names = formats.read_class_names(stage.root / _metadata(CLASSES))
     below = formats.read_hierarchy(stage.root / _metadata(HIERARCHY))
-    wanted = wanted_mids(names, below, selection)
+    wanted = {str(split): wanted_mids(names, below, selection, split=split) for split in selection.splits}
     tables = {str(split): _tables_of(stage, split) for split in sorted(selection.splits)}
     kept = State.of(upstream.target).root / "choices" if upstream.target else None
     choice = choose(tables, wanted, selection, kept=kept)
@@ -126,7 +132,7 @@ def shards(files: Iterable[RemoteFile]) -> Iterator[list[RemoteFile]]:
 
 def tables(root: Path, manifest: Manifest) -> Tables:
     """The images that landed, with all their boxes in absolute pixels of the picture as stored."""
-    selection = OpenImagesSelection.model_validate(manifest.info.selection)
+    selection = OpenImagesSelection.stored(manifest.info.selection)
     names = formats.read_class_names(root / _metadata(CLASSES))
     rows = [row for row in manifest.selected() if row.path.endswith(".jpg")]
     sizes = {PurePosixPath(row.path).stem: (row.width, row.height) for row in rows if row.width is not None}
@@ -370,6 +376,8 @@ SOURCE = Source(
     land=land,
     tables=tables,
     rules=OPENIMAGES_RULES,
+    words={"licences": LICENCES, "annotators": ANNOTATORS},
+    class_ids=re.compile(r"/m/\w+$"),
     details=coverage,
     whole_splits=lambda _: (),  # only images with a class that was asked for
 )

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from maxsight_assets.datasets.openimages import choice as openimages_choice
 from maxsight_assets.datasets.openimages import format as formats
-from maxsight_assets.datasets.openimages.choice import Choice, Tables, choose, order, take, wanted_mids
+from maxsight_assets.datasets.openimages.choice import Choice, Tables, choose, take, wanted_mids
 from maxsight_assets.datasets.openimages.selection import OpenImagesSelection
+from maxsight_assets.datasets.sampling import in_turns
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.labels import mapping
 from maxsight_assets.profiles import model as profiles
@@ -24,18 +25,18 @@ BUDGET = st.none() | st.integers(1, 40)
 IMAGES = st.dictionaries(
     st.integers(0, 10**6).map("{:016x}".format), st.sets(st.sampled_from(MIDS), min_size=1), max_size=40
 )
-WORLD = st.dictionaries(st.sampled_from(["train", "validation"]), IMAGES, min_size=1)
+WORLD = st.dictionaries(st.sampled_from(["train", "test"]), IMAGES, min_size=1)
 
 
 def pairs_of(images: Classes) -> pl.DataFrame:
     rows = [(image_id, mid) for image_id, mids in sorted(images.items()) for mid in sorted(mids)]
-    return pl.DataFrame(rows, schema={"image_id": pl.String, "mid": pl.String}, orient="row")
+    return pl.DataFrame(rows, schema={"image_id": pl.String, "label": pl.String}, orient="row")
 
 
 def taken(world: Mapping[str, Classes], **budgets: object) -> set[tuple[str, str]]:
     """Splits and ids that are chosen; `splits` defaults to all of each."""
     selection = OpenImagesSelection.model_validate({"splits": dict.fromkeys(world), **budgets})
-    orders = {split: order(pairs_of(images), seed=selection.seed) for split, images in world.items()}
+    orders = {split: in_turns(pairs_of(images), seed=selection.seed) for split, images in world.items()}
     return {(split, image_id) for split, ids in take(orders, selection).items() for image_id in ids}
 
 
@@ -88,6 +89,46 @@ def test_rare_classes_are_complete_first() -> None:
     assert len(taken({"train": images, "test": images}, splits={"train": 3, "test": None}, max_images=10)) == 3 + 5
 
 
+@given(images=IMAGES, limits=st.fixed_dictionaries(dict.fromkeys(("max_images", "max_per_class"), BUDGET)))
+def test_budgets_of_training_leave_the_evaluated_split_as_it_is(images: Classes, limits: dict[str, int | None]) -> None:
+    world = {"train": {}, "validation": images}
+
+    assert {image_id for _, image_id in taken(world, **limits)} == set(images)
+    assert len(taken(world, **limits, splits={"train": None, "validation": 3})) == min(3, len(images))
+
+
+@given(images=IMAGES, fewer=st.integers(3, 40), more=st.integers(3, 40))
+def test_an_evaluation_budget_keeps_every_class_and_a_larger_one_only_adds(
+    images: Classes, fewer: int, more: int
+) -> None:
+    small, large = (taken({"validation": images}, evaluation_max_images=most) for most in sorted((fewer, more)))
+
+    assert small <= large
+    assert len(small) == min(fewer, more, len(images))
+    kept = [images[image_id] for _, image_id in small]
+    assert set().union(*kept) == set().union(*images.values())
+
+
+def test_filters_of_training_leave_the_evaluated_split_as_it_is(tables: dict[str, Tables]) -> None:
+    tables = tables | {"validation": tables["train"]}
+    training = {"annotators": ["activemil"], "group_of": "only", "licences": ["by"], "max_images": 1}
+    everything = {"splits": {"train": None, "validation": None}}
+
+    narrowed = chosen(tables, **everything, **training).images
+    licensed = chosen(tables, **everything, evaluation_licences=["by"]).images
+
+    assert (narrowed["train"], len(narrowed["validation"])) == ([], 3)
+    assert (len(licensed["train"]), [each[-2:] for each in licensed["validation"]]) == (3, ["a1"])
+
+
+def test_a_selection_that_an_earlier_release_stored_goes_on_choosing_what_is_evaluated() -> None:
+    before = OpenImagesSelection.stored({"splits": {"validation": None}, "classes": ["Door"], "licences": ["by"]})
+    now = OpenImagesSelection.stored({"splits": {"validation": None}, "classes": ["Door"], "evaluation_classes": None})
+
+    assert (before.evaluation_classes, before.evaluation_licences) == (("Door",), ("by",))
+    assert now.evaluation_classes is None
+
+
 def test_classes_are_named_by_name_or_mid_with_what_is_below_them_or_without() -> None:
     names = {"/m/1": "Door", "/m/2": "Door handle", "/m/3": "Garage door", "/m/4": "Car"}
     below = {
@@ -95,7 +136,8 @@ def test_classes_are_named_by_name_or_mid_with_what_is_below_them_or_without() -
     }  # of a later edition, too; a door handle is a part of a door, no door
 
     def mids(**selection: object) -> set[str]:
-        return wanted_mids(names, below, OpenImagesSelection.model_validate({"splits": {"train": None}, **selection}))
+        asked = OpenImagesSelection.model_validate({"splits": {"train": None}, **selection})
+        return wanted_mids(names, below, asked, split="train")
 
     assert mids(classes=["Door", "/m/4"]) == {"/m/1", "/m/3", "/m/4"}
     assert mids(classes=["Door"], subclasses=False) == {"/m/1"}
@@ -134,7 +176,7 @@ def tables(tmp_path: Path) -> dict[str, Tables]:
 
 def chosen(tables: dict[str, Tables], kept: Path | None = None, **selection: object) -> Choice:
     asked = OpenImagesSelection.model_validate({"splits": {"train": None}, **selection})
-    return choose(tables, ["/m/1", "/m/2"], asked, kept=kept)
+    return choose(tables, dict.fromkeys(tables, ("/m/1", "/m/2")), asked, kept=kept)
 
 
 def ids(choice: Choice) -> list[str]:

@@ -148,7 +148,7 @@ def test_a_broken_row_in_a_hundred_is_a_warning(tmp_path: Path) -> None:
     assert found["rows_are_sound"].examples[0].startswith("metadata/validation-annotations-bbox.csv: line 101: ")
 
 
-@pytest.mark.parametrize("stated", [{}, {"licences": ["by"]}], ids=["all", "licensed"])
+@pytest.mark.parametrize("stated", [{}, {"licences": list(openimages.LICENCES)}], ids=["all", "licensed"])
 def test_broken_image_metadata_is_told_by_record(tmp_path: Path, stated: dict[str, object]) -> None:
     ids = world(tmp_path, 30)
     path = tmp_path / "tables" / openimages.IMAGES["validation"]
@@ -196,7 +196,13 @@ def test_broken_metadata_is_blamed_where_a_licence_is_asked_of_it(tmp_path: Path
     with pytest.raises(
         FormatError, match=r"with-rotation\.csv: record 2: more fields than the header; none of its 5 rows"
     ):
-        land(tmp_path / "data", tmp_path / "tables", (tmp_path / "images").as_uri(), classes=["Door"], licences=["by"])
+        land(
+            tmp_path / "data",
+            tmp_path / "tables",
+            (tmp_path / "images").as_uri(),
+            classes=["Door"],
+            licences=openimages.LICENCES,
+        )
 
 
 def test_each_rule_about_tables_fails_for_what_it_is_about(tmp_path: Path) -> None:

@@ -64,7 +64,10 @@ def world(root: Path, count: int, *, split: str = "validation", zoo: Path | None
     """
     ids = [f"{number * 0x0F1E2D3C4B5A6978 % 2**64:016x}" for number in range(1, count + 1)]
     boxes = [ROW.format(image_id, mid) for image_id in ids for mid in ("/m/1", "/m/3")]
-    facts = [(each, f"https://www.flickr.com/photos/a/{n}", "by", "A &amp; B", "T", "") for n, each in enumerate(ids)]
+    facts = [
+        (each, f"https://www.flickr.com/photos/a/{n}", openimages.LICENCES[0], "A &amp; B", "T", "")
+        for n, each in enumerate(ids)
+    ]
     write_tables(root / "tables", boxes, facts, split=split)
     for number, image_id in enumerate(ids):
         folders = [root / "images" / split, *([zoo / split / "data"] if zoo else [])]
@@ -120,7 +123,12 @@ def land(
     credentials: Credentials | None = None,
     **stated: object,
 ) -> Version:
-    """Land what a selection asks for, judged by the blocking rules, with images from any address."""
+    """Land what a selection asks for, judged by the blocking rules, with images from any address.
+
+    Classes, licences and a budget are asked for of every split, the evaluated one included.
+    """
+    asked = ("classes", "licences", "max_images")
+    stated |= {f"evaluation_{name}": stated[name] for name in asked if name in stated}
     places = Places(data_dir, data_dir / "cleaned_splits", data_dir / ".maxsight", None)
     cancel = threading.Event()
     catalog = catalogs.load("openimages").embedded(base=tables.as_uri(), images=images)
