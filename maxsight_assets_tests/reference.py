@@ -23,9 +23,9 @@ from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.commands.app import app
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.formats import tables
-from maxsight_assets.pipeline.derived import SPLITS_ASSET
+from maxsight_assets.pipeline.derived import EVALUATION_ASSET, SPLITS_ASSET
 from maxsight_assets.pipeline.inspection import EVALUATION, RAW, SPLITS
-from maxsight_assets.profiles.model import SplitsSelection
+from maxsight_assets.profiles.model import EvaluationSelection, SplitsSelection
 from maxsight_assets.settings import Settings
 from maxsight_assets.splitting import groups
 from maxsight_assets.splitting.build import every_rule
@@ -120,7 +120,8 @@ def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, s
 
 
 def run_config() -> str:
-    models = {source.asset: source.selection for source in SOURCES.values()} | {SPLITS_ASSET: SplitsSelection}
+    made = {EVALUATION_ASSET: EvaluationSelection, SPLITS_ASSET: SplitsSelection}
+    models = {source.asset: source.selection for source in SOURCES.values()} | made
     columns = ("field", "type", "default", "meaning")
     return "\n".join(f"## `{asset}`\n\n{table(columns, fields_of(model))}" for asset, model in models.items())
 

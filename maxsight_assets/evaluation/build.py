@@ -96,7 +96,7 @@ def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: La
             continue
         cleaned = _cleaned(name, source)
         ledgers.append(cleaned.ledger)
-        path = root / f"{name}_{split}" / ANNOTATIONS
+        path = root / set_name(name, split) / ANNOTATIONS
         path.parent.mkdir(parents=True, exist_ok=True)
         images = _image_rows(cleaned, source.facts)
         boxes = _box_rows(cleaned, images, space)
@@ -119,6 +119,11 @@ def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: La
     }
     (root / CONTRACT).write_text(json.dumps(contract, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return contract
+
+
+def set_name(dataset: str, split: str) -> str:
+    """Name of the set that is made from a dataset's evaluated split, and of its folder."""
+    return f"{dataset}_{split}"
 
 
 def _cleaned(name: str, source: EvaluationSource) -> Cleaned:

@@ -4,32 +4,38 @@ The work is in `evaluation` and `splitting`; this module reads what is published
 result. Both are made anew at each run, which takes seconds: equal bytes are not published again.
 """
 
+import csv
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import polars as pl
 
-from maxsight_assets.datasets.landing import Gate, record_made
+from maxsight_assets.datasets.landing import Gate, combined, record_made
 from maxsight_assets.datasets.selection import with_stated
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.disk import discard
-from maxsight_assets.evaluation.build import EvaluationSource, build_sets
+from maxsight_assets.errors import NotPublished
+from maxsight_assets.evaluation.build import CONTRACT, EvaluationSource, build_sets, set_name
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.pipeline.raw import WAIT_S
 from maxsight_assets.pipeline.records import Records, read, read_evaluation
 from maxsight_assets.places import Places
-from maxsight_assets.profiles.model import Profile, SplitsSelection
+from maxsight_assets.profiles.model import EvaluationSelection, Profile, SplitsSelection
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import Stage, read_published, staging
 from maxsight_assets.splitting.audio import pair
 from maxsight_assets.splitting.build import build_splits
 from maxsight_assets.splitting.write import write_splits
 from maxsight_assets.verdict import Verdict
+from maxsight_assets.verification.evaluation import MADE_OF, MAY_CHANGE
+from maxsight_assets.verification.views import MISSING
 
 EVALUATION_ASSET = "inference_eval_set"
 SPLITS_ASSET = "cleaned_splits"
@@ -52,26 +58,47 @@ class Made:
     seconds: float
 
 
-def make_evaluation(profile: Profile, places: Places, *, gate: Gate) -> Made:
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What was written into a staged tree.
+
+    Attributes:
+        report: The evaluation contract, or the report of the splits.
+        inputs: Data versions that it was made from, by asset.
+        selection: Stored with the version.
+    """
+
+    report: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    selection: Mapping[str, Any]
+
+
+def make_evaluation(
+    profile: Profile, places: Places, *, stated: Mapping[str, Any] = MappingProxyType({}), gate: Gate
+) -> Made:
     """Make and publish the evaluation sets of the profile's datasets.
 
     Args:
         profile: Says which datasets are on.
         places: Where they are published.
+        stated: Fields of `EvaluationSelection`; they hold for this run.
         gate: Runs the blocking rules on the staged tree.
 
     Raises:
         LandingError: A raw dataset is not published yet, or a blocking rule failed; the last good version stays.
     """
+    allowed = with_stated(EvaluationSelection(), stated)
 
-    def write(stage: Stage) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    def write(stage: Stage) -> _Written:
         sources: dict[str, EvaluationSource] = {}
         inputs: dict[str, str] = {}
+        made_of: dict[str, str] = {}
         for source in profile.sources:
             if (split := source.catalog.evaluated) is None:
                 continue
             records = read(source, frozenset({split}), data_dir=places.data_dir, cache=places.facts)
             inputs |= records.inputs
+            made_of[set_name(source.dataset, split)] = _upstream_of(source, split, places)
             sources[source.dataset] = EvaluationSource(
                 split=split,
                 exhaustive=source.catalog.exhaustive,
@@ -80,10 +107,45 @@ def make_evaluation(profile: Profile, places: Places, *, gate: Gate) -> Made:
                 labels=to_space(source.dataset, load_space()),
                 tolerance=records.tolerance,
             )
-        return build_sets(sources, stage.root, space=load_space()), inputs
+        contract = build_sets(sources, stage.root, space=load_space())
+        said = allowed.model_dump(mode="json")
+        if stage.present is not None and _same_sets(contract, places.evaluation):
+            said |= {MAY_CHANGE: bool(stage.present.info.selection.get(MAY_CHANGE))}  # it says why the last one differs
+        return _Written(contract, inputs, {**said, MADE_OF: made_of})
 
     noting = _noting(gate, places, places.evaluation)
-    return _make(EVALUATION_ASSET, places.evaluation, _origin(profile), selection={}, write=write, gate=noting)
+    return _make(EVALUATION_ASSET, places.evaluation, _origin(profile), write=write, gate=noting)
+
+
+def _same_sets(contract: Mapping[str, Any], published: Path) -> bool:
+    """Whether the published contract promises the same sets."""
+    try:
+        there = json.loads((published / CONTRACT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(there, dict) and there.get("sets") == contract["sets"]
+
+
+def _upstream_of(source: Source, split: str, places: Places) -> str:
+    """What upstream had of the files that the evaluated split was landed from, as one fingerprint."""
+    root = places.data_dir / source.directory
+    manifest = read_published(root)
+    if manifest is None:  # it was read a moment ago
+        raise NotPublished(f"{source.asset}: is not published any more; materialize it")
+    selection = source.selection.stored(manifest.info.selection)
+    if "splits" in type(selection).model_fields:
+        selection = selection.model_copy(update={"splits": {split: None}})
+    files = {key: manifest.info.inputs.get(key, "") for key in source.files(selection)}
+    return combined(files | {MISSING: ",".join(_refused(root, split))})
+
+
+def _refused(root: Path, split: str) -> list[str]:
+    """The images of a split that upstream did not give, where they come one by one."""
+    try:
+        with (root / MISSING).open(encoding="utf-8", newline="") as stream:
+            return sorted(row[0] for row in csv.reader(stream) if row and row[0].startswith(f"{split}/"))
+    except FileNotFoundError:
+        return []
 
 
 def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], gate: Gate) -> Made:
@@ -105,7 +167,7 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
     selection = with_stated(stored, stated)
     space = load_space(selection.label_space)
 
-    def write(stage: Stage) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    def write(stage: Stage) -> _Written:
         parts = _training_records(profile.sources, places)
         evaluation, version = read_evaluation(places.evaluation, data_dir=places.data_dir, cache=places.facts)
         inputs = {asset: data_version for part in parts for asset, data_version in part.inputs.items()}
@@ -122,11 +184,11 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
         )
         del parts  # the splits hold what they need of them
         audio = None if places.audio is None else pair(splits.images, places.audio)
-        return write_splits(splits, stage.root, inputs=inputs, audio=audio, lists=selection.detector_lists), inputs
+        report = write_splits(splits, stage.root, inputs=inputs, audio=audio, lists=selection.detector_lists)
+        return _Written(report, inputs, selection.model_dump(mode="json"))
 
-    stored_form = selection.model_dump(mode="json")
     noting = _noting(gate, places, places.splits)
-    return _make(SPLITS_ASSET, places.splits, _origin(profile), selection=stored_form, write=write, gate=noting)
+    return _make(SPLITS_ASSET, places.splits, _origin(profile), write=write, gate=noting)
 
 
 def training_tables(sources: Iterable[Source], places: Places) -> Tables:
@@ -167,8 +229,7 @@ def _make(
     target: Path,
     origin: Literal["embedded", "upstream"],
     *,
-    selection: Mapping[str, Any],
-    write: Callable[[Stage], tuple[Mapping[str, Any], Mapping[str, str]]],
+    write: Callable[[Stage], _Written],
     gate: Gate,
 ) -> Made:
     """Stage, write, judge, publish."""
@@ -176,9 +237,9 @@ def _make(
     with staging(target, asset=asset, source=origin, wait_s=WAIT_S) as stage:
         present = stage.present
         discard(stage.root.iterdir())  # what an interrupted run left may be of other settings
-        report, inputs = write(stage)
+        written = write(stage)
         for path in sorted(path for path in stage.root.rglob("*") if path.is_file()):
             record_made(stage, path.relative_to(stage.root).as_posix())
-        manifest = stage.publish(selection=selection, inputs=inputs, gate=gate, keep=False)
+        manifest = stage.publish(selection=written.selection, inputs=written.inputs, gate=gate, keep=False)
     changed = present is None or present.info.data_version != manifest.info.data_version
-    return Made(manifest, changed, report, time.monotonic() - started)
+    return Made(manifest, changed, written.report, time.monotonic() - started)

@@ -3,9 +3,10 @@
 The publishing gate, the asset checks and `maxsight-assets verify` all come here, so that they mean the same.
 """
 
+import contextlib
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile, SplitsSelection
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.swap import State
 from maxsight_assets.verdict import Rule, Verdict
 from maxsight_assets.verification.evaluation import EVALUATION_RULES, EvaluationView
 from maxsight_assets.verification.splits import SPLIT_RULES, SplitsView
@@ -81,7 +83,9 @@ def _digests(places: Places) -> dict[str, str]:
 
 
 def _evaluation_view(places: Places, root: Path, manifest: Manifest | None) -> EvaluationView:
-    return EvaluationView(
+    state = State.of(places.evaluation)
+    published = root.resolve() == state.target
+    view = EvaluationView(
         root=root,
         manifest=manifest,
         data_dir=places.data_dir,
@@ -89,6 +93,13 @@ def _evaluation_view(places: Places, root: Path, manifest: Manifest | None) -> E
         space=load_space(),
         cache=places.facts,
     )
+    root_before = state.previous if published else state.target
+    manifest_before = None
+    with contextlib.suppress(LandingError):  # it is damaged: there is nothing to compare with
+        manifest_before = Manifest.read(root_before)
+    if manifest_before is None:
+        return view
+    return replace(view, before=replace(view, root=root_before, manifest=manifest_before))
 
 
 def _splits_view(places: Places, root: Path, manifest: Manifest) -> SplitsView:

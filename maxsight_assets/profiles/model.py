@@ -17,6 +17,16 @@ from maxsight_assets.errors import SettingsError
 from maxsight_assets.splitting.config import SplitConfig
 
 
+class EvaluationSelection(Selection):
+    """What a run of the evaluation sets is allowed."""
+
+    evaluation_may_change: bool = Field(
+        default=False,
+        description="Let the sets of this run hold other images or boxes than those before, though upstream did not "
+        "change; scores do not compare then.",
+    )
+
+
 class SplitsSelection(Selection):
     """What goes into the training splits, and how it is divided."""
 

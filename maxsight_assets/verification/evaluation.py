@@ -20,7 +20,13 @@ from maxsight_assets.verification.outputs import IMAGE_NAME, OUTPUT_RULES, REBUI
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationView(OutputView):
-    """The directory of `inference_eval_set`."""
+    """The directory of `inference_eval_set`.
+
+    Attributes:
+        before: The version before; None if this is the first.
+    """
+
+    before: "EvaluationView | None" = None
 
     @property
     def paths(self) -> Mapping[str, Path]:
@@ -36,6 +42,62 @@ class EvaluationView(OutputView):
         except (OSError, ValueError, KeyError, TypeError):
             return {}
         return sets if isinstance(sets, dict) else {}
+
+    @property
+    def held_to(self) -> "tuple[EvaluationView, list[str]] | None":
+        """The version before, and its sets that must not have changed; None if there is none."""
+        if self.before is None or self.manifest is None or self.before.manifest is None:
+            return None
+        older, later = sorted(
+            (self.before.manifest.info, self.manifest.info), key=lambda info: info.published_at or ""
+        )  # after a rollback the version before is the later one, whose reasons count
+        if later.selection.get(MAY_CHANGE):
+            return self.before, []
+        made_of, was_made_of = (info.selection.get(MADE_OF) or {} for info in (later, older))
+        moved = {name for name in made_of.keys() & was_made_of.keys() if made_of[name] != was_made_of[name]}
+        return self.before, [name for name in self.before.paths if name not in moved]
+
+
+MAY_CHANGE = "evaluation_may_change"
+MADE_OF = "made_of"
+"""Where a version's selection notes that its sets may differ from those before, and what upstream had of each set."""
+
+
+def what_is_evaluated(view: OutputView) -> pl.DataFrame:
+    """One row an image and a box: part, record, path, and `content`, which decides a score."""
+    paths = view.images.unique(["part", "id"]).select("part", "path", image="id")
+    boxes = view.boxes.join(paths, on=["part", "image"], how="left").select(
+        "part",
+        record=pl.format("box {} of", "source_id"),
+        path="path",
+        content=pl.struct("category", "x", "y", "w", "h", "crowd").struct.json_encode(),
+    )
+    images = view.images.select("part", record=pl.lit("image"), path="path", content="stated")
+    return pl.concat([images, boxes])
+
+
+@rule(
+    "Restore the selection or the files; if scores need not compare with earlier ones, state `evaluation_may_change` "
+    "in the run config of inference_eval_set.",
+    severity="error",
+    blocking=True,
+)
+def evaluation_is_the_same(view: EvaluationView) -> Found:
+    """The images and boxes of each set are those of the version before, unless upstream changed or the user says so."""
+    now = what_is_evaluated(view)
+    held_to = view.held_to
+    if held_to is None:
+        return Found((), now.height, {"compared with": "nothing, this is the first version"})
+    before, names = held_to
+    in_question = pl.col("part").is_in(names)
+    now, was = now.filter(in_question), what_is_evaluated(before).filter(in_question)
+    added = now.join(was, on=now.columns, how="anti", nulls_equal=True).with_columns(change=pl.lit("added"))
+    removed = was.join(now, on=now.columns, how="anti", nulls_equal=True).with_columns(change=pl.lit("removed"))
+    both = pl.concat([added, removed])
+    text = pl.format("{}: {} {} {}", "part", "record", pl.col("path").fill_null("?"), "change")
+    kind = pl.when(pl.col("record") == "image").then(pl.lit("images")).otherwise(pl.lit("boxes"))
+    counts = both.group_by(pl.format("{} {} {}", "part", kind, "change")).len().sort(pl.all())
+    return Found(both.select(text).to_series(), now.height + removed.height, dict(counts.iter_rows()))
 
 
 @rule(REBUILD, severity="error", blocking=True)
@@ -104,6 +166,7 @@ EVALUATION_RULES: tuple[Rule[EvaluationView], ...] = (
     *OUTPUT_RULES,
     contract_holds,
     images_are_the_promised_ones,
+    evaluation_is_the_same,
     pictures_are_distinct,
     every_image_is_evaluated,
 )

@@ -1,26 +1,25 @@
 """What is made from the raw datasets is made anew, whatever an earlier run left."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from maxsight_assets.errors import NotPublished
-from maxsight_assets.pipeline.derived import _make
+from maxsight_assets.pipeline.derived import _make, _Written
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import Stage
 from maxsight_assets.verdict import Verdict
 
 
-def writing(*paths: str) -> Callable[[Stage], tuple[Mapping[str, Any], Mapping[str, str]]]:
+def writing(*paths: str) -> Callable[[Stage], _Written]:
     """Writes these files, as a setting asks for them."""
 
-    def write(stage: Stage) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    def write(stage: Stage) -> _Written:
         for path in paths:
             (stage.root / path).parent.mkdir(exist_ok=True)
             (stage.root / path).write_text(path, encoding="utf-8")
-        return {}, {}
+        return _Written({}, {}, {})
 
     return write
 
@@ -31,7 +30,7 @@ def test_what_a_run_of_other_settings_left_is_not_published(tmp_path: Path) -> N
 
     def make(*paths: str) -> Manifest:
         written = writing(*paths)
-        return _make("splits", tmp_path / "splits", "embedded", selection={}, write=written, gate=gate).manifest
+        return _make("splits", tmp_path / "splits", "embedded", write=written, gate=gate).manifest
 
     with pytest.raises(NotPublished):
         make("train.json", "lists/train.txt")

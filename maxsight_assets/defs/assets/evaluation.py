@@ -1,20 +1,30 @@
 """The evaluation sets, from every validation split that is landed."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
 
 from maxsight_assets.defs.automation.records import made_from
+from maxsight_assets.defs.config import stated, stated_of
 from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.resources import Storage
-from maxsight_assets.profiles.model import Profile
+from maxsight_assets.profiles.model import EvaluationSelection, Profile
+
+if TYPE_CHECKING:
+    # The form is made at run time, so a type checker knows it as a plain configuration.
+    EvaluationConfig: TypeAlias = dg.Config
+else:
+    EvaluationConfig = stated_of(EvaluationSelection)
 
 
 def evaluation_asset(profile: Profile, raw_names: Sequence[str]) -> dg.AssetsDefinition:
     """The asset `inference_eval_set` over the raw assets that the profile switches on."""
 
     @dg.asset(group_name="evaluation", kinds={"json"}, deps=raw_names, pool="inference_eval_set", code_version="1")
-    def inference_eval_set(context: dg.AssetExecutionContext, storage: Storage) -> dg.MaterializeResult[None]:
+    def inference_eval_set(
+        context: dg.AssetExecutionContext, config: EvaluationConfig, storage: Storage
+    ) -> dg.MaterializeResult[None]:
         """COCO-format files for mAP runs, one a validation split, in `inference_eval/<set>/annotations.json`.
 
         Every label is one of the detector's; crowds are ignored by pycocotools, and `ledger.parquet` says what was left
@@ -26,7 +36,7 @@ def evaluation_asset(profile: Profile, raw_names: Sequence[str]) -> dg.AssetsDef
 
         places = storage.places
         with as_failures():
-            made = make_evaluation(profile, places, gate=EVALUATION.gate(places))
+            made = make_evaluation(profile, places, stated=stated(config), gate=EVALUATION.gate(places))
         context.log.info(f"inference_eval_set: {'a new version' if made.changed else 'nothing new'}")
         return dg.MaterializeResult(
             data_version=dg.DataVersion(made.manifest.info.data_version),
