@@ -87,7 +87,7 @@ class CocoView(RawView):
         return {} if self.problem else {split: self._document(split) for split in splits}
 
     def _document(self, split: str) -> DocumentFacts:
-        longs = {
+        longs: dict[str, Long[tuple[Counter[int | None], dict[str, str]]]] = {
             "images": Long(
                 _Image, lambda images: ((Counter(image.license for image in images), _split_of(images)), 0), _READERS
             ),
