@@ -1,4 +1,4 @@
-"""The tutorial, followed literally up to the point at which MaxSight's own program starts."""
+"""The tutorials, followed literally: up to the UI, and up to the point at which MaxSight's own program starts."""
 
 import os
 import re
@@ -15,6 +15,7 @@ from maxsight_assets_tests.places import REPOSITORY
 from maxsight_assets_tests.project import copy_world
 
 TUTORIAL = REPOSITORY / "docs/tutorials/first-training-run.md"
+FIRST_LANDING = REPOSITORY / "docs/tutorials/first-landing.md"
 MADE_BY_MAKE = ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock")
 STARTS_TRAINING = "python scripts/ops/train_maxsight.py --config "
 
@@ -36,23 +37,43 @@ def clone(tmp_path: Path, drawn_world: Path) -> Path:
     return made
 
 
-def commands() -> list[str]:
-    """The blocks of the tutorial that a reader types, in order."""
-    return re.findall(r"```bash\n(.*?)```", TUTORIAL.read_text(encoding="utf-8"), re.DOTALL)
+def commands(page: Path = TUTORIAL) -> list[str]:
+    """The blocks of a tutorial that a reader types, in order."""
+    return re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def typed(blocks: list[str], clone: Path) -> subprocess.CompletedProcess[str]:
+    """What becomes of commands that a reader types in one terminal."""
+    ours = {"DATA_DIR", "SPLITS_DIR", "DAGSTER_HOME", "MAXSIGHT_PROFILE", "VIRTUAL_ENV", "MAKEFLAGS"}
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    script = "set -e\n" + "".join(blocks)
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=clone, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.mark.slow
+def test_the_first_landing_goes_as_its_tutorial_says(clone: Path) -> None:
+    land, look, ask, ui, again, touch, starter = commands(FIRST_LANDING)
+    splits = clone / "datasets_sample/cleaned_splits"
+
+    assert (ui, again) == ("make ui\n", land)
+    assert "MAXSIGHT_PROFILE=starter" in starter
+    done = typed([land, look, ask], clone)
+    assert "maxsight_train.json" in done.stdout
+    page = (splits / ".maxsight/MANIFEST.json").read_bytes()
+    typed([again, touch], clone)
+    assert (splits / ".maxsight/MANIFEST.json").read_bytes() == page
 
 
 @pytest.mark.slow
 def test_the_tutorial_leads_to_where_training_starts(clone: Path) -> None:
     *before, last = commands()
-    ours = {"DATA_DIR", "SPLITS_DIR", "DAGSTER_HOME", "MAXSIGHT_PROFILE", "VIRTUAL_ENV", "MAKEFLAGS"}
-    environment = {name: value for name, value in os.environ.items() if name not in ours}
 
-    script = "set -e\n" + "".join(before)
-    done = subprocess.run(
-        ["bash", "-c", script], cwd=clone, env=environment, capture_output=True, text=True, check=False
-    )
+    done = typed(before, clone)
 
-    assert done.returncode == 0, done.stderr
     printed = next(line for line in done.stdout.splitlines() if STARTS_TRAINING in line)
     assert last.strip().replace("/path/to/this/clone", str(clone)) == printed[printed.index(STARTS_TRAINING) :]
     data = training_config(Path(printed.partition("--config ")[2]))["data"]
