@@ -4,6 +4,7 @@ An error's text says what happened, to which file or record, and what to do abou
 comes from a client library goes through `transport.redact` first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maxsight_assets.verdict import Verdict
@@ -117,3 +118,13 @@ class NotPublished(LandingError):
     def __init__(self, message: str, verdicts: tuple[Verdict, ...] = ()) -> None:
         super().__init__(message)
         self.verdicts = verdicts
+
+
+_SHOWN = 5
+"""Names that a message lists; the rest is counted."""
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of these, for a message, and how many more there are."""
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

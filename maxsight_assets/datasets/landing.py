@@ -15,7 +15,7 @@ from maxsight_assets.disk import in_threads, sha256_of
 from maxsight_assets.errors import LandingError, UpstreamChanged, WrongArchive
 from maxsight_assets.images.facts import examine
 from maxsight_assets.publishing.acceptance import as_accepted
-from maxsight_assets.publishing.expected import Expected
+from maxsight_assets.publishing.expected import Expected, Obtained
 from maxsight_assets.publishing.manifest import FileRow, Manifest, now, problems
 from maxsight_assets.publishing.preflight import preflight
 from maxsight_assets.publishing.stage import Stage
@@ -90,6 +90,13 @@ class Tally:
     missing: list[str] = field(default_factory=list)
     failed: int = 0
 
+    def took(self, obtained: Obtained) -> None:
+        """Count a file that did not have to be fetched."""
+        if obtained == "reused":
+            self.reused_files += 1
+        else:
+            self.adopted_files += 1
+
 
 def is_current(present: Manifest | None, root: Path, *, selection: Selection, inputs: Mapping[str, str]) -> bool:
     """Whether what is published was made from these very upstream files for this selection, and has its bytes still.
@@ -116,15 +123,11 @@ def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: b
         tally: Counts what was fetched.
     """
     file = upstream.file(key)
-    row = stage.have(path) or (None if moved else stage.carry(path))
-    if row is not None and file.bytes in (None, row.bytes) and file.sha256 in (None, row.sha256):
-        tally.reused_files += 1
+    expected = Expected(path, file.bytes, sha256=file.sha256, md5=file.md5, origin=key)
+    obtained = stage.obtain(expected, moved=moved)
+    if obtained:
+        tally.took(obtained)
         return
-    if file.bytes is not None and (file.sha256 or file.md5):
-        expected = Expected(path, file.bytes, sha256=file.sha256, md5=file.md5, origin=key)
-        if adopt_file(stage, expected):
-            tally.adopted_files += 1
-            return
     _look_ahead(stage, upstream, {path: file.bytes or upstream.client.probe(file).bytes or 0})
     landed = upstream.client.download(file, stage.root / path)
     stage.record(
@@ -227,41 +230,17 @@ def _not_there(
 ) -> dict[str, str]:
     """The members that have to be fetched, and where each goes; the others are taken as they are."""
 
-    def taken(item: tuple[str, str]) -> str:
+    def obtained(item: tuple[str, str]) -> Obtained | None:
         name, path = item
         member = archive.members[name]
-        if _reuse(stage, path, member, moved=moved):
-            return "reused"
-        if member.crc32 is None:
-            return ""
-        expected = Expected(path, member.bytes, crc32=member.crc32, origin=f"{key}!{name}")
-        return "adopted" if adopt_file(stage, expected) else ""
+        return stage.obtain(Expected(path, member.bytes, crc32=member.crc32, origin=f"{key}!{name}"), moved=moved)
 
     items = list(paths.items())
-    answers = list(in_threads(taken, items))
-    tally.reused_files += answers.count("reused")
-    tally.adopted_files += answers.count("adopted")
+    answers = list(in_threads(obtained, items))
+    for answer in answers:
+        if answer:
+            tally.took(answer)
     return {name: path for (name, path), answer in zip(items, answers, strict=True) if not answer}
-
-
-def _reuse(stage: Stage, path: str, member: Member, *, moved: bool) -> bool:
-    """Take the file that an interrupted run staged, or the present version's, where it is this very member."""
-    row = stage.have(path) or (stage.present.rows.get(path) if stage.present else None)
-    if row is None or row.bytes != member.bytes:
-        return False
-    # A tar states no checksum: its member is the same only while the archive is.
-    same = row.crc32 == member.crc32 if member.crc32 is not None else not moved
-    return same and (stage.have(path) is not None or stage.carry(path) is not None)
-
-
-def adopt_file(stage: Stage, expected: Expected) -> bool:
-    """Take a file that a person put there, where it is the expected one."""
-    if stage.present is not None and expected.path in stage.present.rows:
-        return False
-    row = stage.adopt(expected)
-    if row is not None:
-        stage.record(replace(row, verified_at=now()))
-    return row is not None
 
 
 def _look_ahead(stage: Stage, upstream: Upstream, needed: Mapping[str, int], *, archive_bytes: int = 0) -> None:

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from maxsight_assets import disk
-from maxsight_assets.errors import LandingError, Refused, VerificationFailed
+from maxsight_assets.errors import LandingError, Refused, VerificationFailed, some
 from maxsight_assets.export.version import Version
 from maxsight_assets.places import Places
 from maxsight_assets.publishing.manifest import FileRow, Manifest, problems
-from maxsight_assets.publishing.stage import some
 from maxsight_assets.publishing.swap import foreign
 from maxsight_assets.settings import reserved
 

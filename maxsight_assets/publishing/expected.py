@@ -4,31 +4,44 @@ import hashlib
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from maxsight_assets.publishing.manifest import FileRow
 from maxsight_assets.remote import Level
+
+Obtained = Literal["reused", "adopted"]
+"""How a file came that did not have to be fetched: held by us already, or put there by the user."""
 
 _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a file must be to be adopted; at least one of the digests says so.
+    """What is known of a file before it is there.
 
     Attributes:
         path: POSIX path relative to the directory.
-        bytes: Its length.
+        bytes: Its length. None if it is not known; the same for the digests.
         sha256: Lower-case hex digest. The same for `md5`.
         crc32: CRC-32 of its bytes.
         origin: What the manifest is to say of where it came from.
     """
 
     path: str
-    bytes: int
+    bytes: int | None = None
     sha256: str | None = None
     md5: str | None = None
     crc32: int | None = None
     origin: str | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether a file of these facts is the expected one, wherever it comes from."""
+        return self.bytes is not None and (self.sha256 or self.md5 or self.crc32) is not None
+
+    def fits(self, row: FileRow) -> bool:
+        """Whether a file that was landed before may be the expected one, by what its row says."""
+        return self.bytes in (None, row.bytes) and self.sha256 in (None, row.sha256) and self.crc32 in (None, row.crc32)
 
 
 def examine(root: Path, expected: Expected) -> FileRow | str:
@@ -52,7 +65,7 @@ def examine(root: Path, expected: Expected) -> FileRow | str:
         return "missing"
     except OSError as error:
         return f"unreadable ({error.strerror})"
-    if size != expected.bytes:
+    if expected.bytes not in (None, size):
         return f"{expected.bytes:,} bytes expected, {size:,} found"
     sha256 = digests["sha256"].hexdigest()
     if expected.sha256 is not None and expected.sha256 != sha256:

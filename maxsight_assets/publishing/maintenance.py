@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maxsight_assets import disk
-from maxsight_assets.errors import LandingError, VerificationFailed
+from maxsight_assets.errors import LandingError, VerificationFailed, some
 from maxsight_assets.publishing import acceptance
 from maxsight_assets.publishing import swap as exchange
 from maxsight_assets.publishing.expected import Expected, examine
 from maxsight_assets.publishing.manifest import FileRow, Manifest, problem, problems
-from maxsight_assets.publishing.stage import Gate, opened, read_published, some, staging
+from maxsight_assets.publishing.stage import Gate, opened, read_published, staging
 from maxsight_assets.publishing.swap import State
 from maxsight_assets.remote import RemoteFile
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from maxsight_assets import disk
-from maxsight_assets.errors import Busy, NotPublished, Refused, UpstreamChanged, VerificationFailed
+from maxsight_assets.errors import Busy, NotPublished, Refused, UpstreamChanged, VerificationFailed, some
 from maxsight_assets.publishing import acceptance
 from maxsight_assets.publishing import swap as exchange
-from maxsight_assets.publishing.expected import Expected, examine
+from maxsight_assets.publishing.expected import Expected, Obtained, examine
 from maxsight_assets.publishing.lock import hold
 from maxsight_assets.publishing.manifest import FOLDER, FileRow, Manifest, now, parents, problem, problems, source_of
 from maxsight_assets.publishing.session import FROM, JOURNAL, drop_if_unused, open_session, resumed_rows
@@ -30,8 +30,6 @@ _log = logging.getLogger(__name__)
 Gate = Callable[[Path, Manifest], Sequence[Verdict]]
 
 _FIELDS = tuple(field.name for field in fields(FileRow))
-_SHOWN = 5
-"""Paths that an error lists; the rest is counted."""
 _RECOVERY_WAIT_S = 10.0
 """Seconds that a reader waits where it meets a directory between two renames; they take milliseconds."""
 
@@ -212,12 +210,29 @@ class Stage:
         self.take(row)
         return row
 
-    def adopt(self, expected: Expected) -> FileRow | None:
-        """Take a file that a person has at this path of the target, where it is the expected one.
+    def obtain(self, expected: Expected, *, moved: bool) -> Obtained | None:
+        """Take a file that is there already, whoever brought it.
+
+        Args:
+            expected: What is known of it.
+            moved: Whether upstream has another version of what the present one was made from; then the present file is
+                taken only if its CRC-32 is the expected one.
+
+        Returns:
+            `reused` for one that an interrupted run or the present version holds, `adopted` for one that the user has
+            put at its path; None if it has to be fetched.
 
         Raises:
-            Refused: It is there by way of a symbolic link, which a version cannot hold.
+            Refused: The user's file is there by way of a symbolic link, which a version cannot hold.
         """
+        staged = self.have(expected.path)
+        present = self.present.rows.get(expected.path) if self.present else None
+        row = staged or (None if moved and expected.crc32 is None else present)
+        if row is not None and expected.fits(row) and (staged or self.carry(expected.path)):
+            return "reused"
+        return "adopted" if present is None and expected.is_exact and self._adopt(expected) else None
+
+    def _adopt(self, expected: Expected) -> bool:
         for path in (expected.path, *parents(expected.path)):
             if path not in self._plain and (self._state.target / path).is_symlink():
                 raise Refused(
@@ -227,9 +242,9 @@ class Stage:
         self._plain.update(parents(expected.path))
         row = examine(self._state.target, expected)
         if not isinstance(row, FileRow):
-            return None
-        self.take(row)
-        return row
+            return False
+        self.take(replace(row, verified_at=now()))
+        return True
 
     def take(self, row: FileRow) -> None:
         """Take the target's file at this path, which the caller has just found to be what the row says."""
@@ -431,9 +446,3 @@ def _refuse_in_the_way(target: Path, strange: Iterable[str], rows: Mapping[str, 
             f"{target}: {len(blocked):,} files that were not landed here are in the way and hold other bytes: "
             f"{some(blocked)}; move them away, then rerun (nothing needs to be fetched again)"
         )
-
-
-def some(paths: Sequence[str]) -> str:
-    """The first few of these, for a message, and how many more there are."""
-    more = f" and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else ""
-    return ", ".join(paths[:_SHOWN]) + more

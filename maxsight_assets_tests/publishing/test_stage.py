@@ -3,6 +3,8 @@
 import hashlib
 import logging
 import os
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -188,14 +190,17 @@ def test_unmanaged_directory_is_adopted_where_it_holds_the_same_bytes(target: Pa
     write(target, "train/a.jpg", b"a1")
     write(target, "mine.txt", b"mine")
     with staging(target, asset="world", source="upstream") as stage:
-        adopted = stage.adopt(Expected("train/a.jpg", 2, sha256=hashlib.sha256(b"a1").hexdigest()))
-        assert stage.adopt(Expected("train/b.jpg", 2, crc32=7)) is None
-        assert stage.adopt(Expected("mine.txt", 4, crc32=7)) is None
+        found = Expected("train/a.jpg", 2, sha256=hashlib.sha256(b"a1").hexdigest())
+        assert stage.obtain(found, moved=False) == "adopted"
+        assert stage.obtain(Expected("train/b.jpg", 2, crc32=7), moved=False) is None
+        assert stage.obtain(Expected("mine.txt", 4, crc32=7), moved=False) is None
+        assert stage.obtain(Expected("mine.txt"), moved=False) is None
+        adopted = stage.rows["train/a.jpg"]
         bring(stage, ONE)
         stage.publish(selection={}, inputs={}, gate=passing, keep=True)
 
-    assert adopted is not None
     assert adopted.level == "sha256"
+    assert adopted.verified_at is not None
     published = assert_invariants(target)
     assert published is not None
     assert set(published.rows) == set(ONE)
@@ -472,6 +477,42 @@ def test_rollback_refuses_a_damaged_version(target: Path) -> None:
         rollback(target)
 
     assert read_published(target) == second
+
+
+def test_file_of_the_present_version_is_reused_unless_it_may_be_another_one_upstream(target: Path) -> None:
+    crc32, sha256 = zlib.crc32(b"1"), hashlib.sha256(b"1").hexdigest()
+    with staging(target, asset="world", source="upstream") as stage:
+        for path in ("a", "b", "c"):
+            write(stage.root, path, b"1")
+            stage.record(replace(row_of(path, b"1"), crc32=crc32))
+        stage.publish(selection={}, inputs={}, gate=passing, keep=True)
+
+    with staging(target, asset="world", source="upstream") as stage:
+        for expected, moved in (
+            (Expected("a"), True),
+            (Expected("a", 1, sha256=sha256), True),
+            (Expected("a", 2), False),
+            (Expected("a", 1, crc32=crc32 + 1), False),
+            (Expected("a", 1, sha256=hashlib.sha256(b"2").hexdigest()), False),
+            (Expected("d", 1, crc32=crc32), False),
+        ):
+            assert stage.obtain(expected, moved=moved) is None, expected
+        assert not stage.rows
+        assert stage.obtain(Expected("a"), moved=False) == "reused"
+        assert stage.obtain(Expected("b", 1, sha256=sha256), moved=False) == "reused"
+        assert stage.obtain(Expected("c", 1, crc32=crc32), moved=True) == "reused"
+        assert set(stage.rows) == {"a", "b", "c"}
+
+
+def test_file_of_an_interrupted_run_is_reused_and_a_damaged_one_is_not(target: Path) -> None:
+    land(target, ONE)
+    with staging(target, asset="world", source="upstream") as stage:
+        write(stage.root, "new.jpg", b"new")
+        stage.record(row_of("new.jpg", b"new"))
+    write(target, "train/a.jpg", b"xx")
+    with staging(target, asset="world", source="upstream") as stage:
+        assert stage.obtain(Expected("new.jpg", 3), moved=True) == "reused"
+        assert stage.obtain(Expected("train/a.jpg", 2), moved=False) is None
 
 
 def test_recorded_file_must_be_staged_with_its_size(target: Path) -> None:

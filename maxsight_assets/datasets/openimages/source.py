@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from maxsight_assets.catalog import model as catalogs
-from maxsight_assets.datasets.landing import Tally, Upstream, adopt_file, land_file, record_made
+from maxsight_assets.datasets.landing import Tally, Upstream, land_file, record_made
 from maxsight_assets.datasets.openimages import format as formats
 from maxsight_assets.datasets.openimages.choice import Choice, choose, wanted_mids
 from maxsight_assets.datasets.openimages.choice import Tables as PublishersTables
@@ -213,7 +213,7 @@ def _land_split(
 ) -> dict[str, str]:
     """Bring the images that are not there yet; returns the paths that upstream does not serve, with the reason."""
     split, ids = wanted
-    todo = [each for each in sorted(ids) if not (stage.have(path := image_path(split, each)) or stage.carry(path))]
+    todo = [each for each in sorted(ids) if not stage.obtain(Expected(image_path(split, each)), moved=False)]
     tally.reused_files += len(ids) - len(todo)
     missing = {image_path(split, image_id): "not in the directory of images" for image_id in todo}
     absent: dict[str, str] = {}
@@ -292,7 +292,8 @@ def _adopt(stage: Stage, upstream: Upstream, files: Iterable[RemoteFile]) -> set
         md5 = BUCKET_ETAG.fullmatch(probe.etag or "")
         if md5 is None or probe.bytes is None:
             return False
-        return adopt_file(stage, Expected(_path_of(file.key), probe.bytes, md5=md5[1], origin=file.key))
+        expected = Expected(_path_of(file.key), probe.bytes, md5=md5[1], origin=file.key)
+        return stage.obtain(expected, moved=True) is not None
 
     there = [file for file in files if upstream.target and (upstream.target / _path_of(file.key)).is_file()]
     return {file.key for file, answer in zip(there, in_threads(taken, there), strict=True) if answer}
