@@ -1,5 +1,5 @@
-"""From tables of images and boxes to the three splits.
+"""Divide tables of images and boxes into the three splits.
 
-Here: groups of equal pictures, the leak guard, strategies, the split files and their report. Not here: cleaning
-(`cleaning`), reading published directories and publishing (`pipeline.derived`). Begin with `build.py`.
+Here: groups of images that show the same picture, the leak guard, strategies, the split files and their report. Not
+here: cleaning (`cleaning`), reading published directories and publishing (`pipeline.derived`). Begin with `build.py`.
 """

@@ -1,6 +1,6 @@
-"""Pairs images with audio files that a person keeps beside the datasets, and looks at the files' headers.
+"""Pair images with the audio files that the user keeps beside the datasets, and read the headers of these files.
 
-Optional: reading headers takes the `audio` extra (soundfile). Nothing here copies or changes a file.
+Optional: reading the headers needs the `audio` extra (soundfile). Nothing here copies or changes a file.
 """
 
 import csv
@@ -22,13 +22,13 @@ ENDINGS = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aiff"})
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """Which audio files go with which images.
+    """The audio files of the images.
 
     Attributes:
         paths: POSIX path of the audio file relative to AUDIO_DIR, by (source, image id).
-        unpaired_images: Images that have no readable audio file, as "source/image id"; sorted.
-        unpaired_files: Audio files that go with no image; sorted.
-        unreadable: Why an audio file cannot be read, by its path.
+        unpaired_images: Images without a readable audio file, as "source/image id"; sorted.
+        unpaired_files: Audio files that belong to no image; sorted.
+        unreadable: The reason why an audio file cannot be read, by its path.
     """
 
     paths: Mapping[tuple[str, str], str]
@@ -38,18 +38,18 @@ class Pairing:
 
 
 def pair(images: pl.DataFrame, root: Path) -> Pairing:
-    """Find the audio file of each image: by the manifest `audio.csv` where there is one, else by the publisher's id.
+    """Find the audio file of each image: by the table `audio.csv` if it exists, else by the publisher's id.
 
-    Without a manifest a file goes with the image whose id, or whose file's name without its ending, is its own name
-    without its ending.
+    Without that table, the name of an audio file without its suffix is compared with the image's id, and with the name
+    of the image file without its suffix.
 
     Args:
         images: One row an image: `source`, `image_id`, `path`.
         root: AUDIO_DIR.
 
     Raises:
-        SettingsError: There is no such directory, or soundfile is not installed.
-        FormatError: The manifest lacks a column, or names a file outside AUDIO_DIR.
+        SettingsError: AUDIO_DIR does not exist, or soundfile is not installed.
+        FormatError: The table lacks a column, or names a file outside AUDIO_DIR.
     """
     if not root.is_dir():
         raise SettingsError(f"AUDIO_DIR={root}: no such directory; correct it, or unset it to go without audio")
@@ -100,7 +100,7 @@ def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[str, str]]:
 
 
 def _is_text(name: str) -> bool:
-    """Whether a file's name can be written down; of one in another encoding, the system's bytes cannot."""
+    """Return whether the name of a file is valid UTF-8, so that it can be written into a file."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -109,11 +109,11 @@ def _is_text(name: str) -> bool:
 
 
 def _by_name(files: Mapping[str, Path]) -> dict[str, str]:
-    return {PurePosixPath(name).stem: name for name in sorted(files, reverse=True)}  # of several the first
+    return {PurePosixPath(name).stem: name for name in sorted(files, reverse=True)}  # the first wins
 
 
 def _fault(path: Path | None) -> str | None:
-    """Why an audio file cannot be read, judged by its header; None where it can."""
+    """Return the reason why an audio file cannot be read, judged by its header; None if it can."""
     try:
         soundfile = import_module("soundfile")
     except ImportError:

@@ -1,6 +1,6 @@
-"""From tables of images and boxes to the three splits: clean, group, keep evaluation pictures out, divide.
+"""Build the three splits from tables of images and boxes: clean, group, keep evaluation images out, divide.
 
-Everything happens in memory, and no order of rows matters. `splitting.write` puts the result on disk.
+Everything happens in memory, and the order of the rows does not matter. `splitting.write` writes the result to disk.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,15 +27,15 @@ OVER_THE_COUNT = Rule(
 
 
 def every_rule() -> tuple[Rule, ...]:
-    """Every rule that can drop or repair a record, in the order in which they are applied, with all switches on."""
+    """Return every rule that can drop or repair a record, in the order of application, with all switches on."""
     flags = get_args(Flag)
     on = CleaningConfig(min_side=1, drop_crowds=True, drop_flagged=flags, licences=("commercial",))
     rules = (*image_rules(on), *box_rules(on), no_boxes(), leaks.LEAKS, OVER_THE_COUNT, lost_a_box())
-    return tuple({rule.name: rule for rule in rules}.values())  # some are of images and boxes alike
+    return tuple({rule.name: rule for rule in rules}.values())  # some rules apply to both images and boxes
 
 
 def reasons() -> Mapping[str, str]:
-    """The sentence of each rule, by its name."""
+    """Return the reason that each rule states, by the name of the rule."""
     return {rule.name: rule.reason for rule in every_rule()}
 
 
@@ -60,7 +60,7 @@ class Splits:
         images: IMAGES columns, `id` (int64, as in the files), `group`, `subset` (train, val, test) and `orientation`
             (EXIF); sorted by source and image id.
         boxes: BOXES columns, `id`, `image` (id of its image), `subset`; sorted by source, image and box id.
-        ledger: LEDGER table; with `images` and `boxes` it accounts for every record that came in.
+        ledger: LEDGER table; with `images` and `boxes` it accounts for every input record.
         edges: `splitting.groups.EDGES` between the images that were grouped. Keys are "<source>/<image id>", of
             evaluation images "evaluation:<source>/<image id>".
         labels: The label space, in its order.
@@ -94,15 +94,16 @@ def build_splits(
         images: IMAGES table in any order.
         boxes: BOXES table in any order.
         facts: FILE_FACTS table of the images' files.
-        evaluation: What must not leak.
-        space: The detector's labels in their order. A mapping to any other word counts as none.
+        evaluation: The images that must not leak into a split.
+        space: The detector's labels in their order. A label that maps to any other word counts as unmapped.
         labels: The detector's word by the publisher's label, by source.
         config: How to divide.
         cleaning: How to clean.
 
     Raises:
-        SettingsError: The strategy does not fit the publishers' splits, or there is no rule of a name in `stop_on`.
-        NotPublished: A record breaks a rule that is to stop the run.
+        SettingsError: The strategy does not fit the publishers' splits, or `stop_on` names an unknown rule.
+        NotPublished: A record breaks a rule of `cleaning.stop_on`, or more records are damaged than
+            `cleaning.tolerance` allows.
     """
     stops = cleaning.stop_on or ()
     follow = (image_dropped().name, OVER_THE_COUNT.name, lost_a_box().name)
@@ -147,7 +148,7 @@ def build_splits(
 
 
 def _nodes(images: pl.DataFrame, facts: pl.DataFrame, *, prefix: str) -> pl.DataFrame:
-    """One row an image, with what grouping looks at; an image whose file is not known has only its Flickr id."""
+    """Return one row per image with what grouping compares; an image without a known file has only its Flickr id."""
     files = facts.select("path", "sha256", "pixels", "phash", "orientation").unique("path", keep="any")
     return images.select(*IMAGE_KEY, "split", "path", "flickr_id", key=pl.format(prefix + "{}/{}", *IMAGE_KEY)).join(
         files, on="path", how="left", maintain_order="left"
@@ -157,7 +158,7 @@ def _nodes(images: pl.DataFrame, facts: pl.DataFrame, *, prefix: str) -> pl.Data
 def _boxes_of(
     images: pl.DataFrame, boxes: pl.DataFrame, image_ledger: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Boxes of the images that have a split, and the ledger of the others."""
+    """Return the boxes of the images that have a split, and the ledger of the other boxes."""
     fate = pl.concat(
         [
             images.select(*IMAGE_KEY, "subset", image="id", image_rule=pl.lit(None, dtype=pl.String)),

@@ -1,4 +1,4 @@
-"""What a person may change about the splits."""
+"""The settings of the splits that the user may change."""
 
 from typing import Annotated, Literal, Self
 
@@ -9,17 +9,17 @@ from maxsight_assets.splitting.order import Order
 SPLITS = ("train", "val", "test")
 
 NEAR_RADIUS = 6
-"""Bits between the fingerprints of near copies at most.
+"""Largest number of bits by which the fingerprints of near copies may differ.
 
-Measured (docs/explanation/copies.md): re-encoded, rescaled and mirrored copies of photos are at most 4 bits away, those
-of drawn pictures 6; different photos 15 at least.
+Source: the measurements in docs/explanation/copies.md. Re-encoded, rescaled and mirrored copies of photos differ by at
+most 4 bits, those of drawn pictures by at most 6, and different photos by at least 15.
 """
 
 Split = Literal["train", "val", "test"]
 
 
 def _whole(value: float) -> float:
-    """The same number, as an int where it is one: a form of the Launchpad states 2000 as 2000.0."""
+    """Return the same number, as an int if it is whole: a form of the Launchpad states 2000 as 2000.0."""
     return int(value) if value == int(value) else value
 
 
@@ -44,7 +44,7 @@ class Sizes(BaseModel):
 
     @property
     def are_counts(self) -> bool:
-        """Whether these are numbers of images, not shares."""
+        """Return whether the sizes are numbers of images rather than shares."""
         return bool(self.train)
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
-"""Which images show the same picture: exact copies, near copies, and one Flickr photo in two datasets.
+"""Find the images that show the same picture: exact copies, near copies, and one Flickr photo in two datasets.
 
-A group is a connected component of such images; it is never divided between two splits, and a group that holds an
-evaluation image never enters training. Which split a group goes to is for `splitting.strategies`.
+A group is a connected component of such images. It is never divided between two splits, and a group that holds an
+evaluation image never enters training. `splitting.strategies` decides the split of each group.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ NODES = pl.Schema(
         "flickr_id": pl.String,
     }
 )
-"""What grouping looks at, one row an image; null: unknown, equal to nothing."""
+"""Schema of what grouping compares, one row per image; null means unknown and equals nothing."""
 
 _EDGES = {
     "left": (pl.String, "one image: `<source>/<image id>`"),
@@ -35,18 +35,18 @@ _EDGES = {
     "distance": (pl.Int32, "bits between their fingerprints; null if the reason is another"),
 }
 EDGES = pl.Schema({name: dtype for name, (dtype, _) in _EDGES.items()})
-"""Schema of pairs of images that show the same picture, one row a pair."""
+"""Schema of pairs of images that show the same picture, one row per pair."""
 
 ABOUT_EDGES: Mapping[str, str] = MappingProxyType({name: text for name, (_, text) in _EDGES.items()})
-"""What each column of `EDGES` holds."""
+"""The meaning of each column of `EDGES`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Images that belong together.
+    """The groups of images, and the pairs that they follow from.
 
     Attributes:
-        members: One row an image: `key`, and `group`, the smallest key of its group; sorted by key.
+        members: One row per image: `key`, and `group`, which is the smallest key of the group; sorted by key.
         edges: EDGES table, sorted; enough pairs to connect each group, not all pairs in it.
     """
 
@@ -59,10 +59,10 @@ def group(nodes: pl.DataFrame, *, radius: int = NEAR_RADIUS) -> Groups:
 
     Args:
         nodes: NODES table.
-        radius: Bits between the fingerprints of near copies at most; -1 compares no fingerprints.
+        radius: Largest number of bits by which the fingerprints of near copies may differ; -1 compares no fingerprints.
 
     Raises:
-        ValueError: Two rows have one key.
+        ValueError: Two rows have the same key.
     """
     nodes = nodes.select(NODES.names()).sort("key")
     if nodes["key"].n_unique() < nodes.height:
@@ -84,7 +84,7 @@ def group(nodes: pl.DataFrame, *, radius: int = NEAR_RADIUS) -> Groups:
 
 
 def _equal(nodes: pl.DataFrame, column: str, reason: str) -> pl.DataFrame:
-    """Edges (row numbers) from the first image with a value to the others with the same one."""
+    """Return edges (row numbers) from the first image with a value to the other images with the same value."""
     rows = nodes.select(pl.col(column).alias("value")).with_row_index("right").drop_nulls("value")
     return (
         rows.with_columns(left=pl.col("right").min().over("value"))
@@ -94,7 +94,7 @@ def _equal(nodes: pl.DataFrame, column: str, reason: str) -> pl.DataFrame:
 
 
 def _near(nodes: pl.DataFrame, radius: int) -> pl.DataFrame:
-    """Edges (row numbers) between images whose fingerprints are near; equal fingerprints are joined first."""
+    """Return edges (row numbers) between images whose fingerprints are near; equal fingerprints are joined first."""
     tables = [_equal(nodes, "phash", "near").with_columns(distance=pl.lit(0, dtype=pl.Int32))]
     if radius < 0:
         return tables[0].clear()
@@ -109,7 +109,7 @@ def _near(nodes: pl.DataFrame, radius: int) -> pl.DataFrame:
 
 
 def distances(left: pl.Series, right: pl.Series) -> pl.Series:
-    """Count the bits between the fingerprints of images (`images.phash.apart`); null if one of them has none."""
+    """Count the bits by which fingerprints differ (`images.phash.apart`); null if one of the two images has none."""
     pairs = pl.DataFrame({"left": left, "right": right}).with_row_index()
     known = pairs.drop_nulls()
     bits = pl.Series("bits", apart(known["left"].to_numpy(), known["right"].to_numpy())).cast(pl.Int32)
@@ -117,7 +117,7 @@ def distances(left: pl.Series, right: pl.Series) -> pl.Series:
 
 
 def _components(size: int, left: NDArray[np.uint32], right: NDArray[np.uint32]) -> NDArray[np.intp]:
-    """The smallest row number of each row's connected component (union by the smaller root, with path halving)."""
+    """Return the smallest row number of each row's connected component (union by smaller root, path halving)."""
     parent = list(range(size))
 
     def root(row: int) -> int:

@@ -1,6 +1,7 @@
-"""Which training images show the same picture as an evaluation image, and how that is known.
+"""Find the training images that show the same picture as an evaluation image, and the reason.
 
-Training on a picture that is later measured on makes every metric a lie, so such images never enter a split.
+Metrics are invalid if the detector was trained on a picture that they are measured on. So such images never enter a
+split.
 """
 
 import polars as pl
@@ -8,7 +9,7 @@ import polars as pl
 from maxsight_assets.cleaning.rules import Rule
 from maxsight_assets.splitting.groups import distances
 
-_REASONS = ("content", "pixels", "flickr", "near", "chain")  # the first that holds is stated
+_REASONS = ("content", "pixels", "flickr", "near", "chain")  # the first that holds is reported
 
 LEAKS = Rule(
     name="leaks_into_evaluation",
@@ -23,13 +24,13 @@ def find(training: pl.DataFrame, evaluation: pl.DataFrame, *, radius: int) -> pl
     """Pair each training image with an evaluation image of its group.
 
     Args:
-        training: One row an image: `key`, `group`, `sha256`, `pixels`, `phash`, `flickr_id`.
-        evaluation: The same of the evaluation images.
-        radius: Bits between the fingerprints of near copies at most.
+        training: One row per image: `key`, `group`, `sha256`, `pixels`, `phash`, `flickr_id`.
+        evaluation: The same columns of the evaluation images.
+        radius: Largest number of bits by which the fingerprints of near copies may differ.
 
     Returns:
-        `key`, `evaluation_image` (its key) and `because` (content, pixels, flickr, near, or chain: alike by way of
-        other images of the group), one row a leak, sorted by key.
+        `key`, `evaluation_image` (its key) and `because` (content, pixels, flickr, near, or chain: linked through other
+        images of the group), one row per leak, sorted by key.
     """
     pairs = training.join(evaluation, on="group", how="inner", suffix="_there")
     pairs = pairs.with_columns(distance=distances(pairs["phash"], pairs["phash_there"]))

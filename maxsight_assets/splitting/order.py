@@ -1,4 +1,4 @@
-"""In which order the boxes of an image stand in its split file.
+"""Put the boxes of each image into the order that its split file has.
 
 The order matters because the stock configurations of the detector keep the first ten boxes of an image.
 """
@@ -16,7 +16,7 @@ STOCK_MAX_OBJECTS = 10
 
 
 def in_order(boxes: pl.DataFrame, images: pl.DataFrame, order: Order) -> pl.DataFrame:
-    """Return the boxes of each image in the order asked for; images, and boxes that are equal in it, stay in place.
+    """Return the boxes of each image in the requested order; images, and boxes that compare equal, keep their places.
 
     Args:
         boxes: Boxes in absolute pixels, those of an image together.
@@ -29,7 +29,7 @@ def in_order(boxes: pl.DataFrame, images: pl.DataFrame, order: Order) -> pl.Data
         first = boxes.select(first=pl.col("w") * pl.col("h"))["first"]
     else:
         first = derive(boxes.select("image", "label", "x", "y", "w", "h"), images)["score"]
-    # Only the numbers of the rows are sorted: the boxes hold their masks.
+    # Only row numbers are sorted, because the rows hold the masks, which are large.
     keys = pl.DataFrame({"image": boxes["image"].rle_id(), "first": first}).with_row_index("row")
     rows = keys.sort("image", "first", descending=[False, True], maintain_order=True)["row"]
     return boxes[rows]

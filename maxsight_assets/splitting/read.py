@@ -1,6 +1,6 @@
-"""Reads published splits, for notebooks and training code.
+"""Read published splits, for notebooks and training code.
 
-The files are COCO's format, so other readers work too; these keep to what every box needs and leave the masks unread.
+The files have COCO's format, so other readers work too. These functions do not read the masks.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def load_split(name: Split, splits_dir: Path) -> tuple[pd.DataFrame, pd.DataFram
         absolute pixels with the origin at the top left, `area`, `iscrowd`, `source_id`), in the order of the file.
 
     Raises:
-        FormatError: There is no such split, or its file is not one that this project wrote.
+        FormatError: The split does not exist, or this project did not write its file.
     """
     document = _read(name, splits_dir)
     names = {category.id: category.name for category in document.categories}
@@ -110,16 +110,15 @@ def read_tables(name: Split, splits_dir: Path) -> tuple[pl.DataFrame, pl.DataFra
 def iter_samples(
     name: Split, *, splits_dir: Path, data_dir: Path
 ) -> Iterator[tuple[Path, NDArray[np.float64], list[str]]]:
-    """Go through a split image by image.
+    """Yield a split image by image.
 
     Args:
         name: train, val or test.
         splits_dir: The published directory of the splits.
-        data_dir: What the files' image names are relative to.
+        data_dir: The directory that the image names in the files are relative to.
 
     Yields:
-        The image's file, its boxes of shape (n, 4) as xywh in absolute pixels, and their n labels; crowds are among
-        them.
+        The image's file, its boxes of shape (n, 4) as xywh in absolute pixels, and their n labels; crowds are included.
 
     Raises:
         FormatError: As `load_split` does.

@@ -1,4 +1,4 @@
-"""What a person wants to know of the splits, as plain numbers: sizes, classes, licences, drops, leaks, class weights.
+"""Report on the splits in plain numbers: sizes, classes, licences, dropped records, leaks, class weights.
 
 Everything is derived from the result of `splitting.build`; the asset's page and the checks read the same report.
 """
@@ -20,23 +20,23 @@ DETECTOR_LIMITS = (
     "MaxSight ignores iscrowd: a crowd region trains as one object. cleaning.drop_crowds leaves crowds out.",
     "MaxSight never loads an image without boxes.",
 )
-"""What users of the splits must know of the detector (MaxSight at c1977e4, 2026-08-06)."""
+"""What users of the splits must know about the detector (MaxSight at c1977e4, 2026-08-06)."""
 
-_EXAMPLES = 20  # leaks that the report names
+_EXAMPLES = 20  # largest number of leaks that the report names
 _WEIGHT_DIGITS = 6  # enough for a loss; fewer digits than any platform's pow() agrees on
 
 
 def report_of(splits: Splits) -> dict[str, Any]:
-    """Count what is in the splits and what is not.
+    """Count what the splits hold and what they leave out.
 
     Returns:
-        A JSON object: `splits` (per split: images, boxes, crowds, images with more boxes than stock configurations
-        of the detector keep, the boxes beyond those, boxes and images by class, sources, licences), `detector_limits`,
+        A JSON object: `splits` (per split: images, boxes, crowds, images with more boxes than stock configurations of
+        the detector keep, the boxes beyond those, boxes and images by class, sources, licences), `detector_limits`,
         `records` (in, kept and dropped, by kind), `dropped` and `repaired` (by kind and rule), `groups`, `leaks` (by
-        reason), `first_leaks` (some of those images, the evaluation image that each shows, why; the ledger has
-        all), `missing` (images short of the asked numbers), `few_instances` (classes of train with too few boxes in val
-        or test), `turned` (images with an EXIF orientation, which OpenCV would turn away from their boxes), `config`,
-        `cleaning`.
+        reason), `first_leaks` (some of those images, each with the evaluation image that it shows and the reason; the
+        ledger has all), `missing` (how many images each split lacks to reach its requested number), `few_instances`
+        (classes of train with too few boxes in val or test), `turned` (images with an EXIF orientation, which OpenCV
+        would turn away from their boxes), `config`, `cleaning`.
     """
     by_class = splits.boxes.group_by("subset", "label").agg(
         boxes=pl.len(), images=pl.col("image").n_unique(), crowds=pl.col("crowd").sum()
@@ -78,7 +78,7 @@ def report_of(splits: Splits) -> dict[str, Any]:
 
 
 def _beyond_stock(boxes: pl.DataFrame) -> dict[str, int]:
-    """Count images with more boxes than stock configurations of the detector keep, and the boxes that they drop."""
+    """Count the images with more boxes than stock configurations of the detector keep, and the boxes that are lost."""
     beyond = boxes["image"].value_counts()["count"].cast(pl.Int64) - STOCK_MAX_OBJECTS
     return {
         f"images_above_{STOCK_MAX_OBJECTS}_boxes": int((beyond > 0).sum()),
@@ -87,12 +87,12 @@ def _beyond_stock(boxes: pl.DataFrame) -> dict[str, int]:
 
 
 def class_weights(splits: Splits) -> dict[str, Any]:
-    """Weights that balance the classes of train; they average 1 over the classes that train has, others weigh 0.
+    """Return weights that balance the classes of train: 1 on average over the classes in train, 0 for all others.
 
     Returns:
-        A JSON object: `inverse_sqrt` (1 / sqrt of the number of boxes) and `effective_number` (inverse of
-        (1 - beta^n) / (1 - beta)), each by class; `by_index` with the same two as lists, in which the place of a weight
-        is the class index of the detector (0 is the category with id 1); `beta`; crowds are not counted.
+        A JSON object: `inverse_sqrt` (1 / sqrt of the number of boxes) and `effective_number` (inverse of (1 - beta^n)
+        / (1 - beta)), each by class; `by_index` with the same two as lists, in which the position of a weight is the
+        class index of the detector (0 is the category with id 1); `beta`; crowds are not counted.
     """
     train = splits.boxes.filter((pl.col("subset") == "train") & ~pl.col("crowd").fill_null(value=False))
     present = counts(train["label"])
@@ -108,7 +108,7 @@ def class_weights(splits: Splits) -> dict[str, Any]:
 
 
 def counts(values: pl.Series) -> dict[str, int]:
-    """How often each value occurs, sorted by value."""
+    """Count how often each value occurs, sorted by value."""
     table = values.alias("value").value_counts().sort("value")
     return dict(zip(table["value"].to_list(), table["count"].to_list(), strict=True))
 
@@ -134,7 +134,7 @@ def _groups(splits: Splits) -> dict[str, Any]:
     return {
         "groups": sizes.len(),
         "of_several_images": int((sizes > 1).sum()),
-        "largest": int(sizes.max() or 0),  # type: ignore[arg-type]  # a number, by the dtype of a count
+        "largest": int(sizes.max() or 0),  # type: ignore[arg-type]  # the dtype of a count is a number
         "edges": counts(splits.edges["reason"]),
     }
 

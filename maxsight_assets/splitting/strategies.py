@@ -1,8 +1,8 @@
-"""Which split each group of equal pictures goes to.
+"""Decide the split of each group of images.
 
-Every strategy decides by group, from a seeded hash of its name, what the publisher says of it and what is on it, never
-by the order of rows. What is in a group is for `splitting.groups`; what becomes of images without a split, for
-`splitting.build`.
+Every strategy decides for a whole group: by a seeded hash of its name, by the publisher's split, or by the labels in
+it. The order of rows never matters. `splitting.groups` finds the groups, and `splitting.build` accounts for images
+without a split.
 """
 
 from collections.abc import Collection, Iterator
@@ -16,29 +16,29 @@ from maxsight_assets.splitting.config import SPLITS, Sizes, Split, SplitConfig
 from maxsight_assets.splitting.stratify import stratify
 
 HELD_OUT: tuple[Split, ...] = ("test", "val", "train")
-"""Splits in the order in which numbers of images are filled.
+"""Splits in the order in which they are filled if numbers of images are requested.
 
-The more held out comes first: when images are added, one that was held out may come to be trained on, but none that was
-trained on comes to be held out.
+The most strictly held out split comes first. So if images are added, a held-out image may move to train, but a train
+image never becomes a held-out one.
 """
 
 
 def assign(images: pl.DataFrame, boxes: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
     """Decide the split of each group.
 
-    With shares, the draw of a group alone decides: other images change nothing. With numbers, groups are taken whole in
-    the order of their draws; one that does not fit into what is left of a split goes to the next. Numbers that exceed
-    what there is are shrunk in proportion first (`affordable`). With `official`, what
-    a publisher held out goes where it says, and the others are drawn as ever between train and those splits that no
-    publisher gives an image for.
+    With shares, the draw of a group alone decides, so other images change nothing. With numbers, whole groups are taken
+    in the order of their draws; a group that exceeds the room left in a split goes to the next one. Numbers that exceed
+    the available images are first shrunk in proportion (`affordable`). With `official`, images that a publisher held
+    out keep the publisher's split. The other images are drawn between train and the splits for which no publisher has
+    an image.
 
     Args:
-        images: One row an image: `source`, `image_id`, `group`, and the publisher's `split`.
-        boxes: One row a box: `source`, `image_id` and `label`; only `stratified` looks at it.
+        images: One row per image: `source`, `image_id`, `group`, and the publisher's `split`.
+        boxes: One row per box: `source`, `image_id` and `label`; only `stratified` uses it.
         config: Strategy, sizes and seed.
 
     Returns:
-        `group` and `subset` (train, val, test, or null where the sizes leave no room), sorted by group.
+        `group` and `subset` (train, val, test, or null if the sizes leave no room), sorted by group.
 
     Raises:
         SettingsError: The strategy is `official`, and a publisher's split is none of train, val and test.
@@ -60,16 +60,16 @@ def assign(images: pl.DataFrame, boxes: pl.DataFrame, config: SplitConfig) -> pl
 
 
 def affordable(sizes: Sizes, drawn: Collection[Split], images: int) -> Sizes:
-    """Shrink numbers that exceed what there is in proportion, so that none is filled at the cost of train.
+    """Shrink numbers that exceed the available images in proportion, so that val and test leave images to train.
 
     Args:
-        sizes: What was asked for.
+        sizes: The requested sizes.
         drawn: The splits that share the images.
-        images: How many there are for them.
+        images: The number of available images.
 
     Returns:
-        The same sizes if they are shares or there is enough; else numbers of which val and test are shrunk, to at least
-        one image each as long as that leaves one to train.
+        The same sizes if they are shares, or if there are enough images. Otherwise numbers with val and test shrunk, to
+        at least one image each as long as one image is left to train.
     """
     numbers = zip(SPLITS, (sizes.train or 0, sizes.val, sizes.test), strict=True)
     asked = {split: int(size) for split, size in numbers if split in drawn}
@@ -86,14 +86,14 @@ def affordable(sizes: Sizes, drawn: Collection[Split], images: int) -> Sizes:
 
 
 def _labels(images: pl.DataFrame, boxes: pl.DataFrame) -> pl.DataFrame:
-    """Number of boxes (`boxes`) by `group` and `label`."""
+    """Count the boxes (`boxes`) by `group` and `label`."""
     key = ["source", "image_id"]
     named = boxes.select(*key, "label").join(images.select(*key, "group"), on=key, how="inner")
     return named.group_by("group", "label").len("boxes")
 
 
 def _draws(groups: pl.Series, seed: int) -> pl.Series:
-    """A number in [0, 1) for each group: the upper 53 bits of a hash of its name and the seed."""
+    """Return a number in [0, 1) for each group: the upper 53 bits of a hash of its name and the seed."""
     drawn = hashes((f"{seed}\0" + groups).to_list()) >> np.uint64(11)
     return pl.Series(drawn / 2**53)
 
@@ -121,7 +121,7 @@ def _by_count(groups: pl.DataFrame, drawn: tuple[Split, ...], sizes: Sizes) -> p
 
 
 def _most_held_out(published: list[str]) -> Split:
-    """The split of a group by the publisher's word; copies that stand in two go to the more held out one."""
+    """Return the publisher's split of a group; if its images are in several, the most strictly held out one."""
     return min(_of_publisher(published), key=HELD_OUT.index)
 
 

@@ -1,7 +1,7 @@
-"""Divides groups so that every class is divided in the proportions of the splits: iterative stratification.
+"""Divide groups so that every class is divided in the proportions of the splits: iterative stratification.
 
-After Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data" (ECML PKDD 2011), with numbers of
-boxes in place of mere presence, whole groups in place of single images, and limits on the numbers of images.
+After Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data" (ECML PKDD 2011), but with numbers
+of boxes instead of presence, whole groups instead of single images, and limits on the numbers of images.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ from maxsight_assets.splitting.config import SPLITS, Sizes
 def stratify(groups: pl.DataFrame, labels: pl.DataFrame, sizes: Sizes) -> pl.DataFrame:
     """Decide the split of each group.
 
-    The rarest class comes first: each group with a box of it, in the order of the draws, goes where that class is
-    short of most boxes, which is measured by what is still wanted there. Groups without boxes go where images are.
+    The rarest class comes first. Each group with a box of that class, in the order of the draws, goes to the split that
+    still lacks most boxes of the class. A group without boxes goes to the split that still lacks most images.
 
     Args:
-        groups: One row a group: `group`, `size` (images) and `draw` (decides the order), sorted by group.
-        labels: One row a group and class: `group`, `label`, `boxes`.
-        sizes: Shares, or numbers of images; those that the numbers leave no room for are left without a split.
+        groups: One row per group: `group`, `size` (images) and `draw` (decides the order), sorted by group.
+        labels: One row per group and class: `group`, `label`, `boxes`.
+        sizes: Shares, or numbers of images; images for which the numbers leave no room get no split.
 
     Returns:
         `group` and `subset` (train, val, test or null), sorted by group.
@@ -45,7 +45,7 @@ def stratify(groups: pl.DataFrame, labels: pl.DataFrame, sizes: Sizes) -> pl.Dat
 
 
 def _targets(sizes: Sizes, images: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Share and room of train, val, test and, last, of what has no split."""
+    """Return the share and the room of train, val and test, and last of the images without a split."""
     if not sizes.are_counts:
         shares = np.array([1 - sizes.val - sizes.test, sizes.val, sizes.test, 0.0])
         return shares, np.where(shares > 0, images, 0)
@@ -57,7 +57,7 @@ def _targets(sizes: Sizes, images: int) -> tuple[NDArray[np.float64], NDArray[np
 
 
 class _Table:
-    """What is still wanted in each split while groups are given out; rows are train, val, test and none."""
+    """What each split still lacks while groups are assigned; rows are train, val, test and no split."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class _Table:
         self._wanted = shares[:, None] * self._left
 
     def divide(self) -> list[int]:
-        """The split of each group."""
+        """Return the split of each group, as an index into `SPLITS`; its length stands for no split."""
         for _ in range(self._left.size):
             code = int(np.argmin(np.where(self._left > 0, self._left, np.inf)))
             for place in self._places[code]:
@@ -93,7 +93,7 @@ class _Table:
             self._left[code] = 0
         for place in np.flatnonzero(self._chosen < 0).tolist():
             self._give(place, None)
-        for place in np.flatnonzero(self._chosen == len(SPLITS)).tolist():  # fill up what numbers still ask for
+        for place in np.flatnonzero(self._chosen == len(SPLITS)).tolist():  # fill the room that is left
             fits = np.flatnonzero(self._room[:-1] >= self._members[place])
             if fits.size:
                 self._chosen[place] = fits[-1]

@@ -1,7 +1,7 @@
-"""Writes the splits as files: COCO JSON, ledger, attribution and report.
+"""Write the splits as files: COCO JSON, ledger, attribution and report.
 
-Equal inputs give equal bytes, whatever the order of their rows: nothing written holds a time, a path of this machine or
-an order that a hash table chose.
+Equal inputs give equal bytes, whatever the order of their rows: no file holds a time, a path of this machine or the
+order of a hash table.
 """
 
 import os
@@ -26,15 +26,15 @@ from maxsight_assets.splitting.order import in_order
 from maxsight_assets.splitting.report import class_weights, report_of
 
 LEDGER_FILE = "ledger.parquet"
-"""What became of records that are not in the splits as they came: the table `formats.tables.LEDGER`."""
+"""The records that cleaning or splitting dropped or repaired: the table `formats.tables.LEDGER`."""
 
 GROUPS_FILE = "groups.parquet"
 """Which images were found to show the same picture, and how: the table `splitting.groups.EDGES`."""
 
 UNKNOWN_LIGHTING = "normal"
-"""What MaxSight takes the light of a picture for if nothing else is known. No publisher states the light."""
+"""MaxSight's word for the lighting of an image if it is not known. No publisher states the lighting."""
 
-_CHUNK = 200_000  # annotations turned into text at a time: some hundred megabytes
+_CHUNK = 200_000  # annotations encoded at a time: some hundred megabytes of text
 
 
 class _Image(msgspec.Struct, omit_defaults=True):
@@ -53,7 +53,7 @@ class _Image(msgspec.Struct, omit_defaults=True):
 
 
 def split_path(directory: Path, split: str) -> Path:
-    """The COCO file of a split."""
+    """Return the path of the COCO file of a split."""
     return directory / f"maxsight_{split}.json"
 
 
@@ -68,10 +68,10 @@ def write_splits(
     """Write all files of the splits into a directory.
 
     Args:
-        splits: What `build_splits` gave.
+        splits: The result of `build_splits`.
         directory: An existing directory.
         inputs: Data version of each asset that was read, by asset; recorded in every file's `info` and in the report.
-        audio: Audio files by image, if there are any.
+        audio: The audio files of the images, if AUDIO_DIR is set.
         lists: Whether to write the detector's list format too.
 
     Returns:
@@ -107,7 +107,7 @@ def write_splits(
         _write_json(directory / "class_weights.json", class_weights(splits))
 
     works: list[Callable[[], Any]] = [*(partial(coco, split) for split in SPLITS), tables, partial(report_of, splits)]
-    # What takes time leaves the GIL. No more at once than processors, so that train, the longest, begins first.
+    # The slow parts release the GIL. Train takes longest, so it is submitted first and one thread runs per processor.
     with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="write") as pool:
         *_, counted = [work.result() for work in [pool.submit(work) for work in works]]
     report = {**counted, "inputs": info["inputs"], **_of_audio(audio)}
@@ -141,10 +141,10 @@ def _write_document(path: Path, head: Mapping[str, object], boxes: pl.DataFrame,
 
 
 class _Writer:
-    """A file as something that Polars can only write to.
+    """A file that only offers `write` to Polars.
 
-    It would close a copy of a file's descriptor after each table, which ends the writing on drives that upload a file
-    when it is closed.
+    With a real file, Polars would close a copy of its descriptor after each table. On drives that upload a file when it
+    is closed, that would end the writing.
     """
 
     def __init__(self, file: BufferedWriter) -> None:
@@ -152,9 +152,9 @@ class _Writer:
 
 
 def _write_annotations(file: BufferedWriter, boxes: pl.DataFrame, labels: tuple[str, ...]) -> None:
-    """Write the records of `annotations`; masks are copied through as the text they came as.
+    """Write the records of `annotations`; masks are copied as text, unchanged.
 
-    To Polars, which is quick at that, they are the rows of a CSV file of two columns, between which stands a colon.
+    Polars writes them fast as the rows of a CSV file with two columns and a colon as separator.
     """
     numbers = {name: number for number, name in enumerate(labels, start=1)}
     box_id = pl.struct(_="box_id").struct.json_encode().str.strip_prefix('{"_":').str.strip_suffix("}")
@@ -174,7 +174,7 @@ def _write_annotations(file: BufferedWriter, boxes: pl.DataFrame, labels: tuple[
         texts = chunk.select(
             pl.concat_str(comma, *parts, pl.lit(',"segmentation"')), pl.coalesce("segmentation", pl.lit("[]"))
         )
-        texts.write_csv(  # type: ignore[call-overload]  # more than `write` is not asked of a file
+        texts.write_csv(  # type: ignore[call-overload]  # Polars only calls `write`
             _Writer(file), include_header=False, separator=":", line_terminator="}", quote_style="never"
         )
 
@@ -182,7 +182,7 @@ def _write_annotations(file: BufferedWriter, boxes: pl.DataFrame, labels: tuple[
 def _write_list(
     path: Path, images: pl.DataFrame, boxes: pl.DataFrame, labels: tuple[str, ...], audio: Pairing | None
 ) -> None:
-    """Write the detector's list form: boxes as cxcywh in shares of the picture, with what it derives of none itself."""
+    """Write the detector's list format: normalised cxcywh boxes, with fields that MaxSight does not derive."""
     numbers = {name: number for number, name in enumerate(labels)}
     derived = derive(boxes, images).with_columns(
         number=pl.col("label").replace_strict(numbers, return_dtype=pl.Int32),
@@ -203,7 +203,7 @@ def _write_list(
 
 
 def _heard(images: pl.DataFrame, audio: Pairing | None) -> pl.Series:
-    """The audio file of each image, relative to AUDIO_DIR; null where there is none."""
+    """Return the audio file of each image, relative to AUDIO_DIR; null if it has none."""
     paths = audio.paths if audio else {}
     keys = images.select("source", "image_id").iter_rows()
     return pl.Series([paths.get((source, image_id)) for source, image_id in keys], dtype=pl.String)
