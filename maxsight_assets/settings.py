@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -240,7 +241,8 @@ def load(environment: Mapping[str, str] | None = None, *, writable: bool = True)
     """Read and check the settings.
 
     Args:
-        environment: Variables to read instead of the process's own; empty and blank values count as unset.
+        environment: Variables to read instead of the process's own, which stand above the project file; empty and blank
+            values count as unset.
         writable: Whether DATA_DIR and SPLITS_DIR must be writable; who only reads does without.
 
     Raises:
@@ -248,6 +250,8 @@ def load(environment: Mapping[str, str] | None = None, *, writable: bool = True)
     """
     given = os.environ if environment is None else environment
     values = {name: value.strip() for name, value in given.items() if value.strip()}
+    if environment is None and (project := project_file(Path.cwd())):
+        values = _of_project(project, values.get("MAXSIGHT_PROFILE")) | values
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
@@ -259,6 +263,57 @@ def load(environment: Mapping[str, str] | None = None, *, writable: bool = True)
     if writable:
         require_writable(settings)
     return settings
+
+
+PROJECT_FILE = "maxsight.toml"
+PROJECT_KEYS = {
+    "profile": "MAXSIGHT_PROFILE",
+    "data_dir": "DATA_DIR",
+    "splits_dir": "SPLITS_DIR",
+    "checkpoints_dir": "CHECKPOINTS_DIR",
+    "audio_dir": "AUDIO_DIR",
+    "allowed_hosts": "ALLOWED_HOSTS",
+}
+"""Keys of a project file, and the variable that stands above each; `mirrors` is a table by variable."""
+
+
+def project_file(start: Path) -> Path | None:
+    """Find the project file of a directory: in it, or in the nearest one above."""
+    return next((path for each in (start, *start.parents) if (path := each / PROJECT_FILE).is_file()), None)
+
+
+def _of_project(path: Path, profile: str | None) -> dict[str, str]:
+    """Read a project file as variables; its relative paths are meant from its own directory.
+
+    DATA_DIR follows the profile, which the environment may state.
+    """
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {' '.join(str(error).split())}") from None
+    mirrors = said.pop("mirrors", {})
+    known = {name for catalog in catalogs.every() for name in catalog.mirrors}
+    if not isinstance(mirrors, dict) or (wrong := sorted({*said} - {*PROJECT_KEYS} | {*mirrors} - known)):
+        named = ", ".join(wrong) if isinstance(mirrors, dict) else "mirrors"
+        raise SettingsError(
+            f"{path}: {named}: there are {', '.join(PROJECT_KEYS)} and a table mirrors of {', '.join(sorted(known))}; "
+            "secrets are read from the environment only"
+        )
+    values: dict[str, str] = {}
+    for key, value in {**{PROJECT_KEYS[key]: value for key, value in said.items()}, **mirrors}.items():
+        texts = value if isinstance(value, list) else [value]
+        if not texts or not all(isinstance(each, str) and each.strip() for each in texts):
+            raise SettingsError(f"{path}: {key}: is no text")
+        if key in mirrors and re.search(r"[@?]", value):
+            raise SettingsError(f"{path}: {key}: may hold a secret; set it in the environment")
+        values[key] = ",".join(each.strip() for each in texts)
+    sample = (profile or values.get("MAXSIGHT_PROFILE", "sample")) == "sample"
+    values.setdefault("DATA_DIR", "datasets_sample" if sample else "datasets")
+    for key in values.keys() & {"DATA_DIR", "SPLITS_DIR", "CHECKPOINTS_DIR", "AUDIO_DIR"}:
+        values[key] = str(path.parent / Path(values[key]).expanduser())
+    if (own := Path(values.get("MAXSIGHT_PROFILE", ""))).suffix:
+        values["MAXSIGHT_PROFILE"] = str(path.parent / own.expanduser())
+    return values
 
 
 def require_writable(settings: Settings) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
+from typer.testing import CliRunner
 
 from maxsight_assets import settings
 from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.commands.app import app
 from maxsight_assets.datasets.coco.selection import CocoSelection
 from maxsight_assets.datasets.openimages.selection import OpenImagesSelection
 from maxsight_assets.datasets.registry import SOURCES
@@ -364,3 +366,56 @@ def test_the_launchpad_says_how_a_limit_is_taken_back() -> None:
 
     assert all(fields[name].description.endswith("0: no limit.") for name in ("max_images", "max_per_class"))
     assert stated_of(OpenImagesSelection)(max_images=0).max_images == 0
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory for a project file; the tests run in one below it, with no variable set."""
+    for name in ("MAXSIGHT_PROFILE", "DATA_DIR", "SPLITS_DIR", "COCO_MIRROR", "ALLOWED_HOSTS"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "deep/er").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "deep/er")
+    return tmp_path
+
+
+def test_a_project_file_above_is_found_and_the_environment_stands_above_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = 'profile = "starter"\nallowed_hosts = ["nas:80"]\n[mirrors]\nCOCO_MIRROR = "https://mirror.example/coco"\n'
+    (project / "maxsight.toml").write_text(text, encoding="utf-8")
+
+    found = settings.load(writable=False)
+
+    assert (found.profile, found.data_dir) == ("starter", project / "datasets")
+    assert (found.mirror("COCO_MIRROR"), found.allowed_hosts) == ("https://mirror.example/coco", {"nas:80"})
+    monkeypatch.setenv("MAXSIGHT_PROFILE", "sample")
+    assert settings.load(writable=False).data_dir == project / "datasets_sample"
+    monkeypatch.setenv("DATA_DIR", str(project / "mine"))
+    assert settings.load(writable=False).data_dir == project / "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('hf_token = "x"', "hf_token: there are profile, .*secrets are read from the environment only"),
+        ('[mirrors]\nHF_TOKEN = "x"', "HF_TOKEN: there are profile"),
+        ('[mirrors]\nCOCO_MIRROR = "https://me:pw@mirror/"', "COCO_MIRROR: may hold a secret"),
+        ("profile = 7", "MAXSIGHT_PROFILE: is no text"),
+        ("profile = sample\n", "maxsight.toml: .*line 1"),
+    ],
+)
+def test_a_project_file_with_a_secret_or_a_mistake_is_refused(text: str, said: str, project: Path) -> None:
+    (project / "maxsight.toml").write_text(text, encoding="utf-8")
+
+    with pytest.raises(SettingsError, match=said) as refused:
+        settings.load(writable=False)
+
+    assert "pw" not in str(refused.value)
+
+
+def test_init_writes_a_project_file_that_reads_back_and_is_never_replaced(project: Path) -> None:
+    first = CliRunner().invoke(app, ["init"])
+
+    assert first.exit_code == 0, first.output
+    assert settings.load(writable=False).data_dir == Path.cwd() / "datasets_sample"
+    assert CliRunner().invoke(app, ["init"]).exit_code == 2

@@ -14,7 +14,7 @@ from maxsight_assets.commands import report as reports
 from maxsight_assets.commands.context import DEBUG, dagster_home, err, out
 from maxsight_assets.commands.context import loaded_settings as _settings
 from maxsight_assets.errors import NotReported, SettingsError
-from maxsight_assets.settings import Settings
+from maxsight_assets.settings import PROJECT_FILE, Settings
 
 if TYPE_CHECKING:
     from maxsight_assets.defs.health import Finding
@@ -244,6 +244,21 @@ def rollback(asset: Annotated[str, typer.Argument(help="Name of the asset.")]) -
         version = manifest.info.data_version[:12]
         out.print(f"{asset}: version {version} is published again; it stays until its inputs change")
         raise typer.Exit(reports.tell(settings, asset, f"rolled back to version {version}", stays=True))
+
+
+@app.command(epilog="Example: maxsight-assets init, then edit maxsight.toml")
+def init() -> None:
+    """Write maxsight.toml here: the settings of every command that is given in this directory or below."""
+    with _settings(writable=False) as settings:
+        path = Path.cwd() / PROJECT_FILE
+        lines = [f"profile = {json.dumps(settings.profile)}", f"data_dir = {json.dumps(str(settings.data_dir))}"]
+        try:
+            with path.open("x", encoding="utf-8") as stream:
+                note = "# Environment variables stand above these; secrets belong there only."
+                stream.write("\n".join([note, *lines, ""]))
+        except OSError as error:
+            raise SettingsError(f"{path}: cannot be made ({error.strerror}); edit or delete it") from None
+        out.print(f"{path}: {', '.join(lines)}", markup=False)
 
 
 @app.command(epilog="Example: maxsight-assets touch coco, then watch the UI")

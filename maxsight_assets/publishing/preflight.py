@@ -63,11 +63,14 @@ def check_writable(target: Path) -> None:
             f"{target}: is a mount point, so a new version cannot be swapped in; set DATA_DIR to a directory on "
             "that drive"
         )
+    missing_paths = [path for path in (state.root, *state.root.parents) if not path.exists()]
     try:
         state.root.mkdir(parents=True, exist_ok=True)
         probe = state.scratch()
         probe.mkdir()
         probe.rmdir()
+        for path in missing_paths:  # the deepest first: nothing is left of having looked
+            path.rmdir()
     except OSError as error:
         raise PreflightFailed(
             f"{target}: cannot be written ({error.strerror}, at {error.filename}); check the mount and its "
