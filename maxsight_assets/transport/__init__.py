@@ -1,5 +1,6 @@
-"""An address -> verified bytes in a file.
+"""Fetches an object from its address into a file and verifies its bytes.
 
-Here: http(s), S3, Hugging Face and local files; retries, redirects, limits, redaction. Not here: archives,
-published directories, datasets. Begin with `client.py`; a further kind of address is one class in `schemes.py`.
+Here: http(s), S3, Hugging Face and local files; retries, redirects, limits, redaction. Not here: archives (`archives`),
+published directories (`publishing`) and datasets (`datasets`). Begin with `client.py`. To support a further kind of
+address, add one class and list it in `schemes.py`.
 """

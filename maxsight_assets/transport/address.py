@@ -1,4 +1,4 @@
-"""Where an object is, as an HTTP request needs it; each scheme makes one of an address in a catalog."""
+"""The address of an object in the form that an HTTP request needs; each scheme makes one from a catalog's address."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ Signer = Callable[[str, str, Mapping[str, str]], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class S3Keys:
-    """What an S3 request is signed with (AWS signature version 4)."""
+    """The keys that sign an S3 request (AWS signature version 4)."""
 
     key_id: str = field(repr=False)
     secret: str = field(repr=False)
@@ -19,14 +19,14 @@ class S3Keys:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an object is, and what it takes to be given it.
+    """Where an object is, and what a request for it must prove.
 
     Attributes:
         url: http(s) address without user and password.
-        remedy: What the user can do if it is refused.
-        sign: Makes the headers that prove who asks; never sent to another host.
+        remedy: What the user can do if the server refuses the object.
+        sign: Makes the headers that prove who asks; they are never sent to another host.
         if_match: Whether the server honours If-Match on a GET (S3), beside If-Range.
-        keys: For a client that signs S3 requests itself, what `sign` signs with.
+        keys: The keys that `sign` uses, for a client that signs S3 requests itself.
     """
 
     url: str = field(repr=False)

@@ -1,6 +1,6 @@
-"""Judges the header of an HTTP answer: it is one of a few faults, or it says what upstream has.
+"""Judges the header of an HTTP answer: it is one of a few faults, or it describes the object upstream.
 
-Both ways ask here: `http` before it reads the body, and `small` with the body in memory.
+Both ways to fetch an object use it: `http` before it reads the body, and `small` with the body in memory.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,10 +14,10 @@ from maxsight_assets.transport.redact import scrub, scrub_url
 from maxsight_assets.transport.reply import Absent, Again, Ask, PastEnd, VersionChanged, WrongRange, content_range
 
 BUSY = frozenset({408, 425, 429, *range(500, 600)}) - {501, 505}
-"""What may pass: an unknown 5xx is one like 500 (RFC 9110, 15); 501 and 505 are about the server's abilities."""
+"""Faults that may pass. An unknown 5xx counts as 500 (RFC 9110, 15); 501 and 505 are about the server's abilities."""
 GONE = frozenset({404, 410})
 REFUSED = frozenset(range(400, 500)) - BUSY - {407, 412, 416}
-"""Of this object; a proxy's 407 concerns all of them, 412 and 416 the part or version that was asked for."""
+"""Refusals of this object. A proxy's 407 concerns all objects; 412 and 416 the part or version that was asked for."""
 
 BAD_KEYS = ("ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed")
 """Codes in the body of S3's 400 that concern every object (Amazon S3 API reference, "Error responses")."""
@@ -25,13 +25,13 @@ BAD_KEYS = ("ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the header of a good answer says.
+    """What the header of a good answer states.
 
     Attributes:
         start: Offset of the body's first byte in the object.
-        length: Bytes of the body; None if they are not stated.
-        probe: What upstream says of the object.
-        encoded: Whether the body is encoded, so that lengths and offsets say nothing of the object.
+        length: Bytes of the body; None if the header does not state them.
+        probe: What upstream states about the object.
+        encoded: Whether the body is encoded, so that its lengths and offsets are not those of the object.
     """
 
     start: int
@@ -49,15 +49,15 @@ def judge_answer(
     ask: Ask,
     body: Callable[[], bytes],
 ) -> Head:
-    """Return what an answer says of an object.
+    """Return what an answer states about an object.
 
     Args:
         status: HTTP status.
         said: Status and reason, for instance `404 Not Found`.
-        headers: Of the answer; they are looked up by lower-case name.
-        address: What was asked.
+        headers: Headers of the answer; they are looked up by lower-case name.
+        address: The address that was asked.
         ask: Which part of which version was asked for.
-        body: Reads the begin of the body; called only for a refusal that may have its reason there.
+        body: Reads the beginning of the body; called only for a refusal that may give its reason there.
 
     Raises:
         Again, VersionChanged, WrongRange, PastEnd, Absent: See there.

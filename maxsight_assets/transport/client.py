@@ -33,7 +33,7 @@ DEFAULT_LIMITS = Limits()
 NO_CREDENTIALS = Credentials()
 
 DOWN = 32
-"""Objects in a row whose tries all failed, after which upstream is taken to be down: to try the others takes hours."""
+"""Objects in a row that fail all tries, after which upstream counts as down: to try all the others would take hours."""
 
 
 class Client:
@@ -41,9 +41,9 @@ class Client:
 
     Args:
         limits: Bounds of time, size, tries and redirects.
-        credentials: Whom to say one is; nothing is read from the environment.
+        credentials: Secrets and endpoints of accounts; nothing is read from the environment.
         cancel: When set, everything under way ends within seconds with `Cancelled`.
-        progress: Hears of the bytes that arrive.
+        progress: Called with the bytes that have arrived.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Client:
         self._progress = progress
         self._failed_in_a_row = 0
         self._watch = Watch(limits, self._cancel)
-        named = (credentials.s3_endpoint, credentials.hf_endpoint)  # a person named them: they may be private
+        named = (credentials.s3_endpoint, credentials.hf_endpoint)  # the user named them: they may be private
         own = frozenset(host_port(urlsplit(url)) for url in named if url)
         self._guard = Guard(limits.allowed_hosts | limits.loopback_allowed | own)
         self._http = Http(limits, self._guard, self._watch)
@@ -80,7 +80,7 @@ class Client:
         self._watch.close()
 
     def probe(self, file: RemoteFile) -> Probe:
-        """What upstream says of an object, without fetching it.
+        """Return what upstream states about an object, without fetching it.
 
         Raises:
             TransientError, Cancelled, VerificationFailed, LandingError: As in `download`.
@@ -100,18 +100,18 @@ class Client:
                     raise VerificationFailed(f"{file.key}: upstream answers oddly when it is asked: {fault}") from None
 
     def download(self, file: RemoteFile, dest: Path) -> Landed:
-        """Bring a whole object to `dest`, taking up what an earlier try left beside it.
+        """Download a whole object to `dest`; resume what an earlier try left beside it.
 
         Args:
             file: The object.
-            dest: Path to write; replaced at once when the object is whole, verified and on the disk.
+            dest: Path to write; replaced in one step when the object is whole, verified and on the disk.
 
         Raises:
-            TransientError: Upstream or the line failed too often; what arrived is kept for the next run.
-            VerificationFailed: Other bytes than expected, also after one clean retry; nothing is kept.
-            UpstreamChanged: A pinned file that is to stop on a change has other bytes.
+            TransientError: Upstream or the network failed too often; what arrived is kept for the next run.
+            VerificationFailed: The bytes are not the expected ones, also after one clean retry; nothing is kept.
+            UpstreamChanged: A pinned file whose `on_change` is `stop` has other bytes.
             Cancelled: The cancel event was set; what arrived is kept.
-            LandingError: Refused or forbidden; the text says what to do.
+            LandingError: The server refuses the object or the address is forbidden; the text states what to do.
         """
         with self._clean():
             return self._download(file, dest, opened=self._open, durable=True)
@@ -131,8 +131,8 @@ class Client:
             file,
             dest,
             limits=self.limits,
-            cancel=abort or self._cancel,  # what cancels many sets their `abort`
-            progress=self._progress if durable else None,  # of many, the whole is what counts
+            cancel=abort or self._cancel,  # whoever cancels many sets their `abort`
+            progress=self._progress if durable else None,  # `download_many` reports the sum
             trust=self._scheme(file).trust(file),
             durable=durable,
             abort=abort,
@@ -142,13 +142,13 @@ class Client:
     def read_range(
         self, file: RemoteFile, start: int, length: int, *, probe: Probe, abort: threading.Event | None = None
     ) -> bytes:
-        """Exactly `length` bytes from `start`, of the version that `probe` saw; see `read_view`."""
+        """Return exactly `length` bytes from `start`, of the version that `probe` saw; see `read_view`."""
         return bytes(self.read_view(file, start, length, probe=probe, abort=abort))
 
     def read_view(
         self, file: RemoteFile, start: int, length: int, *, probe: Probe, abort: threading.Event | None = None
     ) -> memoryview:
-        """Exactly `length` bytes from `start`, of the version that `probe` saw.
+        """Return exactly `length` bytes from `start`, of the version that `probe` saw.
 
         Args:
             file: The object.
@@ -158,8 +158,8 @@ class Client:
             abort: Ends the read when set, beside the client's cancel event.
 
         Raises:
-            TransientError: Also where upstream holds another version by now.
-            VerificationFailed: Where upstream does not give that range.
+            TransientError: Also if upstream holds another version by now.
+            VerificationFailed: Upstream does not give that range.
             Cancelled, LandingError: As in `download`.
         """
         with self._clean():
@@ -172,28 +172,28 @@ class Client:
                 raise VerificationFailed(f"{file.key}: upstream does not give the asked range: {fault}") from None
 
     def meter(self, label: str, total: int | None) -> Meter:
-        """A counter whose steps reach the client's `Progress`."""
+        """Return a counter that reports its steps to the client's `Progress`."""
         return Meter(self._progress, label, total)
 
     def download_many(
         self, files: Iterable[tuple[RemoteFile, Path]], *, connections: int = 64
     ) -> Iterator[tuple[RemoteFile, Landed | Missing]]:
-        """Bring many objects to disk over at most `connections` connections, fewer while upstream is busy.
+        """Download many objects over at most `connections` connections, fewer while upstream is busy.
 
-        Files are renamed into place when whole but not synced one by one: sync the tree once, before it is relied on.
+        A whole file is renamed into place but not synced: the caller syncs the tree once, before relying on it.
 
         Args:
-            files: Objects and the paths to write; read as connections get free. Of a list, progress says how many
-                files and, where it is known, how many bytes there will be.
+            files: Objects and the paths to write; read as connections become free. For a list, progress reports the
+                number of files and, if known, their bytes.
             connections: Most connections at a time.
 
         Yields:
-            Each object with what became of it, in the order of completion. One that upstream does not give, or that is
-            not what its hash says, is `Missing`.
+            Each object with its result, in the order of completion. An object is `Missing` if upstream does not give
+            it, or if its bytes do not have the known hash.
 
         Raises:
-            TransientError: All tries of `DOWN` objects in a row failed, those of earlier calls among them.
-            Cancelled, UpstreamChanged, LandingError: As in `download`, where they concern more than one object.
+            TransientError: All tries of `DOWN` objects in a row failed, objects of earlier calls included.
+            Cancelled, UpstreamChanged, LandingError: As in `download`, if they concern more than one object.
         """
         abort = threading.Event()
         throttle = Throttle(connections, abort)
@@ -231,18 +231,18 @@ class Client:
             raise TransientError(f"{DOWN} objects in a row could not be fetched, at last {result.reason}")
 
     def _short(self, file: RemoteFile) -> Address | None:
-        with contextlib.suppress(LandingError):  # the careful way says what is wrong
+        with contextlib.suppress(LandingError):  # the careful way reports what is wrong
             return self._scheme(file).short(file)
         return None
 
     def _land(self, file: RemoteFile, dest: Path, answer: Answer, throttle: Throttle) -> Landed | Missing | None:
-        """What the short way brought, judged and written; see `many.fetch_many`."""
+        """Judge and write what the short way fetched; return its result, see `many.fetch_many`."""
         try:
             with self._clean():
                 return small.land(file, dest, answer, trust=self._scheme(file).trust(file))
         except VerificationFailed as error:
             return Missing(file, str(error))
-        except Absent as absent:  # the careful way says what the others mean
+        except Absent as absent:  # the careful way explains the other refusals
             return Missing(file, scrub(absent.said, self._credentials.secrets())) if absent.status in GONE else None
         except Again as fault:
             if fault.busy:
@@ -286,7 +286,7 @@ class Client:
 
     @contextlib.contextmanager
     def _clean(self) -> Iterator[None]:
-        """Errors that leave hold no secret, neither in their text nor in a chained exception."""
+        """Remove secrets from the errors that leave the block, from their text and from chained exceptions."""
         try:
             yield
         except LandingError as error:
@@ -299,7 +299,7 @@ class Client:
 
 
 def _named(files: Iterable[tuple[RemoteFile, Path]]) -> tuple[str, int | None]:
-    """How progress calls many files, and how many bytes they have as far as that is known before they come."""
+    """Return the label of many files for progress, and their bytes; None if these are not known beforehand."""
     if not isinstance(files, Sequence):
         return "files", None
     sizes = [file.bytes for file, _ in files if file.bytes is not None]

@@ -1,7 +1,7 @@
-"""Which addresses landing may contact: no private, loopback, link-local or metadata host unless it is allow-listed.
+"""Decides which addresses landing may contact: no private, loopback, link-local or metadata host unless allow-listed.
 
-An address is looked at twice: by its text before each request and each redirect, and by what its host resolves to at
-the moment of connecting, so that a name cannot turn private in between.
+Each address is checked twice. Its text is checked before each request and each redirect. The IP addresses of its host
+are checked at the moment of connecting, so that a name cannot turn private in between.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from maxsight_assets.transport.redact import scrub_url
 PORTS = {"http": 80, "https": 443}
 
 _UNICAST = ipaddress.ip_network("2000::/3")
-"""All that IANA gives out of IPv6; `is_global` also takes site-local addresses and the NAT64 of a site (RFC 8215)."""
+"""All of IPv6 that IANA assigns; `is_global` also accepts site-local addresses and a site's NAT64 (RFC 8215)."""
 
 
 class Forbidden(LandingError):
@@ -24,12 +24,12 @@ class Forbidden(LandingError):
 
 
 def host_port(parts: SplitResult) -> str:
-    """The "host:port" that an address leads to."""
+    """Return the "host:port" that an address leads to."""
     return f"{parts.hostname}:{parts.port or PORTS.get(parts.scheme, 0)}"
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the public internet, also when it hides an IPv4 address in an IPv6 one."""
+    """Return whether an IP address is public; an IPv6 address that embeds an IPv4 one is judged by the IPv4 address."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         hidden = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
@@ -42,13 +42,16 @@ def is_public(address: str) -> bool:
 
 
 def origin_of(url: str) -> str:
-    """The "scheme://host:port" that an address leads to."""
+    """Return the "scheme://host:port" that an address leads to."""
     scheme, _, where = _server(url)
     return f"{scheme}://{where}"
 
 
 def _server(url: str) -> tuple[str, str | None, str]:
-    """Scheme, host and "host:port" of an address; many objects come from one server, so only its part is parsed."""
+    """Return scheme, host and "host:port" of an address.
+
+    Only the server's part is parsed, once for all of its objects.
+    """
     end = url.find("/", url.find("://") + 3)
     return _parsed(url if end < 0 else url[:end])
 
@@ -60,7 +63,7 @@ def _parsed(server: str) -> tuple[str, str | None, str]:
 
 
 def _resolves_publicly(host: str) -> bool:
-    """Whether every address of a host is public; one that does not resolve is left to the connection."""
+    """Return whether every address of a host is public; True for one that does not resolve: connecting reports it."""
     with contextlib.suppress(OSError):
         return all(is_public(str(entry[4][0])) for entry in socket.getaddrinfo(host, None))
     return True
@@ -77,7 +80,7 @@ class Guard:
         self._allowed = allowed
 
     def is_allowed(self, url: str) -> bool:
-        """Whether the address leads to an allow-listed server."""
+        """Return whether the address leads to an allow-listed server."""
         return _server(url)[2] in self._allowed
 
     def check(self, url: str) -> None:
@@ -102,9 +105,9 @@ class Guard:
             raise self._private(host, where)
 
     def check_hop(self, source: str, target: str) -> None:
-        """Refuse a redirect to a worse place than where it came from: https to http, or what `check` refuses.
+        """Refuse a redirect from https to http, to a private host, or to an address that `check` refuses.
 
-        A server that is allow-listed may be private; only allow-listed servers may send there.
+        An allow-listed server may be private, but only another allow-listed server may redirect to it.
         """
         self.check(target)
         _, host, where = _server(target)
@@ -114,11 +117,11 @@ class Guard:
             raise Forbidden(f"{scrub_url(source)} redirects from https to {scrub_url(target)}: not followed")
 
     def resolve(self, host: str, port: int) -> list[str]:
-        """IP addresses of a host, all of them vetted.
+        """Return the IP addresses of a host, all of them vetted.
 
         Raises:
-            Forbidden: Where one of them is private and the server is not allow-listed.
-            OSError: Where the name does not resolve.
+            Forbidden: One of them is private and the server is not allow-listed.
+            OSError: The name does not resolve.
         """
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))

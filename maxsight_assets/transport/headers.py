@@ -1,4 +1,4 @@
-"""What single headers of an HTTP answer say (RFC 9110); they are asked for by lower-case name."""
+"""Reads single headers of an HTTP answer (RFC 9110); headers are looked up by lower-case name."""
 
 import email.utils
 import re
@@ -11,30 +11,30 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def length_of(headers: Mapping[str, str]) -> int | None:
-    """Bytes of the body, where they are stated and not overruled (8.6)."""
+    """Return the length of the body in bytes; None if it is not stated or is overruled by Transfer-Encoding (8.6)."""
     text = headers.get("content-length", "").strip()
     return int(text) if _DIGITS.fullmatch(text) and "transfer-encoding" not in headers else None
 
 
 def is_encoded(headers: Mapping[str, str]) -> bool:
-    """Whether the body is encoded, asked or unasked (8.4)."""
+    """Return whether the body is encoded, whether the request asked for that or not (8.4)."""
     return headers.get("content-encoding", "").strip().lower() not in ("", "identity")
 
 
 def total_of_416(text: str | None) -> int | None:
-    """Bytes of the object that a Content-Range of `bytes */N` states (14.4)."""
+    """Return the object's length in bytes that a Content-Range of `bytes */N` states (14.4)."""
     found = re.match(r"bytes \*/(\d{1,18})$", text or "")
     return int(found[1]) if found else None
 
 
 def linked_sha256(headers: Mapping[str, str]) -> str | None:
-    """The digest that Hugging Face states for a file in large-file storage."""
+    """Return the sha256 that Hugging Face states for a file in large-file storage; None if it states none."""
     text = headers.get("x-linked-etag", "").strip('"').lower()
     return text if _SHA256.fullmatch(text) else None
 
 
 def retry_after(text: str | None) -> float | None:
-    """Seconds that a Retry-After (seconds or a date) asks for; None where it is neither."""
+    """Return the seconds that a Retry-After (seconds or a date) asks for; None if it is neither."""
     if not text:
         return None
     if _DIGITS.fullmatch(text.strip()):

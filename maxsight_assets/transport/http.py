@@ -1,7 +1,7 @@
 """One HTTP exchange under our own rules: each redirect vetted, headers dropped across hosts, every answer judged.
 
-Built on urllib3, because these rules cannot be kept through a client that follows redirects by itself, and because
-requests is slower on small objects (docs/benchmarks.md). The caller retries, resumes and hashes (`transport.transfer`).
+Built on urllib3, because a client that follows redirects by itself cannot keep these rules, and because requests is
+slower on small objects (docs/benchmarks.md). The caller retries, resumes and hashes (`transport.transfer`).
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from maxsight_assets.transport.watch import Exchange, Watch
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 REASON_BYTES = 4096
-"""Read of the body of a refusal, for its reason."""
+"""How much of a refusal's body is read, for its reason."""
 
 PLAIN_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "maxsight-assets", "Accept": "*/*"}
 
@@ -53,16 +53,16 @@ class HttpReply:
         self.published_sha256 = published_sha256
 
     def chunks(self) -> Iterator[bytes]:
-        """The body as it arrives; decoded where the server encoded it unasked."""
+        """Yield the body as it arrives; decoded if the server encoded it unasked."""
         received = 0
         while True:
             self._exchange.reading()
             try:
                 data: bytes = self._answer.read1(CHUNK_BYTES, decode_content=self.encoded)
-            except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:  # ValueError: TLS that was closed
+            except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:  # ValueError: TLS was closed
                 raise self._ended(error) from None
             self._exchange.read(len(data))
-            if self._exchange.verdict:  # its socket is shut: what comes now is not to be trusted
+            if self._exchange.verdict:  # its socket is shut: what arrives now cannot be trusted
                 raise self._ended(None)
             if not data:
                 break
@@ -72,7 +72,7 @@ class HttpReply:
             raise Again(f"the body ended after {received:,} of {self.length:,} bytes")
 
     def close(self) -> None:
-        """Return the connection to the pool where the body was read to its end, else close it."""
+        """Return the connection to the pool if the body was read to its end, else close it."""
         self._watch.end(self._exchange)
         _leave(self._answer)
 
@@ -112,7 +112,7 @@ class Http:
             pool.clear() if isinstance(pool, urllib3.ProxyManager) else pool.close()
 
     def is_direct(self, url: str) -> bool:
-        """Whether the environment names no proxy for an address.
+        """Return whether the environment names no proxy for an address.
 
         Raises:
             Forbidden: The address must not be contacted.
@@ -130,11 +130,11 @@ class Http:
             address: Where the object is.
             ask: Which part of which version.
             method: `GET` or `HEAD`.
-            shortcut: Go straight to where an earlier request was redirected to; asks anew once where that is refused.
+            shortcut: Go straight to where an earlier request was redirected; if that is refused, ask anew once.
 
         Raises:
             Again, VersionChanged, WrongRange, PastEnd, Absent: See there.
-            LandingError: Forbidden redirects, certificate errors, answers that make no sense.
+            LandingError: A forbidden redirect, a certificate error, or an answer that makes no sense.
         """
         headers = dict(PLAIN_HEADERS)
         if ask.ranged:
@@ -161,7 +161,7 @@ class Http:
     def _follow(
         self, address: Address, headers: Mapping[str, str], method: str, exchange: Exchange, known: str | None
     ) -> tuple[urllib3.BaseHTTPResponse, str | None]:
-        """The answer after at most `max_redirects` vetted hops, and the digest that a hop stated."""
+        """Return the answer after at most `max_redirects` vetted hops, and the digest that a hop stated."""
         url = known or address.url
         published = None
         self._guard.check(url)
@@ -212,9 +212,9 @@ class Http:
             raise _ended(exchange, error) from None
 
     def _pool(self, url: str) -> tuple[Pool, str]:
-        """The connections that lead to an address, and what to ask them for.
+        """Return the connections that lead to an address, and the target to request on them.
 
-        By way of the proxy that the environment names for the host, if any.
+        They go through the proxy that the environment names for the host, if any.
         """
         origin, parts = origin_of(url), urlsplit(url)
         with self._lock:
@@ -222,7 +222,7 @@ class Http:
                 self._pools[origin] = new_pool(url, self._guard, self._watch, most_idle=self._connections)
             pool = self._pools[origin]
         if isinstance(pool, urllib3.ProxyManager):
-            with contextlib.suppress(OSError):  # a name that only the proxy can resolve is left to it
+            with contextlib.suppress(OSError):  # the proxy may resolve a name that we cannot
                 self._guard.resolve(parts.hostname or "", parts.port or PORTS[parts.scheme])
             return pool, url
         return pool, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -243,7 +243,7 @@ class Http:
 
 
 def _joined(url: str, target: str) -> str:
-    """Where a redirect leads to."""
+    """Return the address that a redirect leads to."""
     try:
         return urljoin(url, target)
     except ValueError:
@@ -258,7 +258,7 @@ def _conditions(since: Probe, *, if_match: bool) -> dict[str, str]:
 
 
 def _leave(answer: urllib3.BaseHTTPResponse) -> None:
-    """Give the connection back where the body was read, else close it."""
+    """Give the connection back if the body was read, else close it."""
     answer.close()
     answer.release_conn()
 

@@ -15,7 +15,7 @@ _TRUST = Trust("first-use")
 
 
 class Hub(Network):
-    """Files of repositories on the hub, which redirects to its storage and states the sha256 of large ones.
+    """Files of repositories on the hub, which redirects to its storage and states the sha256 of large files.
 
     Args:
         http: Carries the traffic.
@@ -58,4 +58,4 @@ class Hub(Network):
         return _TRUST
 
     def short(self, _file: RemoteFile) -> None:
-        """Nowhere: the hub always redirects."""
+        """Return None: the hub always redirects, which the short way does not follow."""

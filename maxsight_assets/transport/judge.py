@@ -1,4 +1,4 @@
-"""Judges what came against all that is known of an object: kind, length, hashes; and says how far that goes."""
+"""Judges received bytes against all that is known of an object: kind, length, hashes; and states their `Level`."""
 
 import logging
 import re
@@ -16,13 +16,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """How far the word of an object's server goes; each scheme says its own.
+    """How far an object's server is trusted; each scheme states it.
 
     Attributes:
-        level: How an object is known whose length is stated and whose hash is not: by its `first-use` if what came is
-            what upstream had (TLS, or this machine), else by its `size` at most.
+        level: Level of an object whose length is stated and whose hash is not: `first-use` if the bytes cannot have
+            been changed on the way (TLS, or this machine), else `size`.
         etag_is_md5: Whether an ETag that looks like an md5 is one (S3).
-        warning: What is logged of an object that is known by `level`.
+        warning: What is logged about an object that gets `level`.
     """
 
     level: Level
@@ -31,11 +31,11 @@ class Trust:
 
 
 class Unfit(Exception):
-    """What came is not the file; worth one clean retry."""
+    """The received bytes are not the file; worth one clean retry."""
 
 
 def more_hashes(file: RemoteFile, probe: Probe, trust: Trust) -> list[str]:
-    """Hashes that the judgement needs beside sha256."""
+    """Return the names of the hashes that the judgement needs beside sha256."""
     needed = {name for name in ("md5", "sha1") if getattr(file, name)}
     if _etag_md5(probe, trust):
         needed.add("md5")
@@ -43,13 +43,13 @@ def more_hashes(file: RemoteFile, probe: Probe, trust: Trust) -> list[str]:
 
 
 def _etag_md5(probe: Probe, trust: Trust) -> str | None:
-    """The md5 that an ETag may be (not that of a multipart upload, nor always of an encrypted object)."""
+    """Return the md5 that an ETag may be; after a multipart upload it is none, of an encrypted object not always."""
     found = _MD5.match(probe.etag or "") if trust.etag_is_md5 else None
     return found[1] if found else None
 
 
 def check_kind(file: RemoteFile, head: bytes) -> None:
-    """Refuse a file whose first bytes are not of the kind that its key says.
+    """Refuse a file whose first bytes are not of the kind that its key states.
 
     Raises:
         VerificationFailed: For instance a login page.
@@ -71,24 +71,24 @@ def level_of(
     published_sha256: str | None,
     before: str | None = None,
 ) -> Level:
-    """Return how the bytes that came are verified; no caller judges further.
+    """Return the level at which the received bytes are verified; no caller judges further.
 
-    Without a known hash, what is of a length that neither the catalog nor the server states is `unverified`, and the
-    level of the rest is the scheme's.
+    Without a known hash, the level is `unverified` if neither the catalog nor the server states the length; otherwise
+    it is the scheme's level.
 
     Args:
         file: What is known of the object beforehand.
-        probe: What upstream said of it when it was fetched.
-        size: Bytes that came.
-        digest: Hex digest of them by algorithm; None where it was not computed.
-        trust: How far the word of its server goes.
+        probe: What upstream stated about it when it was fetched.
+        size: Bytes received.
+        digest: Their hex digest by algorithm; None if it was not computed.
+        trust: How far its server is trusted.
         published_sha256: Digest that upstream states beside the object.
-        before: What was wrong with what an earlier attempt brought.
+        before: What was wrong with the bytes of an earlier attempt.
 
     Raises:
-        Unfit: They are other bytes than the known ones, or than an ETag says that looks like an md5. Where a second
-            attempt brings the same bytes and ETag, that is none: of an object that is encrypted with a key of KMS or of
-            the customer it is not (docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
+        Unfit: The bytes are not the known ones, or do not match an ETag that looks like an md5. If a second attempt
+            brings the same bytes and ETag, the ETag counts as no md5: that of an object encrypted with a key of KMS or
+            of the customer is none (docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
     """
     if file.bytes is not None and size != file.bytes:
         raise Unfit(f"{file.bytes:,} bytes expected, {size:,} received")

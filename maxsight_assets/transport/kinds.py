@@ -1,4 +1,4 @@
-"""Tells by its first bytes whether a file can be what its name says: a login page is no archive."""
+"""Checks by its first bytes whether a file can be what its name states: a login page is no archive."""
 
 import re
 
@@ -14,14 +14,14 @@ _MAGIC: tuple[tuple[tuple[str, ...], tuple[bytes, ...], str], ...] = (
 
 
 def mismatch(name: str, head: bytes) -> str | None:
-    """What is wrong with a file that begins like this.
+    """Return what is wrong with a file that begins with these bytes.
 
     Args:
-        name: The file's name; its suffix says what it should be.
+        name: The file's name; its suffix states what it should be.
         head: Its first bytes, up to `HEAD_BYTES`.
 
     Returns:
-        A sentence part such as "a web page came instead of the file", or None.
+        Part of a sentence, such as "a web page came instead of the file"; None if nothing is wrong.
     """
     lower = name.lower()
     if _HTML.match(head) and not lower.endswith((".html", ".htm")):

@@ -1,7 +1,7 @@
-"""Many connections in one thread, by libcurl: whole objects that fit in memory, each asked for once.
+"""Many connections in one thread, by libcurl: whole objects that fit in memory, each requested once.
 
-A thread for each connection spends most of its CPU passing the interpreter's lock around (docs/benchmarks.md). There
-are no redirects, no ranges and no retries here: what is irregular the caller fetches another way (`transport.many`).
+A thread for each connection would spend most of its CPU on passing the interpreter's lock around (docs/benchmarks.md).
+There are no redirects, ranges or retries here: the caller fetches irregular objects another way (`transport.many`).
 """
 
 import socket
@@ -25,19 +25,19 @@ Where = tuple[int, int, int, tuple[Any, ...]]
 
 _BUFFER_BYTES = 256 << 10
 _WAIT_S = 0.25
-"""How long a call may wait for the network, and so how late a cancel is heard."""
+"""How long a call may wait for the network, and so how late a cancel takes effect."""
 _NO_SOCKET_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer whose body is whole as far as its Content-Length says.
+    """An answer whose body is as long as its Content-Length states, if it states one.
 
     Attributes:
-        address: What was asked.
+        address: The address that was asked.
         status: HTTP status.
         said: Status and reason, for instance `404 Not Found`.
-        headers: By lower-case name; what comes several times is joined by commas.
+        headers: Values by lower-case name; those of a repeated header are joined by commas.
         data: The body.
     """
 
@@ -58,7 +58,7 @@ class _Call:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What the requests for most objects of a place have in common."""
+    """What the requests for most objects of one server have in common."""
 
     keys: S3Keys | None
     headers: Mapping[str, str] = field(repr=False)  # may hold a token
@@ -86,15 +86,15 @@ class Lines(Generic[Token]):
 
     @property
     def free(self) -> int:
-        """Connections that nothing is asked for on."""
+        """Number of idle connections."""
         return len(self._idle)
 
     def __len__(self) -> int:
-        """Calls that are under way."""
+        """Return the number of calls under way."""
         return len(self._calls)
 
     def close(self) -> None:
-        """End all that is under way."""
+        """End all calls under way and close the connections."""
         for handle in self._calls:
             self._multi.remove_handle(handle)
         for handle in (*self._calls, *self._idle):
@@ -102,7 +102,11 @@ class Lines(Generic[Token]):
         self._multi.close()
 
     def get(self, token: Token, address: Address) -> None:
-        """Ask for an object, where a connection is free; its path must be as it is sent: libcurl resolves `..`."""
+        """Request an object on a free connection. Its path must hold no `..`, because libcurl resolves it.
+
+        Raises:
+            IndexError: No connection is free.
+        """
         handle, call = self._idle.pop(), _Call(token, address)
         form = _Form(address.keys, _headers(address), self._guard.is_allowed(address.url))
         if self._forms.get(handle) != form:
@@ -114,7 +118,7 @@ class Lines(Generic[Token]):
         self._calls[handle] = call
 
     def arrived(self) -> Iterator[tuple[Token, Answer | None]]:
-        """What has arrived, after a short wait where nothing has; None for what did not come whole."""
+        """Yield the answers that have arrived, after a short wait if none has; None if one did not arrive whole."""
         self._perform()
         left, whole, broken = self._multi.info_read()
         if not whole and not broken:
@@ -133,7 +137,7 @@ class Lines(Generic[Token]):
             left, whole, broken = self._multi.info_read()
 
     def _shape(self, handle: pycurl.Curl, form: _Form) -> None:
-        """Set up a connection for a form of request; libcurl signs for S3 itself, faster than botocore."""
+        """Set up a connection for a form of request; libcurl signs S3 requests itself, faster than botocore."""
         if form.keys is None:
             handle.setopt(pycurl.HTTPAUTH, pycurl.HTTPAUTH_NONE)
             handle.unsetopt(pycurl.USERPWD)
@@ -151,7 +155,7 @@ class Lines(Generic[Token]):
         return self._calls.pop(handle)
 
     def _open(self, purpose: int, where: Where) -> socket.socket | int:
-        """Open a socket to an address that libcurl resolved, where it is public."""
+        """Open a socket to an address that libcurl resolved, if it is public."""
         if where[0] in (socket.AF_INET, socket.AF_INET6) and is_public(str(where[3][0])):
             return self._open_any(purpose, where)
         return pycurl.SOCKET_BAD
@@ -184,14 +188,14 @@ class Lines(Generic[Token]):
 
 
 def _headers(address: Address) -> Mapping[str, str]:
-    """The request's headers, but for what libcurl adds where it signs."""
+    """Return the request's headers, except those that libcurl adds when it signs."""
     if address.keys is not None:
         return {**PLAIN_HEADERS, "X-Amz-Security-Token": address.keys.token} if address.keys.token else PLAIN_HEADERS
     return {**PLAIN_HEADERS, **address.sign("GET", address.url, PLAIN_HEADERS)} if address.sign else PLAIN_HEADERS
 
 
 def _answer(status: int, call: _Call) -> Answer | None:
-    """The last answer of a call (interim ones come before it); None where none came."""
+    """Return the last answer of a call (interim ones come before it); None if none came."""
     text = b"".join(call.header).decode("latin-1")
     first, *rest = text[text.rfind("\nHTTP/") + 1 :].split("\n")
     if not first.startswith("HTTP/"):

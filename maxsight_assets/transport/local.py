@@ -30,7 +30,7 @@ class DiskReply:
         self.length: int | None = left if ask.length is None else min(left, ask.length)
 
     def chunks(self) -> Iterator[bytes]:
-        """The asked bytes."""
+        """Yield the asked bytes."""
         left = self.length or 0
         while left:
             data = self._file.read(min(left, CHUNK_BYTES))
@@ -48,7 +48,7 @@ class Local:
     """Files of this machine; see `schemes.Scheme`."""
 
     def probe(self, file: RemoteFile) -> Probe:
-        """Length and time of a file; its ETag is made of them."""
+        """Return the length and modification time of a file, and an ETag made from them."""
         path = _path(file)
         with _explaining(file):
             if not path.is_file():
@@ -58,11 +58,11 @@ class Local:
         return Probe(facts.st_size, etag, email.utils.formatdate(facts.st_mtime, usegmt=True), ranges=True)
 
     def open(self, file: RemoteFile, ask: Ask) -> DiskReply:
-        """Open the asked part.
+        """Open the asked part of a file.
 
         Raises:
-            VersionChanged: The file is not the one that `ask.since` saw.
-            PastEnd: The part begins at the file's end or behind it.
+            VersionChanged: The file is not the version of `ask.since`.
+            PastEnd: The part begins at the file's end or after it.
         """
         now = self.probe(file)
         if ask.since is not None and now.etag != ask.since.etag:
@@ -73,16 +73,16 @@ class Local:
             return DiskReply(_path(file), ask, now)
 
     def short(self, _file: RemoteFile) -> None:
-        """Nowhere: a file needs no connection."""
+        """Return None: a file needs no connection."""
 
     def trust(self, _file: RemoteFile) -> Trust:
-        """The file that was copied is the one that is there."""
+        """Return `first-use`: the bytes that were copied are those of the file."""
         return _TRUST
 
 
 @contextlib.contextmanager
 def _explaining(file: RemoteFile) -> Iterator[None]:
-    """An error of upstream's file is not one of the directory that is landed, for which it would be taken."""
+    """Turn an error of upstream's file into one of landing, so that it is not taken for one of the target directory."""
     try:
         yield
     except PermissionError as error:

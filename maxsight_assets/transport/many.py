@@ -1,9 +1,9 @@
-"""Many small objects: two threads, each with connections of its own, bring what is regular, judge it and write it.
+"""Many small objects: two threads, each with its own connections, fetch the regular ones, judge them and write them.
 
-The short way is a plain GET whose answer is whole, of a stated length, and what is known of the object. Redirects, long
-bodies and faults are not: each such object is fetched again the careful way (`transport.transfer`), in other threads. A
-thread a connection, or one that brings and others that write, spend most of their time passing objects and the
-interpreter's lock around.
+The short way is a plain GET whose answer is whole, has a stated length and matches what is known of the object. After
+a redirect, a long body or a fault, the object is fetched again the careful way (`transport.transfer`), in other
+threads. The two threads both fetch and write. With a thread for each connection, or with separate threads to write,
+most time would go into passing objects and the interpreter's lock around.
 """
 
 import threading
@@ -24,20 +24,20 @@ from maxsight_assets.transport.watch import TICK_S
 Pair = tuple[RemoteFile, Path]
 Result = Landed | Missing
 Why = Again | Unfit | None
-"""What made the careful way necessary, where it is a fault of the answer."""
+"""The fault of the answer that made the careful way necessary; None if it was no such fault."""
 
 THREADS = 2
-"""They hash and write outside of the interpreter's lock; more would wait for it."""
+"""They hash and write outside the interpreter's lock; more threads would wait for it."""
 
 _AHEAD = 8
-"""Objects that may be asked for and not yet taken by the caller, in multiples of the connections."""
+"""Objects that may be requested and not yet taken by the caller, as a multiple of the connections."""
 
 
 class _Work:
-    """What the threads share.
+    """The state that the threads share.
 
     Args:
-        files: As in `fetch_many`, and so are the others.
+        files: As in `fetch_many`, like the other arguments.
     """
 
     def __init__(
@@ -64,25 +64,25 @@ class _Work:
 
     @property
     def over(self) -> bool:
-        """Whether nothing is left to ask for and all has been taken."""
+        """Whether nothing is left to request and the caller has taken all results."""
         with self._changed:
             return self._ended and not self._begun
 
     def turn(self, lines: Lines[Pair], *, wait: bool) -> bool:
-        """Ask for more on free connections, and deal with what has arrived; whether anything is under way on them."""
+        """Request more on free connections and handle the answers; return whether anything was under way on them."""
         self._ask(lines, wait=wait)
         if not lines:
             return False
         arrived = list(lines.arrived())
         for _, answer in arrived:
             self._throttle.give(success=answer is not None and answer.status < 400)
-        self._ask(lines, wait=False)  # before the processor is used: upstream works meanwhile
+        self._ask(lines, wait=False)  # before judging: upstream works meanwhile
         for pair, answer in arrived:
             self._judge(pair, answer)
         return True
 
     def drive(self, lines: Lines[Pair]) -> None:
-        """Take turns until nothing is left to ask for; an error is for the caller."""
+        """Take turns until nothing is left to request; an error is handed to the caller."""
         try:
             while not self._abort.is_set() and (self.turn(lines, wait=True) or not self._ended):
                 pass
@@ -90,7 +90,7 @@ class _Work:
             self._done.put(error)
 
     def taken(self, *, wait_s: float) -> Generator[tuple[RemoteFile, Result]]:
-        """What became of objects that are done with, the first of them waited for."""
+        """Yield finished objects with their results; wait at most `wait_s` for the first one."""
         try:
             each = self._done.get(timeout=wait_s) if wait_s else self._done.get_nowait()
             while True:
@@ -105,7 +105,7 @@ class _Work:
             return
 
     def close(self) -> None:
-        """Wait for what is being fetched the careful way."""
+        """Wait for the objects that are being fetched the careful way."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _ask(self, lines: Lines[Pair], *, wait: bool) -> None:
@@ -115,15 +115,15 @@ class _Work:
             if pair is not None and address is not None:
                 lines.get(pair, address)
                 continue
-            self._throttle.give(success=False)  # nothing was asked for
+            self._throttle.give(success=False)  # nothing was requested
             if pair is None:
                 return
             self._hand(pair, None)
         if wait and not lines:
-            self._abort.wait(TICK_S)  # upstream is busy: others have all the connections that it bears
+            self._abort.wait(TICK_S)  # upstream is busy: the other thread has all the connections that it bears
 
     def _next(self, *, wait: bool) -> Pair | None:
-        """The next object; None where there is none, or the caller takes none, for the moment."""
+        """Return the next object; None if there is none, or if the caller has too many results to take."""
         with self._changed:
             if wait and self._begun >= _AHEAD * self._throttle.most:
                 self._changed.wait(TICK_S)
@@ -173,17 +173,17 @@ def fetch_many(
     """Fetch each object once; see `client.Client.download_many`.
 
     Args:
-        files: Objects and where they go; read as connections get free, by one thread at a time.
-        lines: The connections of the short way, of one thread each; the first are the caller's.
+        files: Objects and the paths to write; read as connections become free, by one thread at a time.
+        lines: The connections of the short way, one `Lines` for each thread; the first belongs to the caller's thread.
         throttle: Counts the connections of both ways.
-        short: Where the short way may ask for an object; None where it may not.
-        land: Judges and writes what the short way brought; None, `Again` or `Unfit` where that is for the careful way.
+        short: Returns the address of an object for the short way; None if it must go the careful way.
+        land: Judges and writes an answer of the short way; None, `Again` or `Unfit` sends the object the careful way.
         careful: Fetches an object the careful way.
-        cancel: Ends it when set.
-        abort: Set at the end, whatever ended it, so that what is under way is given up.
+        cancel: Ends the work when set.
+        abort: Set at the end, whatever ended the work, so that what is under way is given up.
 
     Yields:
-        Each object with what became of it, in the order of completion.
+        Each object with its result, in the order of completion.
     """
     work = _Work(files, throttle, short=short, land=land, careful=careful, abort=abort)
     own, *others = lines

@@ -1,4 +1,4 @@
-"""What the schemes of the network share: their objects come by HTTP; each says from what address, and for whom."""
+"""What the schemes of the network share: objects come by HTTP; each scheme states the address and who asks."""
 
 import contextlib
 import re
@@ -15,7 +15,7 @@ from maxsight_assets.transport.reply import Absent, Ask, PastEnd, Reply, Version
 _UNSENDABLE = re.compile(r"[^!-~]+")  # what a request line cannot hold
 _DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)  # parts that libcurl would resolve
 _FINAL = frozenset({401, 404, 410})
-"""Refusals of a HEAD that a GET would meet, too."""
+"""Refusals of a HEAD that a GET would get, too."""
 
 
 class Network(ABC):
@@ -30,7 +30,7 @@ class Network(ABC):
 
     @abstractmethod
     def address(self, file: RemoteFile) -> Address:
-        """Where to ask for an object.
+        """Return the address to request an object from.
 
         Raises:
             LandingError: The address cannot be understood.
@@ -38,7 +38,7 @@ class Network(ABC):
 
     @abstractmethod
     def trust(self, file: RemoteFile) -> Trust:
-        """How far the word of the object's server goes."""
+        """Return how far the object's server is trusted."""
 
     def probe(self, file: RemoteFile) -> Probe:
         """Ask by HEAD; if HEAD is refused, by a GET of the first byte (presigned addresses allow just one method)."""
@@ -62,7 +62,7 @@ class Network(ABC):
         return self._http.open(self._sendable(file), ask, shortcut=ask.length is not None)
 
     def short(self, file: RemoteFile) -> Address | None:
-        """Where the short way may ask for an object: a vetted address that no proxy stands before."""
+        """Return an object's vetted address for the short way; None if it needs a proxy or libcurl would change it."""
         address = self._sendable(file)
         return address if self._http.is_direct(address.url) and not _DOTS.search(address.url) else None
 
@@ -76,11 +76,11 @@ class Network(ABC):
 
 
 def sendable(text: str) -> str:
-    """Encode blanks and other letters than ASCII's; what is encoded already stays as it is."""
+    """Percent-encode blanks and letters outside ASCII; text that is encoded already stays as it is."""
     return _UNSENDABLE.sub(lambda found: quote(found.group()), text)
 
 
 def mirror_remedy(file: RemoteFile) -> str:
-    """What the user can do about an object that its publisher does not give."""
+    """Return what the user can do about an object that its publisher does not give."""
     variable = file.mirror_env or "the dataset's mirror variable (<DATASET>_MIRROR)"
     return f"check the address in the catalog, or set {variable} to a place that has the file"

@@ -1,4 +1,4 @@
-"""Bounded work in threads: results in order with a few made ahead, and a number of connections that adapts."""
+"""Bounded work in threads: results in order with a few computed ahead, and a number of connections that adapts."""
 
 import threading
 import time
@@ -20,11 +20,11 @@ PROGRESS_EVERY_S = 0.3
 def in_order(
     work: Callable[[Item, threading.Event], Result], items: Iterable[Item], *, workers: int, ahead: int
 ) -> Generator[Result, None, None]:
-    """Results of `work(item, abort)` in the order of the items, at most `ahead` of them begun and not yet taken.
+    """Yield the results of `work(item, abort)` in the order of the items; at most `ahead` are begun and not yet taken.
 
-    `abort` is set when the first error, or the end of the iteration, makes the rest pointless. An error that no other
-    try mends does so wherever it is; one that may pass, once all before it is taken, which is worth having. Close the
-    iterator (`contextlib.closing`) where it may be left before its end.
+    `abort` is set when the first error, or the end of the iteration, makes the rest pointless. An error that no retry
+    mends sets it at once. An error that may pass sets it only when its turn comes, so that the results before it are
+    not lost. Close the iterator (`contextlib.closing`) if it may be left before its end.
     """
     abort = threading.Event()
     begun: deque[Future[Result]] = deque()
@@ -43,7 +43,7 @@ def in_order(
     def taken() -> Result:
         try:
             return begun.popleft().result()
-        except Cancelled:  # by the fault of another, it may be
+        except Cancelled:  # perhaps because of another item's error
             raise faults[0] from None
 
     try:
@@ -62,8 +62,8 @@ class Throttle:
     """How many connections upstream bears: halved when it is busy, one more after a full round of successes.
 
     Args:
-        most: Connections at the most.
-        abort: Ends the waiting for one when set.
+        most: Most connections.
+        abort: Ends the wait for a connection when set.
     """
 
     def __init__(self, most: int, abort: threading.Event | None = None) -> None:
@@ -86,10 +86,10 @@ class Throttle:
         self.give(success=kind is None)
 
     def take(self, *, wait: bool) -> bool:
-        """Take a free connection; where there is none, wait for one or return False.
+        """Take a free connection; if there is none, wait for one or return False.
 
         Raises:
-            Cancelled: `abort` was set while waiting; those who hold the connections may never give them back then.
+            Cancelled: `abort` was set while waiting; the connections in use may then never be given back.
         """
         with self._cond:
             while self._used >= self.limit:
@@ -102,7 +102,7 @@ class Throttle:
             return True
 
     def give(self, *, success: bool) -> None:
-        """Give it back; `success` where it brought an object."""
+        """Give a connection back; `success` if it brought an object."""
         with self._cond:
             self._used -= 1
             if success:
@@ -110,7 +110,7 @@ class Throttle:
             self._cond.notify_all()
 
     def busy(self) -> None:
-        """Upstream says that it has too much to do; answers to one burst count once."""
+        """Halve the limit: upstream reports that it is busy. Reports within one second count once."""
         with self._cond:
             now = time.monotonic()
             if now - self._cut_at > 1.0:
@@ -118,7 +118,7 @@ class Throttle:
 
 
 class Meter:
-    """Counts bytes and passes them on to a `Progress` now and then; thread-safe."""
+    """Counts bytes and reports them to a `Progress` a few times a second; thread-safe."""
 
     def __init__(self, progress: Progress | None, label: str, total: int | None, done: int = 0) -> None:
         self._progress = progress
@@ -129,7 +129,7 @@ class Meter:
         self._next = 0.0
 
     def add(self, count: int) -> None:
-        """`count` more bytes are there."""
+        """Count `count` more bytes that have arrived."""
         if self._progress is None:
             return
         with self._lock:

@@ -1,7 +1,7 @@
-"""A download that is not whole yet: the bytes so far, and a sidecar that says which version they are of.
+"""A download that is not whole yet: the bytes so far, and a sidecar file that states which version they belong to.
 
-The file is always a prefix of the object. The sidecar names a length up to which the prefix's hash is known, so that a
-later run can tell a sound prefix from one that a crash has torn; what lies behind it is cut off.
+The file is always a prefix of the object. The sidecar states a length and the hash of the prefix of that length, so
+that a later run can distinguish a sound prefix from one that a crash has torn. What follows that length is cut off.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ class Partial:
     """The file `<dest>.partial` and its sidecar `<dest>.partial.json`; opened for one download, by one thread.
 
     Attributes:
-        offset: Bytes that are there.
+        offset: Bytes in the file.
         probe: The version that they belong to; None before the first answer.
     """
 
@@ -44,7 +44,7 @@ class Partial:
         self._saved = 0
         try:
             restored = self._restore()
-        except OSError:  # a bad sector, say: other ones are used
+        except OSError:  # for instance a bad sector: a new file uses other ones
             self._handle.close()
             self.path.unlink(missing_ok=True)
             self._handle, restored = self._opened(), False
@@ -52,7 +52,10 @@ class Partial:
             self.restart(None)
 
     def resumable(self) -> bool:
-        """Whether the next bytes can be asked for: the version is known well enough (RFC 9110, 13.1.5)."""
+        """Return whether the download can go on: its version is known well enough to ask for the rest.
+
+        See RFC 9110, 13.1.5.
+        """
         if self.offset == 0 or self.probe is None or not self._fixed:
             return False
         pinned = self._file.sha256 or self._file.md5 or self._file.sha1
@@ -60,12 +63,12 @@ class Partial:
         return bool(strong(self.probe) or weakly)
 
     def restart(self, probe: Probe | None, *, also: Iterable[str] = (), fixed: bool = True) -> None:
-        """Throw away what is there.
+        """Throw away the bytes so far.
 
         Args:
-            probe: The version that comes next.
+            probe: The version that will be written next.
             also: Hashes to compute beside sha256.
-            fixed: Whether offsets mean the same to upstream, so that it can be resumed.
+            fixed: Whether offsets in the file are offsets in upstream's object, so that the download can be resumed.
         """
         self._fixed = fixed
         self._handle.seek(0)
@@ -77,7 +80,7 @@ class Partial:
         self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in self._algorithms}
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append."""
+        """Append bytes."""
         view = memoryview(data)
         while view:
             view = view[self._handle.write(view) :]
@@ -88,7 +91,7 @@ class Partial:
             self.save()
 
     def save(self) -> None:
-        """Remember how far the prefix goes, for another process."""
+        """Record in the sidecar how far the prefix goes, for another process."""
         if not self.resumable() or self.probe is None or self.offset == self._saved:
             return
         facts = {
@@ -106,19 +109,19 @@ class Partial:
         self._saved = self.offset
 
     def digest(self, algorithm: str) -> str | None:
-        """Hex digest of what is there; None where it was not computed."""
+        """Return the hex digest of the bytes so far; None if it was not computed."""
         found = self._hashes.get(algorithm)
         return found.hexdigest() if found else None
 
     def head(self, count: int) -> bytes:
-        """The first bytes."""
+        """Return the first `count` bytes."""
         self._handle.seek(0)
         data = self._handle.read(count)
         self._handle.seek(self.offset)
         return data
 
     def finish(self, dest: Path, *, durable: bool) -> None:
-        """Give the bytes their name; `durable`: after they are on the disk for certain."""
+        """Rename the file to `dest`; with `durable` only after its bytes are synced to the disk."""
         if durable:
             self._sync()
         self.path.replace(dest)
@@ -128,12 +131,12 @@ class Partial:
     def _sync(self) -> None:
         try:
             os.fsync(self._handle.fileno())
-        except OSError:  # told once: later the bytes are read from memory and look sound, and syncing them succeeds
+        except OSError:  # reported once only: from then on the bytes look sound in memory, and a sync succeeds
             self.restart(None)
             raise
 
     def close(self) -> None:
-        """Keep what is worth resuming, remove the rest."""
+        """Keep the file if it can be resumed, else remove it."""
         if self._handle.closed:
             return
         with self._handle:
@@ -144,12 +147,12 @@ class Partial:
             self.path.unlink(missing_ok=True)
 
     def _opened(self) -> FileIO:
-        """The file, open and locked.
+        """Return the file, open and locked.
 
         Raises:
             Busy: Another download is writing it.
         """
-        if self.path.is_symlink():  # what it leads to is not ours
+        if self.path.is_symlink():  # the file that it leads to is not ours
             self.path.unlink()
         while True:
             handle = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+b")
@@ -165,11 +168,11 @@ class Partial:
             except OSError as error:
                 if error.errno not in NO_LOCKS:
                     raise
-                return handle  # there, two downloads to one name are not told apart
+                return handle  # on such a disk, two downloads to one name are not kept apart
             handle.close()
 
     def _restore(self) -> bool:
-        """Take over what an earlier run left, where it is of this address and its prefix is sound."""
+        """Take over an earlier run's file if it is from this address and its prefix is sound; return whether it was."""
         try:
             facts = json.loads(self._sidecar.read_text(encoding="utf-8"))
             length, algorithms = int(facts["length"]), tuple(map(str, facts["algorithms"]))

@@ -1,6 +1,6 @@
-"""Connections for `transport.http`: they only go to vetted addresses, and tell the watcher their sockets.
+"""Connections for `transport.http`: they go only to vetted addresses and report their sockets to the watcher.
 
-The environment is looked at here: for a proxy on the way, and for certificates to trust.
+The environment is read here, for the proxy to use and the certificates to trust.
 """
 
 import os
@@ -22,12 +22,12 @@ Pool = urllib3.HTTPConnectionPool | urllib3.ProxyManager
 
 
 def certificates() -> str:
-    """Path of the certificates that are trusted."""
+    """Return the path of the certificates that are trusted."""
     return os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
 
 
 def proxy_of(url: str) -> str | None:
-    """The proxy that the environment names for an address."""
+    """Return the proxy that the environment names for an address; None if it names none."""
     if not getproxies():
         return None
     from requests.utils import get_environ_proxies, select_proxy  # knows NO_PROXY in all of its spellings
@@ -37,12 +37,12 @@ def proxy_of(url: str) -> str | None:
 
 
 def new_pool(url: str, guard: Guard, watch: Watch, *, most_idle: int) -> Pool:
-    """Connections that lead to an address, by way of the proxy that the environment names for it, if any.
+    """Return a pool of connections to an address, through the proxy that the environment names for it, if any.
 
     Args:
         url: An address on the host.
-        guard: Vets each IP address that is connected to; a proxy's is a person's own choice.
-        watch: Hears of each socket.
+        guard: Vets each IP address that is connected to, except a proxy's, which the user chose.
+        watch: Told of each socket.
         most_idle: Idle connections that are kept.
     """
     parts = urlsplit(url)
@@ -58,19 +58,22 @@ def new_pool(url: str, guard: Guard, watch: Watch, *, most_idle: int) -> Pool:
 
 
 class _Watched:
-    """A connection that tells the watcher its socket."""
+    """A connection that reports its socket to the watcher."""
 
     watch: Watch
 
     def request(self: Any, *args: Any, **kwargs: Any) -> None:
-        if self.sock is not None:  # a kept one
+        if self.sock is not None:  # a kept connection
             self.watch.attach(self.sock)
         super().request(*args, **kwargs)  # type: ignore[misc]
         self.watch.attach(self.sock)
 
 
 class _Guarded(_Watched):
-    """The same, and it only goes to vetted IP addresses, which share the time to a connection: one may be silent."""
+    """A watched connection that goes only to vetted IP addresses.
+
+    The addresses share the time to connect, because one may be silent.
+    """
 
     guard: Guard
 
@@ -95,13 +98,13 @@ class _Guarded(_Watched):
             except OSError as error:
                 fault = error
             else:
-                sock.settimeout(self.timeout)  # for what follows, as the handshake of TLS
+                sock.settimeout(self.timeout)  # for what follows, such as the TLS handshake
                 return sock
         raise urllib3.exceptions.NewConnectionError(self, f"{self.host}:{self.port}: {fault}")
 
 
 def _pools(connection: type[_Watched], **ways: Any) -> dict[str, Any]:
-    """Classes of connection pools, by scheme, whose connections are of this kind."""
+    """Return the classes of connection pools by scheme, with connections of this class."""
     plain = type("HTTPConnection", (connection, HTTPConnection), ways)
     secure = type("HTTPSConnection", (connection, HTTPSConnection), ways)
     return {

@@ -1,4 +1,4 @@
-"""A progress bar for a person at a terminal or in a notebook: bytes, rate and time left of each download."""
+"""Progress bars for a terminal or a notebook: bytes, rate and time left of each download."""
 
 import threading
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from maxsight_assets.transport.options import Progress
 
 @contextmanager
 def progress_bars(console: Console | None = None) -> Iterator[Progress]:
-    """Show a bar for each download under way; nothing where the output goes to a file.
+    """Show a bar for each download under way; nothing if the output goes to a file.
 
     Args:
         console: Where to draw; standard error by default, so that output can be piped.
 
     Yields:
-        The callback to hand to `Client(progress=...)`.
+        The callback to pass as `Client(progress=...)`.
     """
     columns = (
         TextColumn("{task.description}"),

@@ -1,7 +1,7 @@
-"""Takes secrets out of text before it leaves landing: query strings, user:password, Authorization, known secrets.
+"""Removes secrets from text before it leaves landing: query strings, user:password, Authorization, known secrets.
 
-Every exception and log line of landing whose text comes from a client library, a server or an address goes through
-`scrub`.
+Every exception and log line of landing goes through `scrub` if its text comes from a client library, a server or an
+address.
 """
 
 import re
@@ -21,7 +21,7 @@ _PARAMETER = re.compile(
 
 
 def scrub_url(url: str) -> str:
-    """The address without user, password, query values and fragment."""
+    """Return the address without user, password, query values and fragment."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -31,7 +31,7 @@ def scrub_url(url: str) -> str:
 
 
 def scrub(text: object, secrets: Iterable[str] = ()) -> str:
-    """`text` as a string, with every address reduced by `scrub_url` and every secret replaced by `[hidden]`."""
+    """Return `text` as a string, every address reduced by `scrub_url` and every secret replaced by `[hidden]`."""
     clean = str(text)
     for secret in secrets:
         clean = clean.replace(secret, HIDDEN)

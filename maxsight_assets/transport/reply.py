@@ -1,4 +1,4 @@
-"""What one exchange with upstream brings: an answer to read from, or one of a few faults that must be told apart.
+"""The outcome of one exchange with upstream: an answer to read from, or one of a few distinct faults.
 
 The faults here never leave landing: `transport.transfer` turns them into retries, a new start, or an error of
 `maxsight_assets.errors`.
@@ -18,7 +18,7 @@ from maxsight_assets.transport.options import Limits
 from maxsight_assets.transport.watch import TICK_S
 
 CHUNK_BYTES = 128 << 10
-"""Read at a time: larger blocks cost more in memory management than they save in calls."""
+"""Bytes read at a time: larger blocks cost more in memory management than they save in calls."""
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)$")
 
 
@@ -27,7 +27,7 @@ class Again(Exception):
 
     Attributes:
         wait_s: How long upstream asks to wait, if it does.
-        busy: Whether upstream says that it has too much to do.
+        busy: Whether upstream reports that it has too much to do.
     """
 
     def __init__(self, reason: str, *, wait_s: float | None = None, busy: bool = False) -> None:
@@ -48,7 +48,7 @@ class PastEnd(Exception):
     """The asked range begins at or after the object's end (416).
 
     Attributes:
-        total: The object's length, where upstream says it.
+        total: The object's length; None if upstream does not state it.
     """
 
     def __init__(self, total: int | None) -> None:
@@ -57,12 +57,12 @@ class PastEnd(Exception):
 
 
 class Absent(Exception):
-    """Upstream refuses the object: 401, 403, 404 and what else of 4xx does not pass, see `http.REFUSED`.
+    """Upstream refuses the object: 401, 403, 404 and the other 4xx that do not pass, see `answers.REFUSED`.
 
     Attributes:
         status: The HTTP status.
         said: Status and reason, for instance `404 Not Found`.
-        remedy: What a person can do about it.
+        remedy: What the user can do about it.
     """
 
     def __init__(self, status: int, said: str, remedy: str) -> None:
@@ -77,10 +77,10 @@ class Reply(Protocol):
 
     Attributes:
         start: Offset of its first byte in the object.
-        length: Bytes that it announces; None where it does not.
-        probe: What upstream says of the object.
+        length: Bytes that it announces; None if it announces none.
+        probe: What upstream states about the object.
         encoded: Whether the bytes are decoded on arrival, so that offsets in them mean nothing upstream.
-        published_sha256: The object's digest, where upstream states it beside the object.
+        published_sha256: The object's digest, if upstream states it beside the object.
     """
 
     start: int
@@ -90,7 +90,7 @@ class Reply(Protocol):
     published_sha256: str | None
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes as they arrive; raises `Again` where they end early."""
+        """Yield the bytes as they arrive; raise `Again` if they end early."""
 
     def close(self) -> None:
         """Give the connection up, or back."""
@@ -98,12 +98,12 @@ class Reply(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is wanted of an object.
+    """The part of an object that is requested.
 
     Attributes:
         start: First byte.
         length: Bytes from there; None: to the end.
-        since: The version that earlier bytes belong to; None: any.
+        since: The version that earlier bytes belong to; None: any version.
         abort: Ends the exchange when set, beside the client's own cancel event.
     """
 
@@ -114,19 +114,19 @@ class Ask:
 
     @property
     def ranged(self) -> bool:
-        """Whether it is less than the whole object."""
+        """Whether the part is less than the whole object."""
         return self.start > 0 or self.length is not None
 
     def header(self) -> str:
-        """The value of a Range header."""
+        """Return the value of a Range header."""
         return f"bytes={self.start}-{'' if self.length is None else self.start + self.length - 1}"
 
 
 def content_range(text: str | None, ask: Ask) -> tuple[int, int | None]:
-    """Length of the body and of the object that a 206's Content-Range states.
+    """Return the lengths of the body and of the object that a 206's Content-Range states.
 
     Raises:
-        WrongRange: Where it is not the range that was asked for.
+        WrongRange: It is not the range that was asked for.
     """
     found = _CONTENT_RANGE.match(text or "")
     if not found:
@@ -144,13 +144,13 @@ def content_range(text: str | None, ask: Ask) -> tuple[int, int | None]:
 
 
 class Attempts:
-    """Counts the tries of one thing that bring nothing new, and waits between them.
+    """Counts the tries of one exchange that bring nothing new, and waits between them.
 
     Args:
-        key: What the thing is called.
+        key: The object's name in messages.
         limits: Bounds of tries and waits.
-        cancel: Ends it when set.
-        abort: Ends it too.
+        cancel: Ends the tries when set.
+        abort: Ends them too.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Attempts:
         self._count = 0
 
     def check(self) -> None:
-        """Raise where no further try is wanted.
+        """Raise if no further try is wanted.
 
         Raises:
             Cancelled: The cancel event or `abort` is set.
@@ -179,8 +179,8 @@ class Attempts:
         """Wait before the next try.
 
         Raises:
-            TransientError: Where there is none left.
-            Cancelled: Where an event is set before or while waiting.
+            TransientError: No try is left.
+            Cancelled: An event was set before or during the wait.
         """
         self.check()
         self._count += 1

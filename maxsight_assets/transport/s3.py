@@ -1,6 +1,6 @@
-"""`s3://bucket/key`: any S3 service; signed with the given keys (AWS signature version 4), else anonymous.
+"""`s3://bucket/key`: any S3 service. Requests are signed with the given keys (AWS signature version 4), else anonymous.
 
-No AWS_* variable, profile or instance role is looked at.
+No AWS_* variable, profile or instance role is read here.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""One class a kind of address, behind one interface; the scheme of an address chooses here, and nowhere else.
+"""The kinds of address: one class for each, behind one interface; only this module chooses by an address's scheme.
 
-What all have in common is around them: tries, ranges, resuming and hashes are `transfer`'s, cancel, throttle, progress
-and redaction the `client`'s. A further scheme is a class of its own and a line in `schemes`.
+What they have in common is around them: `transfer` retries, reads ranges, resumes and hashes; `client` cancels,
+throttles, reports progress and redacts. To support a further scheme, add a class and a line in `schemes`.
 """
 
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ from maxsight_assets.transport.web import PlainWeb, Web
 
 
 class Scheme(Protocol):
-    """How objects of one kind of address are asked for; every call is one try. Safe to use from many threads."""
+    """Requests objects of one kind of address; every call is one try. Safe to use from many threads."""
 
     def probe(self, file: RemoteFile) -> Probe:
-        """What upstream says of an object, without its bytes.
+        """Return what upstream states about an object, without its bytes.
 
         Raises:
             Again, Absent, WrongRange, VersionChanged, PastEnd: See `reply`.
@@ -40,23 +40,23 @@ class Scheme(Protocol):
         """
 
     def short(self, file: RemoteFile) -> Address | None:
-        """Where the short way of many small objects may ask for an object; None if only `open` brings it.
+        """Return the address of an object for the short way (`transport.many`); None if only `open` can fetch it.
 
         Raises:
             LandingError: As in `probe`.
         """
 
     def trust(self, file: RemoteFile) -> Trust:
-        """How far upstream's word of an object goes."""
+        """Return how far the object's server is trusted."""
 
 
 def schemes(http: Http, credentials: Credentials, *, own: Guard) -> Mapping[str, Scheme]:
     """Return the schemes by their names in an address.
 
     Args:
-        http: Carries the traffic of those that need the network.
-        credentials: Whom to say one is.
-        own: Knows the servers that may be asked by plain http without a warning.
+        http: Carries the traffic of the schemes that need the network.
+        credentials: Secrets and endpoints of accounts.
+        own: Knows the servers that need no warning if they are used by plain http.
     """
     return {
         "https": Web(http),
@@ -71,7 +71,7 @@ def scheme_of(file: RemoteFile, known: Mapping[str, Scheme]) -> Scheme:
     """Return the scheme of an object's address.
 
     Raises:
-        LandingError: There is none of that name.
+        LandingError: No scheme has that name.
     """
     name = file.url.partition(":")[0].lower()
     scheme = known.get(name)

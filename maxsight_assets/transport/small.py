@@ -1,4 +1,4 @@
-"""The short way's second half: an object that is in memory is judged, written and named, with no partial file."""
+"""The second half of the short way: judges an object in memory, writes it and names it, with no partial file."""
 
 import hashlib
 import os
@@ -19,20 +19,20 @@ MOST_BYTES = 4 << 20
 
 
 def land(file: RemoteFile, dest: Path, answer: Answer, *, trust: judge.Trust) -> Landed | None:
-    """Put an object at `dest`; not synced, see `Client.download_many`.
+    """Write an object to `dest`; not synced, see `Client.download_many`.
 
     Args:
         file: The object.
         dest: Path to write.
-        answer: What came of asking for it.
-        trust: How far the word of the object's server goes.
+        answer: The answer to the request for it.
+        trust: How far the object's server is trusted.
 
     Returns:
-        None where the answer is not a plain, whole one.
+        The landed object; None if the answer is not a plain, whole one.
 
     Raises:
         Absent, Again: See there.
-        judge.Unfit, VerificationFailed: It is not the object; nothing is left at `dest`.
+        judge.Unfit, VerificationFailed: The bytes are not the object; nothing is left at `dest`.
     """
     data = answer.data
     try:

@@ -1,6 +1,6 @@
-"""Brings one whole object to disk: resume, retry, start again, verify; the rules of each fault in one loop.
+"""Downloads one whole object: resume, retry, start again, verify; one loop holds the rules of each fault.
 
-How bytes are asked for is the scheme's (`schemes`); where they wait is `partial`.
+A scheme requests the bytes (`schemes`); `partial` holds them until they are whole.
 """
 
 import contextlib
@@ -61,10 +61,10 @@ def read_range(
     *,
     cancel: threading.Event,
 ) -> memoryview:
-    """Exactly the asked bytes of exactly the asked version.
+    """Return exactly the requested bytes of exactly the requested version.
 
     Raises:
-        VersionChanged, WrongRange, PastEnd: Where upstream has not got them.
+        VersionChanged, WrongRange, PastEnd: Upstream does not have them.
         TransientError, Cancelled, LandingError: As in `download`.
     """
     length = ask.length or 0
@@ -98,16 +98,16 @@ class Download:
     """One object on its way to disk.
 
     Args:
-        opened: Asks upstream for a part of an object.
+        opened: Requests a part of an object from upstream.
         file: The object.
-        dest: Where it goes.
-        limits: Bounds.
-        cancel: Ends it.
-        progress: Hears of it.
-        trust: How far the word of the object's server goes.
+        dest: Path to write.
+        limits: Bounds of tries, times and sizes.
+        cancel: Ends the download when set.
+        progress: Called with the bytes that have arrived.
+        trust: How far the object's server is trusted.
         durable: Whether the bytes must be on the disk before the file gets its name.
-        abort: Ends it too.
-        unfit: What was wrong with what an earlier attempt brought; then this one is the clean retry.
+        abort: Ends the download too when set.
+        unfit: What was wrong with the bytes of an earlier attempt; if given, this download is the clean retry.
     """
 
     def __init__(
@@ -141,14 +141,14 @@ class Download:
         self._received: Received | None = None
 
     def run(self) -> Landed:
-        """Fetch, verify, name.
+        """Fetch the object, verify it and name the file.
 
         Raises:
-            TransientError: After the last try; what arrived is kept for the next run.
-            VerificationFailed: Other bytes than expected, twice; nothing is kept.
+            TransientError: The last try failed; what arrived is kept for the next run.
+            VerificationFailed: The bytes are not the expected ones, twice; nothing is kept.
             UpstreamChanged: The same, for a pinned file that upstream has replaced.
             Cancelled: The cancel event was set; what arrived is kept.
-            LandingError: Refused, forbidden, not trusted: no further try would help.
+            LandingError: The object is refused, forbidden or not trusted: no further try would help.
         """
         try:
             first = self._unfit or self._attempt()
@@ -163,7 +163,7 @@ class Download:
             self._partial.close()
 
     def _attempt(self) -> Landed | str:
-        """The landed file, or what is wrong with what came."""
+        """Return the landed file, or what is wrong with the received bytes."""
         partial = self._partial
         whole = False
         try:
@@ -180,7 +180,7 @@ class Download:
         return Landed(self._dest, partial.offset, sha256, partial.digest("md5"), level, probe)
 
     def _fill(self) -> None:
-        """Bring the partial file to the object's end."""
+        """Fill the partial file up to the object's end."""
         partial, file = self._partial, self._file
         attempts = Attempts(file.key, self._limits, self._cancel)
         restarts = wrong = 0
@@ -225,7 +225,7 @@ class Download:
         return Ask(offset, None, self._partial.probe, self._abort) if offset else Ask(abort=self._abort)
 
     def _take(self, reply: Reply) -> None:
-        """Append an answer's body, from the network's side in one stream or in parallel ranges."""
+        """Append an answer's body, read in one stream or in parallel ranges."""
         partial, file = self._partial, self._file
         self._published = reply.published_sha256
         self._answer = reply.probe

@@ -1,7 +1,7 @@
-"""One thread that ends exchanges which a blocked read would never end: cancelled, silent or too slow ones.
+"""One thread that ends cancelled, silent or too slow exchanges, which a blocked read would never end.
 
 A read timeout does not fire while one byte a second arrives, and a blocked read does not see a cancel event. The
-watcher shuts the socket down instead, and the reader wakes up with the reason.
+watcher therefore shuts the socket down, and the reader wakes up and finds the reason.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ class Exchange:
     """One request and its answer, as the watcher sees it.
 
     Attributes:
-        verdict: None while it may go on; else why it was ended.
+        verdict: None while the exchange may go on; else why it was ended.
         cancelled: Whether it was ended by a cancel event.
     """
 
@@ -30,43 +30,43 @@ class Exchange:
         self._sock: socket.socket | None = None
         self._headers = False
         self._received = 0
-        self._waited = 0.0  # s spent inside reads, of the present window
+        self._waited = 0.0  # seconds spent inside reads, in the present window
         self._since: float | None = None  # when the present read began
         self.verdict: str | None = None
         self.cancelled = False
 
     def attach(self, sock: socket.socket | None) -> None:
-        """The request goes out on this socket; now its headers are awaited."""
+        """Note that the request goes out on this socket; the wait for the answer's header begins."""
         self._sock = sock
         self._since = time.monotonic()
 
     def detach(self) -> None:
-        """Its socket is not its own any more."""
+        """Note that the socket no longer belongs to this exchange."""
         self._sock = self._since = None
 
     def has(self, sock: socket.socket | None) -> bool:
-        """Whether it is attached to this socket."""
+        """Return whether the exchange is attached to this socket."""
         return sock is not None and self._sock is sock
 
     def headers_arrived(self) -> None:
-        """The header is complete."""
+        """Note that the header is complete."""
         self._headers = True
         self._waited = 0.0
         self._since = None
 
     def reading(self) -> None:
-        """A read begins; only time inside reads counts, so that a slow disk is not blamed on upstream."""
+        """Note that a read begins; only time inside reads counts, so that a slow disk is not blamed on upstream."""
         self._since = time.monotonic()
 
     def read(self, count: int) -> None:
-        """The read brought `count` bytes."""
+        """Note that the read brought `count` bytes."""
         if self._since is not None:
             self._waited += time.monotonic() - self._since
         self._since = None
         self._received += count
 
     def judge(self, limits: Limits, cancel: threading.Event) -> None:
-        """End the exchange where it is cancelled or too slow."""
+        """End the exchange if it is cancelled or too slow."""
         if self.verdict is not None:
             self._shut()  # it may have got another socket since
             return
@@ -87,11 +87,11 @@ class Exchange:
 
     def _end(self, verdict: str, *, cancelled: bool = False) -> None:
         self.cancelled = cancelled
-        self.verdict = verdict  # before the socket is shut: what a reader gets afterwards is not to be used
+        self.verdict = verdict  # before the socket is shut: a reader must not use what it gets afterwards
         self._shut()
 
     def _shut(self) -> None:
-        """End the line below TLS: `SSLSocket.shutdown` drops the decryption first, and reads bring ciphertext then."""
+        """Shut the socket down below TLS: `SSLSocket.shutdown` drops decryption first, so reads return ciphertext."""
         sock = self._sock  # another thread may detach it meanwhile
         if sock is None:
             return
@@ -113,7 +113,7 @@ class Watch:
         self._current = threading.local()
 
     def attach(self, sock: socket.socket | None) -> None:
-        """The present thread's exchange sends its request on this socket; no earlier one has it any more."""
+        """Attach the present thread's exchange to the socket that it uses; detach any earlier exchange from it."""
         exchange: Exchange | None = getattr(self._current, "exchange", None)
         if exchange is None:
             return
@@ -124,7 +124,10 @@ class Watch:
             exchange.attach(sock)
 
     def ended(self) -> bool:
-        """Whether the present thread's exchange is ended already; for what the watcher cannot end, as connecting."""
+        """Return whether the present thread's exchange has been ended.
+
+        For steps that the watcher cannot end, such as connecting.
+        """
         exchange: Exchange | None = getattr(self._current, "exchange", None)
         if exchange is None:
             return False
@@ -134,7 +137,7 @@ class Watch:
 
     @contextlib.contextmanager
     def sending(self, exchange: Exchange) -> Iterator[None]:
-        """Requests that the present thread sends meanwhile belong to `exchange`."""
+        """Assign the requests that the present thread sends in the block to `exchange`."""
         self._current.exchange = exchange
         try:
             yield
@@ -142,7 +145,7 @@ class Watch:
             self._current.exchange = None
 
     def begin(self, abort: threading.Event | None) -> Exchange:
-        """Start to watch one exchange; `end` it in a `finally`."""
+        """Start to watch one exchange; the caller ends it in a `finally`."""
         exchange = Exchange(abort)
         with self._lock:
             self._live.add(exchange)
@@ -152,18 +155,18 @@ class Watch:
         return exchange
 
     def end(self, exchange: Exchange) -> None:
-        """Stop watching."""
+        """Stop watching an exchange."""
         with self._lock:
             self._live.discard(exchange)
 
     def close(self) -> None:
-        """End the thread."""
+        """End the watching thread."""
         self._closed.set()
         if self._thread is not None:
             self._thread.join()
 
     def _run(self) -> None:
         while not self._closed.wait(TICK_S):
-            with self._lock:  # all along: the socket of an exchange that ends meanwhile may be another's at once
+            with self._lock:  # for the whole round: an exchange that ends meanwhile frees its socket for another
                 for exchange in self._live:
                     exchange.judge(self._limits, self._cancel)

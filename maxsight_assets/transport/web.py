@@ -1,4 +1,4 @@
-"""`https://` and `http://`: any web server; a user and a password in the address are sent as Basic authentication."""
+"""`https://` and `http://`: any web server; user and password in an address are sent as Basic authentication."""
 
 from base64 import b64encode
 from collections.abc import Mapping
