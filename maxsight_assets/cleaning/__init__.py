@@ -1,5 +1,5 @@
-"""Rules that make one record unfit, and the ledger of what was done about it.
+"""Drop or repair records that break a rule, and account for each of them in the ledger.
 
-Here: functions of tables; no file is read. Not here: rules about a whole directory (`verification`), and which images
-show the same picture (`splitting.groups`). Begin with `rules.py`.
+Here: functions over tables, which read no file. Not here: rules about a whole directory (`verification`), and the
+search for images that show the same picture (`splitting.groups`). Begin with `rules.py`.
 """

@@ -1,7 +1,7 @@
-"""Runs the cleaning rules over the tables and writes down what became of every record.
+"""Run the cleaning rules over the tables and record every dropped or repaired record in the ledger.
 
-What goes in is what comes out and what the ledger says was dropped, for images and boxes alike. The rules themselves
-are in `cleaning.rules`.
+Each input record, image or box, is either in the output or in the ledger as dropped. The rules themselves are in
+`cleaning.rules`.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,12 +18,12 @@ from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, conform
 IMAGE_KEY = ("source", "image_id")
 
 _SHOWN = 5
-"""Records that an error names; the rest is counted."""
+"""Largest number of records that an error names; the others are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What one rule found of damage in one dataset.
+    """The damage that one rule found in one dataset.
 
     Attributes:
         rule: The rule.
@@ -48,15 +48,15 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What cleaning leaves.
+    """The result of cleaning.
 
     Attributes:
-        images: IMAGES table of the images that are kept, with their true sizes; sorted by source and image id.
-        boxes: BOXES table of the boxes that are kept, with the detector's word as `label`; sorted by source, image and
+        images: IMAGES table of the kept images, with their true sizes; sorted by source and image id.
+        boxes: BOXES table of the kept boxes, with the detector's label as `label`; sorted by source, image and
             published box id.
-        ledger: LEDGER table of what was dropped or repaired, sorted by all columns. Keys are unique in the kept tables;
-            in the ledger a key stands once for each record that had it.
-        damage: What was found of damage, by rule and dataset.
+        ledger: LEDGER table of the dropped and repaired records, sorted by all columns. Keys are unique in the kept
+            tables; the ledger has a key once for each record that had it.
+        damage: The damage that was found, by rule and dataset.
     """
 
     images: pl.DataFrame
@@ -78,8 +78,8 @@ def clean(
     Args:
         images: IMAGES table in any order.
         boxes: BOXES table in any order.
-        facts: FILE_FACTS table (`images.facts.of_files`): one row a file that is there.
-        labels: The detector's word by the publisher's label, by source; None or absent: the detector has none.
+        facts: FILE_FACTS table (`images.facts.of_files`): one row per existing file.
+        labels: The detector's label by the publisher's label, by source; None or absent if the detector has none.
         config: Switches and limits.
 
     Raises:
@@ -124,16 +124,16 @@ def _insist_on_bounds(damage: Sequence[Damage], tolerance: Tolerance) -> None:
 def apply_rules(
     frame: pl.DataFrame, rules: Sequence[Rule], *, stop_on: Collection[str] = (), damage: list[Damage] | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Apply rules one after the other: a later rule sees what an earlier one repaired, and nothing that one dropped.
+    """Apply rules one after the other: a later rule sees the repaired records, and not the dropped ones.
 
     Args:
-        frame: Images, or boxes (where it has a column `box_id`), with the columns that the rules look at.
-        rules: In their order.
+        frame: Images, or boxes (if it has a column `box_id`), with the columns that the rules look at.
+        rules: The rules, in the order of application.
         stop_on: Names of rules that no record may break.
-        damage: Where to add what is found of damage.
+        damage: The list to which the damage that is found is appended.
 
     Returns:
-        The records that are kept, in their order, and the ledger.
+        The kept records, in their order, and the ledger.
 
     Raises:
         NotPublished: A record breaks a rule of `stop_on`.
@@ -168,7 +168,7 @@ def _damage(rule: Rule, damaged: pl.DataFrame, looked_at: pl.DataFrame) -> Itera
 
 
 def _first(rule: Rule, broken: pl.DataFrame) -> tuple[str, ...]:
-    """The first records that break a rule, with the values that it looked at."""
+    """Return the first records that break a rule, with the values that the rule looked at."""
     columns = [name for name in ("source", "image_id", "box_id") if name in broken.columns]
     name = pl.format(
         " ".join(f"{column} {{}}" for column in columns), *(pl.col(column).fill_null("?") for column in columns)
@@ -205,7 +205,7 @@ def _ledger_rows(rule: Rule, before: pl.DataFrame, *, after: pl.DataFrame | None
 
 
 def _with_files(images: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
-    """Images in canonical order, of rows for one image the usable ones first, with what their files say."""
+    """Return images in canonical order, the usable rows of an image first, with the facts of their files."""
     files = facts.select(
         "path", "sha256", "error", "orientation", file_width=pl.col("width"), file_height=pl.col("height")
     ).unique("path", keep="first", maintain_order=True)
@@ -220,14 +220,14 @@ def _with_files(images: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_images(boxes: pl.DataFrame, known: pl.DataFrame, *, masks: bool) -> pl.DataFrame:
-    """Boxes in canonical order, with what they must know of their images."""
+    """Return boxes in canonical order, with the facts of their images that the rules need."""
     if not masks:
         boxes = boxes.with_columns(segmentation=pl.lit(None, dtype=pl.String))
     joined = _with_scaled_masks(boxes.join(known, on=IMAGE_KEY, how="left"))
-    key = ("place", "box_id")  # a number sorts faster than the text that it stands for
+    key = ("place", "box_id")  # a number sorts faster than the text that it represents
     ordered = joined.sort(key)
     follows = ordered.select(pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in key))
-    if (repeated := follows.to_series()).any():  # only then do the other columns decide
+    if (repeated := follows.to_series()).any():  # only repeated keys are sorted by the other columns
         among = repeated | repeated.shift(-1, fill_value=False)
         ordered = pl.concat([ordered.filter(~among), ordered.filter(among).sort(pl.all())])
         ordered = ordered.sort(key, maintain_order=True)
@@ -235,7 +235,7 @@ def _with_images(boxes: pl.DataFrame, known: pl.DataFrame, *, masks: bool) -> pl
 
 
 def _with_scaled_masks(boxes: pl.DataFrame) -> pl.DataFrame:
-    """Boxes in their order; the masks of resized pictures are scaled to them."""
+    """Return boxes in their order, with the masks of resized pictures scaled to the pictures."""
     is_scaled = boxes.select(pl.col("scale_x").is_not_null() & pl.col("segmentation").is_not_null()).to_series()
     if is_scaled.any():
         columns = ("segmentation", "stated_width", "stated_height", "image_width", "image_height")
@@ -250,14 +250,14 @@ def _with_scaled_masks(boxes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_names(boxes: pl.DataFrame, labels: Mapping[str, Mapping[str, str | None]]) -> pl.DataFrame:
-    """Boxes in their order, with the detector's word for their label."""
+    """Return boxes in their order, with the detector's label as `name`."""
     rows = [(source, label, name) for source, names in sorted(labels.items()) for label, name in sorted(names.items())]
     words = pl.DataFrame(rows, schema={"source": pl.String, "label": pl.String, "name": pl.String}, orient="row")
     return boxes.join(words, on=["source", "label"], how="left", maintain_order="left")
 
 
 def _image_facts(candidates: pl.DataFrame, kept: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
-    """What a box must know of its image, one row an image that the publisher lists; `place` numbers them in order."""
+    """Return the facts of images that box rules need, one row per published image; `place` numbers them in order."""
     dropped = ledger.filter(pl.col("action") == "drop").group_by(IMAGE_KEY).agg(image_rule=pl.col("rule").min())
     sizes = kept.select(
         *IMAGE_KEY,

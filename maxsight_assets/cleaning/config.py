@@ -1,8 +1,8 @@
-"""What a person may change about cleaning.
+"""The settings of cleaning that the user may change.
 
-A rule that guards what no reader of the splits could survive (files that do not decode, boxes without area, labels that
-the detector would silently take for "person") can be told to stop the run instead of dropping the record, not to let it
-pass.
+Some records would break every reader of the splits: files that do not decode, boxes without area, labels that the
+detector would silently take for "person". The user may let a rule against them stop the run instead of dropping the
+record, but cannot switch it off.
 """
 
 from typing import Annotated, Literal

@@ -1,6 +1,6 @@
-"""Cleaning rules: what makes one record unfit, and what becomes of it.
+"""Define the cleaning rules: what makes one record unfit, and whether it is dropped or repaired.
 
-A rule is a value: an expression over the table of images or boxes, and what to change where the record can be saved.
+A rule is a value: an expression over the table of images or boxes, and the changes that repair a record, if any.
 Nothing here reads files; `cleaning.apply` runs the rules in the order of these functions and writes the ledger.
 """
 
@@ -18,7 +18,7 @@ from maxsight_assets.verdict import Severity
 GEOMETRY = ("x", "y", "w", "h")
 
 ROUNDING = 0.001
-"""Pixels that a box may reach out of its picture before it is clipped: products of normalised coordinates end there."""
+"""Pixels that a box may reach out of its picture unclipped: the rounding error of normalised coordinates."""
 
 TOLERANCE_PX = 1.0
 """How far a box may reach out before it counts as damage: publishers round, and count the last pixel either way."""
@@ -29,10 +29,10 @@ COMMERCIAL = (
     "/licenses/by-sa/",
     "/licenses/by-nd/",
     "/publicdomain/",
-    "flickr.com/commons/usage",  # no known copyright restrictions
+    "flickr.com/commons/usage",  # this page states "no known copyright restrictions"
     "usa.gov/copyright",
 )
-"""Parts of the addresses of licences that allow commercial use: COCO's and Open Images' without the NC ones."""
+"""Parts of the addresses of licences that allow commercial use: those of COCO and Open Images without NC."""
 
 _FLAGGED: Mapping[Flag, str] = {
     "inside": "The publisher says that the box shows the thing from within, such as a hall.",
@@ -46,15 +46,15 @@ class Rule:
     """One reason to drop or repair a record.
 
     Attributes:
-        name: The word that the ledger, the report and the checks use.
+        name: The name that the ledger, the report and the checks use.
         matches: Boolean expression over the table of candidates; null counts as false. Boxes are in absolute pixels,
             origin at the top left.
         values: Columns that the rule looks at: the ledger's `before`.
-        reason: A sentence for a person.
-        severity: "error" where upstream or the disk is damaged, "warn" where the record is merely not wanted.
-        changes: New values by column; a record that a rule changes is repaired, any other is dropped.
-        counts: Which of the records that match count as damage: unless stated, all of them if the severity is "error",
-            else none. A dataset with more damage than `config.Tolerance` allows is not published.
+        reason: A sentence that explains the rule to the user.
+        severity: "error" if upstream or the disk is damaged, "warn" if the record is merely not wanted.
+        changes: New values by column. A rule with changes repairs its records; a rule without drops them.
+        counts: Which matching records count as damage. By default all of them if the severity is "error", else none. A
+            dataset with more damage than `config.Tolerance` allows is not published.
     """
 
     name: str
@@ -67,20 +67,20 @@ class Rule:
 
     @property
     def damage(self) -> pl.Expr:
-        """Boolean expression over the records that match: which of them count as damage."""
+        """Return the boolean expression that selects the damaged records among those that match."""
         return pl.lit(self.severity == "error") if self.counts is None else self.counts
 
     @property
     def action(self) -> Literal["drop", "repair"]:
-        """What happens to a record that matches."""
+        """Return what is done with a record that matches."""
         return "repair" if self.changes else "drop"
 
 
 def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
-    """Rules over images, in the order in which they are applied.
+    """Return the rules over images, in the order of application.
 
     The table has IMAGES columns and, of the image's file, `sha256`, `error`, `file_width`, `file_height` and
-    `orientation` (all null where there is no file).
+    `orientation` (all null if there is no file).
     """
     always = (
         _unreadable_record(),
@@ -142,12 +142,12 @@ def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
 
 
 def differs_in_size() -> pl.Expr:
-    """Tell whether a picture is of another size than stated; null if none is stated."""
+    """Return whether a picture has another size than stated; null if no size is stated."""
     return (pl.col("width") != pl.col("file_width")) | (pl.col("height") != pl.col("file_height"))
 
 
 def is_resized() -> pl.Expr:
-    """Tell whether a picture of another size than stated is a copy at one scale, but for a rounded pixel."""
+    """Return whether a picture with another size than stated is a copy at one scale, within a rounded pixel."""
     width, height, file_width, file_height = (
         pl.col(name).cast(pl.Float64) for name in ("width", "height", "file_width", "file_height")
     )
@@ -195,11 +195,11 @@ def _licence(wanted: tuple[str, ...]) -> Rule:
 
 
 def box_rules(config: CleaningConfig) -> tuple[Rule, ...]:
-    """Rules over boxes, in the order in which they are applied.
+    """Return the rules over boxes, in the order of application.
 
     The table has BOXES columns and `image_known`, `image_rule` (why the image was dropped, or null), `image_width` and
     `image_height` (true pixels), `scale_x` and `scale_y` (of a resized picture, else null) and `name` (the detector's
-    word for the label, or null).
+    label, or null).
     """
     always = (
         _unreadable_record(),
@@ -231,7 +231,7 @@ def box_rules(config: CleaningConfig) -> tuple[Rule, ...]:
 
 
 def _geometry(config: CleaningConfig) -> tuple[Rule, ...]:
-    """Rules about where a box lies."""
+    """Return the rules about where a box lies."""
     x, y, w, h = (pl.col(name) for name in GEOMETRY)
     left, top = x.clip(0), y.clip(0)
     right, bottom = pl.min_horizontal(x + w, "image_width"), pl.min_horizontal(y + h, "image_height")
@@ -293,7 +293,7 @@ def _geometry(config: CleaningConfig) -> tuple[Rule, ...]:
 
 
 def image_dropped() -> Rule:
-    """The rule by which a box shares the fate of its image, over a table with `image_rule`."""
+    """Return the rule that drops the boxes of dropped images, over a table with `image_rule`."""
     return Rule(
         name="image_dropped",
         matches=pl.col("image_rule").is_not_null(),
@@ -304,7 +304,7 @@ def image_dropped() -> Rule:
 
 
 def lost_a_box() -> Rule:
-    """The rule of evaluation sets whose annotators looked for every class, over a table with `lost`, the box's rule."""
+    """Return the rule of exhaustively annotated evaluation sets, over a table with `lost`, the rule of the lost box."""
     return Rule(
         name="lost_a_box",
         matches=pl.col("lost").is_not_null(),
@@ -315,7 +315,7 @@ def lost_a_box() -> Rule:
 
 
 def no_boxes() -> Rule:
-    """The rule for images that are left without a box, over a table with `boxes`, their number."""
+    """Return the rule for images without a box, over a table with `boxes`, the number of boxes."""
     return Rule(
         name="no_boxes",
         matches=pl.col("boxes") == 0,
@@ -326,7 +326,7 @@ def no_boxes() -> Rule:
 
 
 def _wanted(config: CleaningConfig) -> tuple[Rule, ...]:
-    """Rules that a person may switch: they drop sound boxes that are not wanted."""
+    """Return the rules that the user may switch on or off: they drop sound boxes that are not wanted."""
     switched = (
         (
             config.min_side > 0,
@@ -380,7 +380,7 @@ def _wanted(config: CleaningConfig) -> tuple[Rule, ...]:
 
 
 def _repairs() -> tuple[Rule, ...]:
-    """Repairs of what a kept box carries beside its geometry and label."""
+    """Return the repairs of what a kept box has beside its geometry and label."""
     nth = pl.int_range(pl.len()).over("source", "box_id")
     area = pl.col("area")
     return (
@@ -407,7 +407,7 @@ def _repairs() -> tuple[Rule, ...]:
             reason="pycocotools would crash on the mask or allocate without bound; the box is kept without it.",
             severity="error",
             changes={"segmentation": pl.lit(None, dtype=pl.String)},
-            counts=pl.col("segmentation") != "[]",  # which exports of boxes alone write for each of them
+            counts=pl.col("segmentation") != "[]",  # exports of boxes alone write this for every box
         ),
         _unreadable_field(),
     )
@@ -415,7 +415,7 @@ def _repairs() -> tuple[Rule, ...]:
 
 def _segmentation_is_unusable() -> pl.Expr:
     sound = sound_by_form("image_width", "image_height")
-    looked_at = pl.when(~sound).then("segmentation")  # null where there is no mask or no need to look
+    looked_at = pl.when(~sound).then("segmentation")  # null if there is no mask or its form is sound
     return pl.struct(looked_at, "image_width", "image_height").map_batches(_unusable, return_dtype=pl.Boolean)
 
 
