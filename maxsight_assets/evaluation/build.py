@@ -1,7 +1,8 @@
-"""Evaluation sets in COCO form, and the contract that an mAP run relies on.
+"""Build evaluation sets in COCO format, and the contract that an mAP run relies on.
 
-A set keeps all that its publisher drew: what the detector cannot be asked for is dropped and named in the ledger, or
-kept as a crowd, which pycocotools neither rewards nor punishes. Which records are unfit is decided in `cleaning`.
+A set accounts for every box that its publisher drew. A box that the detector cannot be measured on is dropped and named
+in the ledger, or kept as a crowd, which pycocotools neither rewards nor punishes. `cleaning` decides which records are
+unfit.
 """
 
 import hashlib
@@ -35,9 +36,9 @@ class EvaluationSettings:
     Attributes:
         iou_type: Boxes, not masks, are compared.
         iou_from: Lowest overlap that counts as a match.
-        iou_to: Highest of them.
-        iou_step: Distance between two of them.
-        max_detections: Detections an image that are counted, most confident first; mAP uses the last.
+        iou_to: Highest of these overlaps.
+        iou_step: Distance between two of these overlaps.
+        max_detections: Numbers of detections per image that are counted, most confident first; mAP uses the last.
         small_below: Objects of a smaller area (square pixels) are small.
         large_from: Objects of this area at least are large.
     """
@@ -53,17 +54,17 @@ class EvaluationSettings:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSource:
-    """One publisher's validation images, as they are landed.
+    """The landed validation images of one publisher.
 
     Attributes:
         split: The publisher's split that is evaluated.
         exhaustive: Whether its annotators looked for every class in every image, so that an image without boxes is a
-            negative one. Open Images annotates only the classes that people confirmed in an image: there, no box does
-            not mean nothing to find.
-        tables: Its images and boxes; other splits are left out.
-        tolerance: How many of its records may be damaged.
+            negative one. Open Images annotates only the classes that people confirmed in an image: there, an image
+            without boxes may still show objects.
+        tables: Its images and boxes; those of other splits are ignored.
+        tolerance: The number of its records that may be damaged.
         facts: FILE_FACTS table (`images.facts.of_files`) of its files, paths relative to DATA_DIR.
-        labels: The detector's word, or None, by the publisher's label.
+        labels: The detector's label, or None, by the publisher's label.
     """
 
     split: str
@@ -78,12 +79,13 @@ def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: La
     """Write `<set>/annotations.json` for each source, `ledger.parquet` and `contract.json`.
 
     Args:
-        sources: By name (`coco`, `openimages`, ...); one that has no image of its evaluation split gives no set.
+        sources: The sources by name (`coco`, `openimages`, ...); a source without an image in its evaluation split
+            gives no set.
         root: The directory to write into.
         space: The detector's label space; the id of a category is its class index + 1.
 
     Returns:
-        The contract, as it was written.
+        The contract as it was written.
 
     Raises:
         NotPublished: More records of a source are damaged than its tolerance allows.
@@ -127,7 +129,7 @@ def set_name(dataset: str, split: str) -> str:
 
 
 def _cleaned(name: str, source: EvaluationSource) -> Cleaned:
-    """What can be evaluated. Depictions become crowds: finding a painted dog is neither right nor wrong."""
+    """Return the records to evaluate. Depictions become crowds: finding a painted dog is neither right nor wrong."""
     images = source.tables.images.filter(pl.col("split") == source.split)
     boxes = source.tables.boxes.filter(pl.col("split") == source.split).with_columns(
         crowd=pl.col("crowd").fill_null(value=False) | pl.col("depiction").fill_null(value=False)
@@ -143,7 +145,7 @@ def _cleaned(name: str, source: EvaluationSource) -> Cleaned:
 
 
 def _without_incomplete(cleaned: Cleaned, config: CleaningConfig) -> Cleaned:
-    """Leave out the images that lost a box to damage: absent is not empty."""
+    """Leave out the images that lost a box to damage: a detection of the lost object would count as a mistake."""
     damaging = [rule.name for rule in box_rules(config) if rule.severity == "error" and rule.action == "drop"]
     dropped = pl.col("rule").is_in(damaging) & (pl.col("kind") == "box") & (pl.col("action") == "drop")
     lost = cleaned.ledger.filter(dropped).group_by(IMAGE_KEY).agg(lost=pl.col("rule").min())
@@ -158,14 +160,14 @@ def _without_incomplete(cleaned: Cleaned, config: CleaningConfig) -> Cleaned:
 
 
 def _image_rows(cleaned: Cleaned, facts: pl.DataFrame) -> pl.DataFrame:
-    """Kept images, with the sha256 of their files and an `id`."""
+    """Return the kept images, with the sha256 of their files and an `id`."""
     ids = stable_ids(cleaned.images["source"], cleaned.images["image_id"])
     files = facts.select("path", "sha256").unique("path")
     return cleaned.images.with_columns(id=ids).join(files, on="path", how="left", maintain_order="left").sort("id")
 
 
 def _box_rows(cleaned: Cleaned, images: pl.DataFrame, space: LabelSpace) -> pl.DataFrame:
-    """Kept boxes in the order of their images, with `id` (never 0), `image` and `category`."""
+    """Return the kept boxes in the order of their images, with `id` (never 0), `image` and `category`."""
     numbers = {name: index + 1 for name, index in space.index.items()}
     return (
         cleaned.boxes.with_columns(
@@ -210,7 +212,7 @@ def _annotation_records(boxes: pl.DataFrame) -> Iterator[dict[str, Any]]:
 def _promise(
     path: Path, images: pl.DataFrame, boxes: pl.DataFrame, *, cleaned: Cleaned, labels: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """What the contract says of one set."""
+    """Return what the contract states about one set."""
     dropped = cleaned.ledger.filter(pl.col("action") == "drop")
     excluded = dropped.filter((pl.col("kind") == "image") & (pl.col("rule") != "no_boxes")).select("image_id", "rule")
     outside = dropped.filter(pl.col("rule") == "label_outside_space").height
@@ -231,5 +233,5 @@ def _promise(
 
 
 def _digest(value: object) -> str:
-    """Hex sha256 of a JSON value."""
+    """Return the hex sha256 of a JSON value."""
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
