@@ -1,6 +1,6 @@
 """The typed form of a catalog file: what one upstream publishes, and where.
 
-A catalog states facts only; how much of them a run takes is the profile's matter.
+A catalog states only facts; the profile decides how much of the upstream a run lands.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from maxsight_assets.remote import RemoteFile
 
 
 class FileFacts(BaseModel):
-    """What is known of one upstream file; a missing field is not published.
+    """What is known about one upstream file; the publisher does not state a missing field.
 
     Attributes:
         bytes: Length of the file.
-        md5: Hex digest, and so on for the other two.
+        md5: Hex digest; the fields for other digests have the same form.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,25 +52,25 @@ class Catalog(BaseModel):
 
     Attributes:
         dataset: Short name; also the name of the YAML file.
-        title: Name for people.
-        asset: Name of the asset that lands it.
+        title: Name that pages and messages show.
+        asset: Name of the asset that lands the dataset.
         directory: Its directory below DATA_DIR.
-        kinds: What the UI marks the asset with, three at most.
-        description: The asset's page: what it is, from where, how big, under which licence.
-        evaluated: The publisher's split that is evaluated; none: it is no evaluation set.
+        kinds: The tags that the UI shows on the asset, at most three.
+        description: Text of the asset's page: what the dataset is, where it comes from, its size and its licence.
+        evaluated: The publisher's split that is evaluated; None if the dataset is not used for evaluation.
         trained_on: The publisher's splits that training may draw from.
-        exhaustive: Whether its annotators looked for every class in every image, so that an image without boxes is a
+        exhaustive: Whether the annotators looked for every class in every image, so that an image without boxes is a
             negative one.
-        base: Address that file keys are appended to.
+        base: Address to which file keys are appended.
         bases: Other addresses, for single keys.
-        images: Address of the single images, where the publisher serves them one by one.
+        images: Address of the single images, if the publisher serves them one by one.
         mirror: Environment variable that replaces `base` (and every one of `bases`).
         images_mirror: Environment variable that replaces `images`.
-        on_change: What other bytes than the known ones mean: `stop` waits for a person, `follow` lands them.
-        licence: Licence of the whole, for people.
+        on_change: What happens if the bytes differ from the known ones: `stop` waits for the user, `follow` lands them.
+        licence: Licence of the whole dataset, as text for the user.
         source: Where these facts come from.
         files: Facts by file key.
-        counts: Counts by the publisher's split; empty where nothing is stated.
+        counts: Counts by the publisher's split; empty if the publisher states none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,19 +97,19 @@ class Catalog(BaseModel):
 
     @property
     def mirrors(self) -> tuple[str, ...]:
-        """The environment variables that replace its addresses."""
+        """Return the environment variables that replace its addresses."""
         return tuple(name for name in (self.mirror, self.images_mirror) if name)
 
     @property
     def upstream_asset(self) -> str:
-        """Name of the asset that stands for the upstream."""
+        """Return the name of the asset that represents the upstream."""
         return f"{self.dataset}_upstream"
 
     def file(self, key: str) -> RemoteFile:
-        """The upstream file with that key, ready to be landed.
+        """Return the upstream file with that key, ready to be landed.
 
         Raises:
-            KeyError: No such key in the catalog.
+            KeyError: The catalog does not have the key.
         """
         facts = self.files[key]
         return RemoteFile(
@@ -124,13 +124,13 @@ class Catalog(BaseModel):
         )
 
     def image(self, key: str) -> RemoteFile:
-        """A single image that the publisher serves at `images`."""
+        """Return a single image that the publisher serves at `images`."""
         if self.images is None:
             raise SettingsError(f"{self.dataset}: the catalog names no address of single images")
         return RemoteFile(key=key, url=f"{self.images}/{key}", mirror_env=self.images_mirror)
 
     def at(self, *, base: str | None = None, images: str | None = None) -> "Catalog":
-        """The same files at a mirror, which must serve the same bytes."""
+        """Return the same files at a mirror, which must serve the same bytes."""
         changes: dict[str, object] = {}
         if base is not None:
             changes |= {"base": base.rstrip("/"), "bases": {}}
@@ -139,7 +139,7 @@ class Catalog(BaseModel):
         return self.model_copy(update=changes)
 
     def embedded(self, *, base: str, images: str | None = None) -> "Catalog":
-        """The embedded upstream's edition: the same keys, but nothing pinned and nothing counted."""
+        """Return the catalog of the embedded upstream: the same keys, without pinned digests and without counts."""
         return self.at(base=base, images=images).model_copy(
             update={"on_change": "follow", "files": {key: FileFacts() for key in self.files}, "counts": {}}
         )
@@ -147,7 +147,7 @@ class Catalog(BaseModel):
 
 @cache
 def every() -> tuple[Catalog, ...]:
-    """The catalog of every dataset that has a folder, by name; which of them are in the graph the registry says."""
+    """Return the catalog of every dataset that has a folder, by name; the registry states which are in the graph."""
     folders = files("maxsight_assets.datasets").iterdir()
     names = sorted(each.name for each in folders if each.joinpath("catalog.yaml").is_file())
     return tuple(load(name) for name in names)
