@@ -1,4 +1,4 @@
-"""A profile: how much of each upstream a run takes when the user states nothing else."""
+"""The typed form of a profile: how much of each upstream a run lands if the user states nothing else."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -47,14 +47,14 @@ class SplitsSelection(Selection):
 class Profile(BaseModel):
     """One profile file.
 
-    Beside these, it has a field for each dataset of the registry (`coco: ...`): its default selection. A dataset that
-    the file does not name is switched off, and its assets are not in the graph.
+    It also has a field for each dataset of the registry (`coco: ...`), which holds the default selection. A dataset
+    that the file does not name is switched off, and its assets are not in the graph.
 
     Attributes:
         profile: Its name.
-        upstream: `embedded` for the drawn world on loopback, `publisher` for the real thing.
+        upstream: `embedded` for the drawn world on loopback, `publisher` for the publishers' servers.
         cleaned_splits: How the training splits are cleaned and divided.
-        first_landing_bytes: Free space that a first landing takes, with a margin: images, annotation files, archives.
+        first_landing_bytes: Free space that a first landing needs, with a margin: images, annotation files, archives.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,13 +66,13 @@ class Profile(BaseModel):
 
     @property
     def selections(self) -> Mapping[str, Selection]:
-        """Default selection of each dataset that is switched on, in the order of the graph."""
+        """Return the default selection of each dataset that is switched on, in the order of the graph."""
         stated = {name: getattr(self, name) for name in SOURCES}
         return {name: selection for name, selection in stated.items() if selection is not None}
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """The datasets that are switched on, in the order of the graph."""
+        """Return the datasets that are switched on, in the order of the graph."""
         return tuple(SOURCES[name] for name in self.selections)
 
 
@@ -81,7 +81,7 @@ _FORM: type[Profile] = create_model(
     __base__=Profile,
     **{name: (source.selection | None, None) for name, source in SOURCES.items()},  # type: ignore[call-overload]
 )
-"""A profile with the fields of the datasets that there are."""
+"""The model of a profile file, with a field for each dataset of the registry."""
 
 
 @cache
@@ -89,7 +89,7 @@ def load(name: str) -> Profile:
     """Read one profile.
 
     Args:
-        name: Of a profile that is part of the package, or the absolute path of a YAML file.
+        name: The name of a profile in the package, or the absolute path of a YAML file.
 
     Raises:
         SettingsError: The file does not have the form of a profile; the text names the line.
@@ -113,7 +113,7 @@ def load(name: str) -> Profile:
 
 
 def _line(text: str, place: Sequence[int | str]) -> int:
-    """The line, from 1, of a value in a YAML document, or of the innermost part of its place that is there."""
+    """Return the line, from 1, of a value in a YAML document, or of the innermost existing part of its place."""
     node = yaml.compose(text)
     line = node.start_mark.line if node else 0
     for part in place:
