@@ -1,6 +1,6 @@
-"""Writes published splits in the form that another program trains on, into a directory of the user's choice.
+"""Write published splits in the format that another program trains on, into a directory of the user's choice.
 
-One module a form (`maxsight`, `yolo`), and what they share: the version that is exported (`version`), what must hold
-before it is put into place (`rules`), the directory (`directory`), and the notes of what was exported (`notes`). What
-is in the splits is decided in `splitting`, never here. Begin reading at `yolo`, the shorter one.
+Here: one module per format (`maxsight`, `yolo`), and what they share: the exported version (`version`), the rules that
+an export must keep (`rules`), its directory (`directory`), and the notes of earlier exports (`notes`). Not here: the
+content of the splits, which `splitting` decides. Begin with `yolo.py`, the shorter format.
 """

@@ -1,7 +1,7 @@
-"""The splits as MaxSight's gold plane: lines of JSON, their metadata, and a configuration to train with.
+"""Export the splits as MaxSight's gold plane: lines of JSON, their metadata, and a training configuration.
 
-The form is that of MaxSight at c1977e4 (2026-08-06). Its training program reads nothing else, so MaxSight itself needs
-no change. Paths are those of the machine that trains, which is why an export is written when it is asked for.
+The format is that of MaxSight at c1977e4 (2026-08-06). Its training program reads nothing else, so MaxSight itself
+needs no change. Paths are those of the machine that trains, so an export is written only when the user asks for it.
 """
 
 import hashlib
@@ -93,14 +93,14 @@ def export_maxsight(places: Places, out: Path, *, image_root: Path | None = None
     """Write the published splits for MaxSight's training program.
 
     Args:
-        places: Where the splits and the images are.
-        out: The directory to write; an earlier export of this form is replaced.
-        image_root: A directory that holds the images as DATA_DIR does; DATA_DIR itself if none is given.
+        places: The directories of the splits and the images.
+        out: The directory to write; an earlier export of this format is replaced.
+        image_root: A directory with the images laid out as in DATA_DIR; DATA_DIR itself by default.
 
     Raises:
-        SettingsError: No splits are published, in another label space than the detector's, or without train or val.
-        Refused: `out` holds anything but an untouched export of this form.
-        NotPublished: An image is missing, or what was written is not what is in the splits.
+        SettingsError: No splits are published, their label space is not the detector's, or train or val is empty.
+        Refused: `out` holds anything but an untouched export of this format.
+        NotPublished: An image is missing, or the written files differ from the splits.
         LandingError: The disk failed, or the published splits were changed.
     """
     out, root = out.absolute(), (image_root or places.data_dir).absolute()
@@ -123,7 +123,7 @@ def export_maxsight(places: Places, out: Path, *, image_root: Path | None = None
 
 
 def class_map_hash(labels: tuple[str, ...]) -> str:
-    """Return the digest by which the gold plane tells one order of classes from another."""
+    """Return the digest by which the gold plane identifies an order of classes."""
     pairs = json.dumps(list(enumerate(labels)), separators=(",", ":"))
     return hashlib.sha256(pairs.encode()).hexdigest()
 
@@ -166,7 +166,7 @@ def _write_split(beside: Path, name: str, split: SplitTables, version: Version, 
 
 
 def _lines(name: str, split: SplitTables, version: Version, root: Path) -> Iterator[_Line]:
-    """The lines of a split, by image path; images without boxes, which MaxSight never loads, have none."""
+    """Yield the lines of a split, by image path; images without boxes, which MaxSight never loads, have no line."""
     numbers = {label: number for number, label in enumerate(version.labels)}
     derived = derive(split.boxes, split.images).with_columns(
         number=pl.col("label").replace_strict(numbers, return_dtype=pl.Int32),
@@ -220,7 +220,7 @@ def _config(version: Version, out: Path, root: Path) -> dict[str, Any]:
     config = _template("maxsight_config.yaml")
     config["data"] |= {f"gold_{name}_meta": str(out / f"{name}_meta.json") for name in SPLITS}
     config["data"] |= {f"{name}_annotation_file": str(split_path(version.directory, name)) for name in SPLITS}
-    config["data"]["image_dir"] = str(root)  # demanded, not read in this plane
+    config["data"]["image_dir"] = str(root)  # required, though the gold plane does not read it
     config["dataset"] |= {"dataset_id": DATASET_ID, "dataset_version": version.name}
     return config
 
@@ -242,7 +242,7 @@ def _write_yaml(path: Path, value: Any, head: str) -> None:
 
 
 def _read_back(beside: Path, version: Version, root: Path) -> rules.ExportView:
-    """Read what was written, keeping to the form that the detector's reader asks for."""
+    """Read the written files in the way that the detector's reader does."""
     boxes: dict[str, pl.DataFrame] = {}
     faults: list[str] = []
     records = 0

@@ -1,4 +1,4 @@
-"""Notes of what was exported where, in the project's own cache directory, so that `status` can tell."""
+"""Keep notes of the exports in the project's own cache directory, so that `status` can report them."""
 
 import hashlib
 import logging
@@ -31,11 +31,11 @@ class Export:
     """One export that was made of the splits of this project.
 
     Attributes:
-        form: What it was written for.
-        directory: Where.
+        form: The format of the export.
+        directory: The directory of the export.
         data_version: Data version of the splits that were exported.
-        exported_at: ISO 8601, UTC, when.
-        is_there: Whether the directory holds that export still.
+        exported_at: Time of the export, ISO 8601, UTC.
+        is_there: Whether the directory still holds that export.
     """
 
     form: Form
@@ -46,9 +46,9 @@ class Export:
 
 
 def note(places: Places, form: Form, out: Path, data_version: str) -> None:
-    """Remember an export; a later one in the same directory takes its place.
+    """Note an export; a later export to the same directory replaces the note.
 
-    A DATA_DIR that is mounted read-only keeps no notes, and is exported from all the same.
+    If DATA_DIR is mounted read-only, no note is kept, and the export succeeds nevertheless.
     """
     folder = _folder(places)
     said = _Note(form, str(out), data_version, now())
@@ -61,7 +61,7 @@ def note(places: Places, form: Form, out: Path, data_version: str) -> None:
 
 
 def noted(places: Places) -> list[Export]:
-    """Return every export that was noted, by directory; a note that cannot be read is passed over."""
+    """Return every noted export, by directory; a note that cannot be read is skipped."""
     found = []
     for path in _folder(places).glob("*.json"):
         try:

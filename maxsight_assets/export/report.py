@@ -1,4 +1,4 @@
-"""What an export came to, as numbers that a command prints."""
+"""The result of an export, as numbers that a command prints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from maxsight_assets.export.version import SplitTables
 
 @dataclass(frozen=True, slots=True)
 class SplitCounts:
-    """What an export holds of one split.
+    """The counts of one split in an export.
 
     Attributes:
-        images: Images that it names.
+        images: Images that the export names.
         boxes: Boxes in them.
-        crowds: Boxes among them that surround a group; the reader takes each for one thing.
+        crowds: Boxes among them that surround a group; the reader takes each for one object.
         beyond: Images with more boxes than the written configuration keeps.
-        skipped: Images of the split that it leaves out, because they have no box.
+        skipped: Images of the split that the export leaves out, because they have no box.
     """
 
     images: int
@@ -32,10 +32,10 @@ class Exported:
     """One export.
 
     Attributes:
-        form: What it was written for.
-        directory: Where.
+        form: The format of the export.
+        directory: The directory of the export.
         data_version: Data version of the splits that were exported.
-        splits: What it holds of each split.
+        splits: The counts of each split.
     """
 
     form: Form
@@ -45,6 +45,6 @@ class Exported:
 
 
 def counts_of(split: SplitTables, *, beyond: int = 0, skipped: int = 0) -> SplitCounts:
-    """Count what an export holds of a split."""
+    """Count the images and boxes of a split in an export."""
     crowds = int(split.boxes["crowd"].sum())
     return SplitCounts(split.images.height - skipped, split.boxes.height, crowds, beyond, skipped)

@@ -1,4 +1,4 @@
-"""What must hold for an export before it is put into place, judged by what was written."""
+"""The rules that an export must keep before it is put into place, judged by the written files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,26 +13,26 @@ from maxsight_assets.labels.assistive import SMALLEST_SIDE
 from maxsight_assets.verdict import Found, Rule, rule
 
 _TOLERANCE_PX = 0.002
-"""How far a box may be off: a split's box may reach over the edge by a thousandth of a pixel, an export's may not."""
+"""Largest difference of a box: in a split it may cross the picture's edge by 0.001 px, in an export it may not."""
 
 BOXES = pl.Schema(
     {"path": pl.String, "class": pl.Int64, "cx": pl.Float64, "cy": pl.Float64, "cw": pl.Float64, "ch": pl.Float64}
 )
-"""Schema of the boxes that an export holds, read back: those of an image in their order, `path` as in the splits."""
+"""Schema of the boxes read back from an export: those of an image in their order, `path` as in the splits."""
 
 _MISTAKE = "This is a mistake in MaxSight Assets; report it."
 
 
 @dataclass(frozen=True, slots=True)
 class ExportView:
-    """What was written, read back from the files.
+    """An export, read back from its files.
 
     Attributes:
         version: The splits that were exported.
-        image_root: What the images' paths are below.
+        image_root: The directory that holds the images.
         boxes: BOXES table of each split.
-        records: Number of lines or files that were looked at.
-        faults: What is wrong with their form, one sentence each.
+        records: Number of lines or files that were read.
+        faults: The faults of their format, one sentence each.
     """
 
     version: Version
@@ -91,12 +91,12 @@ def require(view: ExportView) -> None:
 
 
 def _numbered(boxes: pl.DataFrame) -> pl.DataFrame:
-    """Boxes with their place among those of their image."""
+    """Return the boxes with their position among the boxes of their image."""
     return boxes.with_columns(place=pl.int_range(pl.len()).over("path"))
 
 
 def _is_same() -> pl.Expr:
-    """Whether a box that was read back is the box of the split."""
+    """Return whether a box that was read back is the box of the split."""
     parts = [pl.col("class") == pl.col("number")]
     for start, length, side, center, share in (("x", "w", "width", "cx", "cw"), ("y", "h", "height", "cy", "ch")):
         size = pl.col(side)

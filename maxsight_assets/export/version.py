@@ -1,4 +1,4 @@
-"""The published version of the splits, read for an export."""
+"""Read the published version of the splits for an export."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from maxsight_assets.splitting.write import split_path
 
 @dataclass(frozen=True, slots=True)
 class SplitTables:
-    """One split.
+    """The tables of one split.
 
     Attributes:
         images: `id`, `path` (POSIX, relative to DATA_DIR), `width`, `height` in pixels, `source`, in the file's order.
@@ -31,14 +31,14 @@ class SplitTables:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The splits as they are published.
+    """The published splits.
 
     Attributes:
-        data_version: Digest of what is published.
-        published_at: ISO 8601, UTC, when it was published.
-        source: `embedded` (the drawn world) or `upstream`.
-        directory: Where it is published.
-        data_dir: What images' paths are relative to.
+        data_version: Digest of the published files.
+        published_at: Time of publishing, ISO 8601, UTC.
+        source: The origin of the images: `embedded` (the drawn world) or `upstream`.
+        directory: The directory of the splits.
+        data_dir: The directory that the images' paths are relative to.
         labels: The label space; the position of a name is its class index.
         splits: The three splits, by name.
     """
@@ -53,7 +53,7 @@ class Version:
 
     @property
     def name(self) -> str:
-        """The version as pages and commands show it."""
+        """Return the name of the version that pages and commands show."""
         return self.data_version[:12]
 
 
@@ -61,8 +61,8 @@ def read_version(places: Places) -> Version:
     """Read the published splits.
 
     Raises:
-        SettingsError: No splits are published, or not by this release.
-        VerificationFailed: A split file was changed since.
+        SettingsError: No splits are published, or another release published them.
+        VerificationFailed: A split file was changed after publishing.
         FormatError: A split file cannot be read.
     """
     manifest = read_published(places.splits)

@@ -1,7 +1,7 @@
-"""The splits in the form that YOLO programs read: lists of images, a text file of boxes an image, `data.yaml`.
+"""Export the splits in the format of YOLO programs: lists of images, a text file of boxes per image, `data.yaml`.
 
-`images` is one symbolic link to the images, and the lists name them below it: YOLO finds the labels of an image by
-replacing `/images/` in its path by `/labels/`.
+`images` is a symbolic link to the root of the images, and the lists name the images below it. YOLO finds the labels of
+an image by replacing `/images/` in its path with `/labels/`.
 """
 
 from pathlib import Path, PurePosixPath
@@ -25,15 +25,15 @@ def export_yolo(places: Places, out: Path, *, image_root: Path | None = None) ->
     """Write the published splits for YOLO programs.
 
     Args:
-        places: Where the splits and the images are.
-        out: The directory to write; an earlier export of this form is replaced.
-        image_root: A directory that holds the images as DATA_DIR does; DATA_DIR itself if none is given.
+        places: The directories of the splits and the images.
+        out: The directory to write; an earlier export of this format is replaced.
+        image_root: A directory with the images laid out as in DATA_DIR; DATA_DIR itself by default.
 
     Raises:
         SettingsError: No splits are published.
-        Refused: `out` holds anything but an untouched export of this form.
-        NotPublished: An image is missing, or what was written is not what is in the splits.
-        LandingError: The disk failed or knows no symbolic links, or the published splits were changed.
+        Refused: `out` holds anything but an untouched export of this format.
+        NotPublished: An image is missing, or the written files differ from the splits.
+        LandingError: The disk failed or has no symbolic links, or the published splits were changed.
     """
     out, root = out.absolute(), (image_root or places.data_dir).absolute()
     directory.refuse_reserved(out, places)
@@ -77,12 +77,12 @@ def _write_split(beside: Path, name: str, split: SplitTables, version: Version) 
 
 
 def _label_path(path: str) -> str:
-    """Where YOLO looks for the labels of an image, by the image's path below `images/`."""
+    """Return the path at which YOLO looks for the labels of an image, by the image's path below `images/`."""
     return f"labels/{PurePosixPath(path).with_suffix('.txt')}"
 
 
 def _read_back(beside: Path, version: Version, root: Path) -> rules.ExportView:
-    """Read what was written, as a YOLO program finds it."""
+    """Read the written files in the way that a YOLO program does."""
     boxes, faults, records = {}, [], 0
     seen: dict[str, str] = {}
     for name, split in version.splits.items():
