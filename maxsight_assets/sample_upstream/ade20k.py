@@ -1,4 +1,4 @@
-"""ADE20K's challenge archives: scenes with semantic masks, and the instance masks in an archive of their own."""
+"""Draw ADE20K's challenge archives: scenes with semantic masks, and the instance masks in an archive of their own."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ _TOP = "ADEChallengeData2016"
 
 
 def draw() -> dict[str, dict[str, Scene]]:
-    """Draw the scenes: by split, by file name without suffix."""
+    """Draw the scenes, by split and by file name without suffix."""
     return {
         split: {
             f"ADE_{short}_{number:08d}": draw_scene(f"ade20k/{short}/{number}", _PLACES, _THINGS)
@@ -47,13 +47,13 @@ def publish(root: Path, scenes: dict[str, dict[str, Scene]]) -> None:
 
 
 def _semantic_mask(scene: Scene) -> Image.Image:
-    """Mode L: 0 for "other", else the number of the object in `ADE20K_OBJECTS`, from 1."""
+    """Return a mask of mode L: 0 for "other", else the number of the object in `ADE20K_OBJECTS`, from 1."""
     numbers = [ADE20K_OBJECTS.index(ADE20K[name]) + 1 if name in ADE20K else 0 for name in scene.names]
     return scene.layers.point(numbers + [0] * (256 - len(numbers)))
 
 
 def _instance_mask(scene: Scene) -> Image.Image:
-    """RGB: red is the number of the class in `ADE20K_INSTANCES`, from 1, green counts the instances of a picture."""
+    """Return an RGB mask: red is the class's number in `ADE20K_INSTANCES`, from 1; green numbers the instances."""
     red, green = [0] * 256, [0] * 256
     things = [thing for thing in scene.things if thing.name in _THINGS]
     for count, thing in enumerate(things, 1):
@@ -64,7 +64,7 @@ def _instance_mask(scene: Scene) -> Image.Image:
 
 
 def _object_info() -> bytes:
-    """The list of names with the real file's header; shares of pixels are those of no data set, so 0."""
+    """Return the list of names with the real file's header; the shares of pixels are 0, as no dataset gives them."""
     rows = [f"{number}\t0.0000\t0\t0\t0\t{name}" for number, name in enumerate(ADE20K_OBJECTS, 1)]
     return "\n".join(["Idx\tRatio\tTrain\tVal\tStuff\tName", *rows, ""]).encode()
 

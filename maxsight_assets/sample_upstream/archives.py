@@ -1,7 +1,7 @@
-"""Writes the published files: JPEGs, PNGs, archives and plain files whose bytes depend on their content alone.
+"""Write the published files: JPEGs, PNGs, archives and plain files whose bytes depend on their content alone.
 
-Every file is replaced in one step, so that a reader sees the old or the new one, and carries the time that it claims to
-have been published at, never the clock's.
+Every file is replaced in one step, so that a reader sees either the old or the new file. Its time is the stated time of
+publishing, never that of the clock.
 """
 
 import io
@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 PUBLISHED = datetime(2017, 9, 1, tzinfo=UTC)
-"""The date that COCO 2017 gives as its own (`info.date_created`)."""
+"""The date that COCO 2017 states for itself (`info.date_created`)."""
 
 
 def jpeg(picture: Image.Image, quality: int = 85) -> bytes:
@@ -34,12 +34,12 @@ def png(picture: Image.Image) -> bytes:
 
 
 def zip_of(members: Mapping[str, bytes]) -> bytes:
-    """A zip of `members` in their order; a name that ends in "/" is a folder, and pictures are stored as they are."""
+    """Return a zip of `members` in their order, pictures uncompressed; a name that ends in "/" is a folder."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
             info = zipfile.ZipInfo(name, PUBLISHED.timetuple()[:6])
-            info.create_system = 3  # Unix, on whatever machine this runs
+            info.create_system = 3  # Unix, on every machine, for equal bytes
             info.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
             stored = name.endswith(("/", ".jpg", ".png"))
             archive.writestr(info, content, zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED)
@@ -47,7 +47,7 @@ def zip_of(members: Mapping[str, bytes]) -> bytes:
 
 
 def tar_of(members: Mapping[str, bytes]) -> bytes:
-    """An uncompressed tar of `members` in their order; a name that ends in "/" is a folder."""
+    """Return an uncompressed tar of `members` in their order; a name that ends in "/" is a folder."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, content in members.items():

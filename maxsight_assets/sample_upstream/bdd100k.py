@@ -1,6 +1,6 @@
-"""BDD100K's validation archives: frames of a dash camera and the detection labels of 2020, drawn small.
+"""Draw BDD100K's validation archives: small frames of a dash camera and the detection labels of 2020.
 
-Real frames are 1280 x 720; these are a quarter of that.
+Real frames have 1280 x 720 pixels; these have a quarter of each side.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""COCO 2017 as images.cocodataset.org publishes it: three zips, drawn small.
+"""Draw COCO 2017 as images.cocodataset.org publishes it: three zips with small pictures.
 
-Flickr photo ids start with 990, beyond any that Flickr has given, so that no address leads to a person's real photo.
+Flickr photo ids start with 990, beyond any that Flickr has given, so that no address leads to a real photo.
 """
 
 import json
@@ -49,7 +49,7 @@ _SKELETON = (
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One COCO image: what its record says, what it shows, and the bytes of its file."""
+    """One COCO image: its record, its scene, and the bytes of its file."""
 
     image_id: int
     split: str
@@ -58,12 +58,12 @@ class Photo:
 
     @property
     def file_name(self) -> str:
-        """Its name in its split's folder."""
+        """Return its name in the folder of its split."""
         return f"{self.image_id:012d}.jpg"
 
     @property
     def flickr_id(self) -> str:
-        """Photo id that no real photo has."""
+        """Return a Flickr photo id that no real photo has."""
         return f"990{self.image_id:08d}"
 
 
@@ -87,12 +87,12 @@ def draw() -> list[Photo]:
 
 
 def near_copy(defect: Defect, original: Scene) -> Photo:
-    """The train photo that the defect names: its twin at 90 % of the size and lower quality."""
+    """Return the train photo that the defect names: its twin at 90 % of the size and lower quality."""
     return photo(TRAIN, int(defect.image_id), original.resized(0.9), quality=60)
 
 
 def photo(split: str, image_id: int, scene: Scene, *, quality: int = 85) -> Photo:
-    """Take a photo of a scene; three come out as the table of defects says."""
+    """Take a photo of a scene; three photos come out with the faults that the table of defects names."""
     picture = scene.picture
     if str(image_id) == BY_NAME["grayscale_jpeg"].image_id:
         picture = picture.convert("L")
@@ -111,7 +111,7 @@ def publish(root: Path, photos: Iterable[Photo]) -> None:
         missing = BY_NAME["missing_image"].image_id
         kept = [each for each in chosen if str(each.image_id) != missing]
         put(root / _zip(split), zip_of({f"{split}/": b"", **_files(kept)}))
-        dice("coco order", split).shuffle(chosen)  # the real files are in no order either
+        dice("coco order", split).shuffle(chosen)  # the real files have no order either
         for kind, document in _documents(chosen).items():
             if split == TRAIN and kind == "instances":
                 document["annotations"].append(_orphan(document["annotations"][0]))
@@ -153,7 +153,7 @@ def _json(document: dict[str, Any]) -> bytes:
 
 
 def _documents(photos: Sequence[Photo]) -> dict[str, dict[str, Any]]:
-    """The contents of one split's files, by kind: instances, captions, person_keypoints."""
+    """Return the contents of one split's files, by kind: instances, captions, person_keypoints."""
     head: dict[str, Any] = {
         "info": {
             "description": "COCO 2017 Dataset (embedded sample: pictures drawn by code)",
@@ -196,7 +196,7 @@ def _image(each: Photo) -> dict[str, Any]:
 
 
 def _annotations(each: Photo) -> list[dict[str, Any]]:
-    """Annotations of one photo; the number of an annotation is its image's with two digits behind, from 01."""
+    """Return the annotations of one photo; an annotation's id is the image id followed by two digits, from 01."""
     if str(each.image_id) == BY_NAME["image_without_annotations"].image_id:
         return []
     things = [thing for thing in each.scene.things if thing.name in COCO]
@@ -243,7 +243,7 @@ def _caption(each: Photo) -> dict[str, Any]:
 
 
 def _run_lengths(size: tuple[int, int], thing: Thing) -> dict[str, Any]:
-    """COCO's uncompressed RLE: lengths of the runs of zeros and ones by turns, down the columns, zeros first."""
+    """Return COCO's uncompressed RLE: lengths of alternating runs of zeros and ones, down the columns, zeros first."""
     mask = Image.new("L", size)
     for polygon in thing.polygons:
         ImageDraw.Draw(mask).polygon(list(polygon), fill=1)
@@ -253,7 +253,7 @@ def _run_lengths(size: tuple[int, int], thing: Thing) -> dict[str, Any]:
 
 
 def _image_ids(split: str) -> list[int]:
-    """Ids like COCO's (below 581,930, with gaps), those that the table of defects names among them."""
+    """Return ids like COCO's (below 581,930, with gaps), including those that the table of defects names."""
     named = {TRAIN: set[int](), VAL: set[int]()}
     for defect in DEFECTS:
         if defect.dataset == "coco" and defect.name != "orphan_annotation":

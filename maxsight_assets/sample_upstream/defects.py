@@ -1,6 +1,6 @@
-"""The faults that the embedded upstream holds on purpose: one record each, so that what becomes of it can be shown.
+"""The deliberate faults of the embedded upstream: one entry each, so that what becomes of it can be shown.
 
-This table is the only place that says where they are; the publishers read the records from it and the tests do too.
+Only this table states where the faults are; the drawn publishers and the tests read it.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ class Defect:
     """One fault of the sample, or one oddity that only looks like a fault.
 
     Attributes:
-        name: Its word here.
-        dataset: Where it is: coco, openimages, bdd100k.
-        kind: What `record_ids` are: images, or boxes (COCO annotation ids; "<image id>:<row>" in Open Images).
-        record_ids: The records concerned, as text.
-        wrong: What is wrong, for a person.
-        expected_rule: What finds it.
-        shows: Where it should show: "check" (a file that cannot be used), "ledger" (a record dropped or repaired),
-            "leak" (kept out of a split because of its twin) or "kept" (nothing may happen to it).
-        twin: Dataset and image id of the picture that it is a copy of.
+        name: Its name in this table.
+        dataset: The dataset that holds it: coco, openimages, bdd100k.
+        kind: The kind of `record_ids`: images, or boxes (COCO annotation ids; "<image id>:<row>" in Open Images).
+        record_ids: The ids of the faulty records, as text.
+        wrong: What is wrong, as a text for the user.
+        expected_rule: The rule that should find it.
+        shows: Where it should appear: "check" (a file that cannot be used), "ledger" (a record dropped or repaired),
+            "leak" (kept out of a split because of its twin) or "kept" (it must stay unchanged).
+        twin: Dataset and image id of the picture that it copies.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Defect:
 
     @property
     def image_id(self) -> str:
-        """Id of the (first) image concerned."""
+        """Return the id of the (first) faulty image."""
         record = self.record_ids[0]
         if self.kind == "image":
             return record
@@ -42,7 +42,7 @@ class Defect:
 
     @property
     def twin_image(self) -> str:
-        """Id of the picture that it is a copy of; only for those that have one."""
+        """Return the id of the picture that it copies; only for faults with a twin."""
         if self.twin is None:
             raise ValueError(f"{self.name}: it is not a copy of another picture; look at `twin` first")
         return self.twin[1]
@@ -193,4 +193,4 @@ DEFECTS: tuple[Defect, ...] = (
 """Every fault."""
 
 BY_NAME = {defect.name: defect for defect in DEFECTS}
-"""The same by name."""
+"""The faults by name."""

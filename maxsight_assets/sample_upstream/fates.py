@@ -1,4 +1,4 @@
-"""What became of each fault that the embedded upstream holds on purpose, read off what is published."""
+"""Report what became of each deliberate fault of the embedded upstream, as the published files show it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ class _Outputs:
     """The published splits and evaluation sets, by record.
 
     Attributes:
-        places: Where they are.
+        places: The directories of the project.
     """
 
     places: Places
@@ -39,14 +39,14 @@ class _Outputs:
 
     @cached_property
     def images(self) -> Mapping[tuple[str, str], str]:
-        """The file that each image is in, by source and the publisher's id."""
+        """Return the file that holds each image, by source and the publisher's id."""
         return {
             (image["source"], image["source_id"]): name for name, each in self._documents() for image in each["images"]
         }
 
     @cached_property
     def boxes(self) -> Mapping[str, tuple[str, int]]:
-        """The file that each box is in and its crowd flag, by the publisher's id."""
+        """Return the file that holds each box and its crowd flag, by the publisher's id."""
         return {
             box["source_id"]: (name, box["iscrowd"]) for name, each in self._documents() for box in each["annotations"]
         }
@@ -62,10 +62,10 @@ def _name(path: Path) -> str:
 
 
 def fates(places: Places) -> list[tuple[Defect, str]]:
-    """For each seeded fault, a sentence on what became of it.
+    """Return each deliberate fault with a sentence that reports what became of it.
 
     Args:
-        places: Where the outputs are published.
+        places: The directories of the published outputs.
     """
     outputs = _Outputs(places)
     return [(defect, _fate(defect, outputs)) for defect in DEFECTS]
@@ -90,7 +90,7 @@ def _fate(defect: Defect, outputs: _Outputs) -> str:
 
 
 def _beside(defect: Defect, outputs: _Outputs) -> str:
-    """Where its twin is, if it has one: they must never be on two sides."""
+    """Report the place of its twin, if it has one: the two must never be in different splits."""
     if defect.twin is None:
         return ""
     return f", its twin in {outputs.images.get(defect.twin, 'none')}"

@@ -1,7 +1,7 @@
-"""Open Images as its two buckets publish it: tables in `openimages/`, pictures in `open-images-dataset/`, drawn small.
+"""Draw Open Images as its two buckets publish it: tables in `openimages/`, small pictures in `open-images-dataset/`.
 
-Authors and Flickr pages are invented (photo ids start with 990, beyond any that Flickr has given); one photo shares
-its id with a COCO image.
+Authors and Flickr pages are invented (photo ids start with 990, beyond any that Flickr has given); one photo has the
+same Flickr id as a COCO image.
 """
 
 import base64
@@ -69,7 +69,7 @@ _TREE: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One image: the rows that describe it come from its scene, its file from `content`."""
+    """One image: its scene gives the rows that describe it, and `content` is its file."""
 
     image_id: str
     split: str
@@ -79,7 +79,7 @@ class Photo:
 
 
 def draw(shared: Scene, shared_flickr_id: str) -> list[Photo]:
-    """Draw the 120 photos; one of them shows `shared`, a scene of COCO's, at another size."""
+    """Draw the 120 photos; one of them shows `shared`, a scene of COCO, at another size."""
     special = {
         BY_NAME["group_of_box"].image_id: ("crowd",),
         BY_NAME["depiction_box"].image_id: ("gallery",),
@@ -96,7 +96,7 @@ def draw(shared: Scene, shared_flickr_id: str) -> list[Photo]:
 
 
 def photo(split: str, image_id: str, scene: Scene, flickr_id: str | None = None) -> Photo:
-    """Take a photo of a scene; one lies on its side, as the table of defects says."""
+    """Take a photo of a scene; one photo lies on its side, as the table of defects states."""
     if image_id == BY_NAME["rotated_image"].image_id:
         scene = scene.turned()
     own = f"990{dice('openimages photo', image_id).randrange(10**8):08d}"
@@ -115,7 +115,7 @@ def publish(root: Path, photos: Iterable[Photo]) -> None:
 
 
 def extend(first: Path, root: Path, extra: Sequence[Photo], *, days: int) -> None:
-    """Write the train tables of `first`, an earlier root, with the extra rows behind; add the extra pictures."""
+    """Write the train tables of `first`, an earlier root, with the extra rows appended; add the extra pictures."""
     _put_pictures(root, extra)
     for path, table in _tables(TRAIN, extra).items():
         rows = table.partition(b"\n")[2]
@@ -128,7 +128,7 @@ def _put_pictures(root: Path, photos: Iterable[Photo]) -> None:
 
 
 def _tables(split: str, photos: Sequence[Photo]) -> dict[str, bytes]:
-    """The two tables of one split, by their path."""
+    """Return the two tables of one split, by their path."""
     numbers = class_numbers()
     boxes = [row for each in photos for row in _box_rows(each, numbers)]
     columns = _BOX_COLUMNS.split(",") + (_CLICK_COLUMNS if split == TRAIN else [])
@@ -139,7 +139,7 @@ def _tables(split: str, photos: Sequence[Photo]) -> dict[str, bytes]:
 
 
 def class_numbers() -> dict[str, str]:
-    """Machine id of each class by its name, as published."""
+    """Return the published machine id of each class, by its name."""
     text = files(__package__).joinpath("openimages_classes.csv").read_text(encoding="utf-8")
     return {name: number for number, name in csv.reader(io.StringIO(text))}
 
@@ -205,7 +205,7 @@ def _metadata_row(each: Photo) -> list[object]:
 
 
 def _hierarchy(numbers: dict[str, str]) -> dict[str, Any]:
-    """The tree of the classes that occur; the real one holds all 600 under the same keys."""
+    """Return the tree of the classes that occur; the real tree holds all 600 under the same keys."""
 
     def node(name: str, children: dict[str, Any]) -> dict[str, Any]:
         below = [node(*child) for child in children.items()]

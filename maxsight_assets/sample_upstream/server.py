@@ -1,7 +1,7 @@
-"""A small real HTTP server for the embedded upstream: the files of one directory, on 127.0.0.1, at any free port.
+"""Serve the files of one directory over HTTP, on 127.0.0.1, at any free port, for the embedded upstream.
 
-It answers as an object store does: strong entity tags made of the content, `Last-Modified`, one byte range a request,
-`If-Range`, `If-Match`, `If-None-Match`, HEAD and keep-alive. It knows nothing of what the files hold.
+It answers as an object store does: strong entity tags of the content, `Last-Modified`, one byte range per request,
+`If-Range`, `If-Match`, `If-None-Match`, HEAD and keep-alive. It does not depend on what the files hold.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _CONTENT_TYPES = {
     ".zip": "application/zip",
 }
 _BYTE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-_IDLE_SECONDS = 60  # a kept-alive connection that asks for nothing is closed after this long
+_IDLE_SECONDS = 60  # an idle kept-alive connection is closed after this time
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def serve(root: Path) -> Iterator[str]:
 
 
 class _Server(ThreadingHTTPServer):
-    """One thread a connection; remembers the open connections, so that a stop need not wait for idle clients."""
+    """One thread per connection; the open connections are listed, so that a stop need not wait for idle clients."""
 
     daemon_threads = False
     request_queue_size = 128
@@ -75,7 +75,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def close(self) -> None:
-        """End what is still connected, then join the threads of all connections."""
+        """Close the open connections, then join the threads of all connections."""
         with self._lock:
             for connection in self._open:
                 with suppress(OSError):  # the client has hung up already
@@ -83,10 +83,10 @@ class _Server(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay quiet: a client that hangs up is its own business."""
+        """Print nothing: a client may hang up."""
 
     def entity_tag(self, file: io.BufferedReader) -> str:
-        """Strong tag of the open file's content: its md5 in quotes, as an object store gives for a plain upload."""
+        """Return the strong tag of the open file: its md5 in quotes, as an object store gives for a plain upload."""
         stat = os.fstat(file.fileno())
         key = (stat.st_ino, stat.st_ctime_ns, stat.st_size)
         if key not in self._tags:
@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"  # keep-alive
     server_version = "SampleUpstream"
-    disable_nagle_algorithm = True  # small answers on a kept connection would wait for the peer's delayed ACK (40 ms)
+    disable_nagle_algorithm = True  # small answers on a kept connection would wait for the peer's delayed ACK
     timeout = _IDLE_SECONDS
 
     def do_GET(self) -> None:
@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it so)
-        """Stay quiet."""
+        """Print nothing."""
 
     def _answer(self) -> None:
         path = self._file()
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer_file(path, file)
 
     def _file(self) -> Path | None:
-        """The file that the request names, or None: absent, hidden, a directory, or outside the root."""
+        """Return the file that the request names; None if it is absent, hidden, a directory, or outside the root."""
         parts = unquote(urlsplit(self.path).path).strip("/").split("/")
         if any(part.startswith(".") or "\0" in part for part in parts):
             return None
@@ -167,8 +167,8 @@ def byte_range(asked: str, size: int) -> tuple[int, int] | None:
     """Translate a `Range` header into `(start, stop)` offsets of a file of `size` bytes.
 
     Returns:
-        Half-open offsets, an empty interval where nothing can satisfy the request; None for a header that is not one
-        valid byte range and is to be ignored (RFC 9110, 14.2), so that the whole file answers it.
+        Half-open offsets; an empty interval if the request cannot be satisfied. None if the header is not one valid
+        byte range: it is ignored (RFC 9110, 14.2), and the answer is the whole file.
     """
     match = _BYTE_RANGE.fullmatch(asked.strip())
     first, last = match.groups() if match else ("", "")
@@ -182,5 +182,5 @@ def byte_range(asked: str, size: int) -> tuple[int, int] | None:
 
 
 def _names(condition: str, tag: str) -> bool:
-    """Whether an `If-Match` or `If-None-Match` list names the tag."""
+    """Return whether an `If-Match` or `If-None-Match` list names the tag."""
     return condition.strip() == "*" or tag in (part.strip() for part in condition.split(","))

@@ -1,7 +1,7 @@
-"""Moves the published sample to its next edition, so that a person can watch a refresh happen.
+"""Move the published sample to its next edition, so that the user can watch a refresh.
 
-Each edition adds one picture to a dataset, and differs from the first edition in nothing else. The pristine copy
-beside it stays as it is, so every edition can be made again and the way back is short.
+Each edition adds one picture to a dataset and differs from the first edition in nothing else. The pristine copy beside
+it never changes, so every edition can be made again, and the first one restored.
 """
 
 import json
@@ -31,7 +31,7 @@ def touch(root: Path, what: str = "coco", *, back: bool = False) -> str:
         One line that says what was changed.
 
     Raises:
-        ValueError: `what` is none of the two.
+        ValueError: `what` is neither of the two.
     """
     if what not in _NEXT:
         raise ValueError(f"{what}: there is no next edition of it; use one of {', '.join(sorted(_NEXT))}")
@@ -62,7 +62,7 @@ def _next_openimages(root: Path, edition: int) -> str:
 
 
 def _first(root: Path, what: str) -> str:
-    """Put back the pristine files and remove what editions have added."""
+    """Restore the pristine files and remove the files that editions added."""
     for folder in _FOLDERS[what]:
         for path in sorted((root / folder).rglob("*.*")):
             original = pristine(root) / path.relative_to(root)

@@ -1,4 +1,4 @@
-"""What each publisher calls the things that the scenes hold, and the publishers' own lists of names.
+"""The publishers' names for the things that the scenes hold, and the publishers' own lists of names.
 
 Sources: COCO's category list, Open Images' class descriptions, BDD100K's detection classes, and ADE20K's lists of 150
 (`objectInfo150.txt`) and 100 (instance challenge) names. A thing that a publisher does not annotate is absent.
@@ -60,7 +60,7 @@ ADE20K_INSTANCES: tuple[str, ...] = tuple(_INSTANCE_NAMES.split(", "))
 """The 100 of them that the instance masks hold, by the value of the red channel, from 1."""
 
 COCO: dict[str, str] = {name: name for _, _, name in COCO_CATEGORIES} | {"crowd": "person", "rider": "person"}
-"""Thing -> COCO category."""
+"""The COCO category by thing."""
 
 OPEN_IMAGES: dict[str, str] = {
     "apple": "Apple",
@@ -117,7 +117,7 @@ OPEN_IMAGES: dict[str, str] = {
     "window": "Window",
     "wine glass": "Wine glass",
 }
-"""Thing -> Open Images class."""
+"""The Open Images class by thing."""
 
 BDD100K: dict[str, str] = {
     "bicycle": "bicycle",
@@ -131,7 +131,7 @@ BDD100K: dict[str, str] = {
     "traffic sign": "traffic sign",
     "truck": "truck",
 }
-"""Thing -> BDD100K category."""
+"""The BDD100K category by thing."""
 
 ADE20K: dict[str, str] = {
     "apple": "food",
@@ -161,4 +161,4 @@ ADE20K: dict[str, str] = {
     "window": "windowpane",
     "wine glass": "glass",
 } | {name: name for name in ADE20K_OBJECTS}
-"""Thing or surface -> ADE20K object."""
+"""The ADE20K object by thing or surface."""

@@ -1,7 +1,7 @@
-"""Publishes the embedded upstream on disk: draws it at first use and keeps it in a cache.
+"""Publish the embedded upstream on disk: draw it at first use and keep it in a cache.
 
-Below the cache, a folder named by the digest of the generator holds `pristine/`, which nobody changes, and
-`published/`, a hard-linked copy that is served and that `touch` moves from edition to edition.
+Below the cache, a folder named by the digest of the generator holds `pristine/`, which never changes, and `published/`,
+a hard-linked copy that is served and that `touch` moves from edition to edition.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from maxsight_assets.sample_upstream.defects import BY_NAME
 
 
 def publish(cache: Path) -> Path:
-    """Return the directory to serve, drawing the sample (some seconds) where the cache does not hold it yet.
+    """Return the directory to serve; draw the sample first (some seconds) if the cache does not hold it yet.
 
     Safe to call from several processes at once: each draws into a folder of its own, and the first to finish wins.
 
@@ -35,18 +35,18 @@ def publish(cache: Path) -> Path:
 
 
 def pristine(root: Path) -> Path:
-    """The unchanged first edition that `root` (as `publish` returned it) is a copy of."""
+    """Return the unchanged first edition that `root` (as `publish` returned it) is a copy of."""
     return root.with_name("pristine")
 
 
 def outdated(cache: Path) -> list[Path]:
-    """The worlds in a cache that other generators drew: `publish` returns none of them any more."""
+    """Return the worlds in a cache that other generators drew: `publish` no longer returns them."""
     current = generator_digest()[:16]
     return [path for path in cache.iterdir() if path.is_dir() and path.name != current] if cache.is_dir() else []
 
 
 def draw(root: Path) -> None:
-    """Draw everything into the empty directory `root`; the same bytes each time for one generator digest."""
+    """Draw everything into the empty directory `root`; equal generator digests give equal bytes."""
     photos = {str(each.image_id): each for each in coco.draw()}
     shared = photos[BY_NAME["shared_photo"].twin_image]
     wild = openimages.draw(shared.scene, shared.flickr_id)
@@ -59,7 +59,7 @@ def draw(root: Path) -> None:
 
 
 def generator_digest() -> str:
-    """Hex digest of all that the bytes depend on: this package and Pillow's version."""
+    """Return the hex digest of all that the bytes depend on: this package and Pillow's version."""
     digest = hashlib.sha256(PIL.__version__.encode())
     here = Path(__file__).parent
     sources = [each for each in here.rglob("*") if each.suffix in {".py", ".csv", ".yaml"}]
@@ -69,7 +69,7 @@ def generator_digest() -> str:
 
 
 def link_tree(source: Path, target: Path) -> None:
-    """Copy a tree by hard links, or by bytes where the file system has none."""
+    """Copy a tree by hard links, or by bytes if the file system has no hard links."""
 
     def link(one: str, other: str) -> None:
         try:
@@ -81,7 +81,7 @@ def link_tree(source: Path, target: Path) -> None:
 
 
 def _once(target: Path, make: Callable[[Path], None]) -> None:
-    """Make a directory whole or not at all."""
+    """Make a directory completely or not at all."""
     if target.is_dir():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -92,5 +92,5 @@ def _once(target: Path, make: Callable[[Path], None]) -> None:
         try:
             made.rename(target)
         except OSError:
-            if not target.is_dir():  # else another process was faster, with the same bytes
+            if not target.is_dir():  # else another process was first, with the same bytes
                 raise
