@@ -1,5 +1,5 @@
-"""Archives behind one interface: what they hold, and how members get out of them safely.
+"""Reads archives behind one interface: lists their members and extracts them safely.
 
-Here: zip (remote by byte ranges, or local) and tar. Not here: how bytes travel (`transport`), and where they are
-published (`publishing`). Begin with `archive.py`.
+Here: zip (remote by byte ranges, or local) and tar. Not here: downloads (`transport`) and published directories
+(`publishing`). Begin with `archive.py`.
 """

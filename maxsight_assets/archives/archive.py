@@ -1,6 +1,6 @@
-"""Archives far and near behind one interface: what they hold, and how members get out of them, safely.
+"""Remote and local archives behind one interface: lists their members and extracts them safely.
 
-The zip format is read in `archives.zips`, ranges of a zip upstream in `archives.remote_zip`, tars in `archives.tars`.
+`archives.zips` reads the zip format, `archives.remote_zip` the ranges of a zip upstream, `archives.tars` tars.
 """
 
 import contextlib
@@ -36,26 +36,26 @@ class Archive(Protocol):
         """Write members to paths.
 
         Args:
-            wanted: Member name to the path that it is written to; parents are made.
-            on_member: Hears of each member that is whole: size and CRC-32 checked, sha256 computed. After a kill, only
-                what it heard of may be used: the last files may be there in part.
+            wanted: Path to write, by member name; parent directories are made.
+            on_member: Called with each whole member: size and CRC-32 checked, sha256 computed. After a kill, the caller
+                may use only the files that it was called with: the last ones may be incomplete.
 
         Raises:
-            KeyError: A name that the archive does not hold.
-            UnsafeArchive: A bomb, or entries that lie over each other.
-            VerificationFailed: A member's size or CRC-32 is not what the archive says, or the archive is cut short.
+            KeyError: The archive does not hold a name.
+            UnsafeArchive: The archive is a bomb, or its entries overlap.
+            VerificationFailed: A member's size or CRC-32 is not what the archive states, or the archive is cut short.
             TransientError, Cancelled, LandingError: As `Client.download`, for an archive that is read from upstream.
         """
 
 
 @contextlib.contextmanager
 def open_archive(client: Client, file: RemoteFile, *, downloads: Path) -> Iterator[Archive]:
-    """Open an archive upstream: a zip by byte ranges where the server gives them, else after a download.
+    """Open an archive upstream: a zip by byte ranges if the server gives them, else after a download.
 
     Args:
-        client: The way to upstream.
+        client: Connects to upstream.
         file: The archive; its key ends in .zip, .tar, .tar.gz or .tgz.
-        downloads: Directory for an archive that has to be downloaded; it stays there for the caller to remove.
+        downloads: Directory for an archive that must be downloaded; the caller removes it.
 
     Raises:
         UnsafeArchive, VerificationFailed, TransientError, Cancelled, LandingError: See `Archive.extract`.
@@ -76,11 +76,12 @@ def open_local(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Archi
     """Open a zip, tar or tar.gz of this machine.
 
     Args:
-        path: The archive; its suffix says what it is.
+        path: The archive; its suffix states its format.
         limits: Bounds of entries, size and ratio.
 
     Raises:
-        UnsafeArchive: It holds a name that climbs out, a link, a device, a setuid file, duplicates, overlaps, too much.
+        UnsafeArchive: It holds a path out of its directory, a link, a device, a setuid file, duplicate or overlapping
+            entries, or too much.
         VerificationFailed: It is damaged or cut short.
         LandingError: It is no archive of these kinds.
     """

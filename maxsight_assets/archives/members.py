@@ -1,6 +1,6 @@
-"""What holds for members of any archive: which names are fit, how much may come out, and how bytes become a file.
+"""The rules for members of any archive: which names are safe, how much may be extracted, and how a file is written.
 
-The formats themselves are read in `archives.zips` and `archives.tars`.
+`archives.zips` and `archives.tars` read the formats themselves.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from maxsight_assets.errors import UnsafeArchive, VerificationFailed
 from maxsight_assets.transport.options import Limits
 
 RATIO_FREE_BYTES = 1 << 20
-"""What may come out before the ratio is looked at: a tiny file of zeros is no bomb."""
+"""Bytes that may be extracted before the ratio is checked: a tiny file of zeros is no bomb."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"^[A-Za-z]:")
@@ -27,7 +27,7 @@ _REGULAR = (0, stat.S_IFREG, stat.S_IFDIR)
 
 
 def check_name(archive: str, name: str) -> None:
-    """Refuse a name that could lead out of the directory that it is unpacked to, on any system.
+    """Refuse a name that could lead out of the directory that it is extracted to, on any system.
 
     Raises:
         UnsafeArchive: It is absolute, has a drive, a backslash, a control character, or a part that is `..`.
@@ -47,7 +47,7 @@ def check_name(archive: str, name: str) -> None:
 
 
 def check_mode(archive: str, name: str, mode: int) -> None:
-    """Refuse links, devices, sockets and setuid or setgid files, by their Unix mode (0: not stated)."""
+    """Refuse a link, device, socket, setuid or setgid file, by its Unix mode (0: not stated)."""
     if stat.S_IFMT(mode) not in _REGULAR or (mode & (stat.S_ISUID | stat.S_ISGID) and not stat.S_ISDIR(mode)):
         raise UnsafeArchive(
             f"{archive}: {name[:200]!r} is a link, a device or setuid (mode {mode:o}); nothing of it is used"
@@ -55,12 +55,12 @@ def check_mode(archive: str, name: str, mode: int) -> None:
 
 
 def check_set(archive: str, names: Iterable[str], limits: Limits) -> None:
-    """Refuse two entries of one name, a file that is another's directory, and too many entries.
+    """Refuse two entries with one name, a file whose path is another entry's directory, and too many entries.
 
     Args:
         archive: Name of the archive, for the message.
         names: Names of all regular files in it.
-        limits: For the count.
+        limits: Bounds the number of entries.
     """
     seen: set[str] = set()
     for name in names:
@@ -87,8 +87,8 @@ class Member:
     Attributes:
         name: Its full name in the archive.
         bytes: Its length.
-        crc32: What the archive says its CRC-32 is; None in a tar.
-        compressed: Bytes that it takes in the archive.
+        crc32: The CRC-32 that the archive states; None in a tar.
+        compressed: Its bytes in the archive.
         offset: Where its header begins in the archive (in the uncompressed stream, for a tar.gz).
     """
 
@@ -104,7 +104,7 @@ OnMember = Callable[[Member, Path, str], None]
 
 
 class Budget:
-    """How much may come out of one archive in all; thread-safe."""
+    """Bounds what is extracted from one archive in all; thread-safe."""
 
     def __init__(self, archive: str, limits: Limits) -> None:
         self._archive = archive
@@ -116,7 +116,7 @@ class Budget:
         """Count extracted bytes.
 
         Raises:
-            UnsafeArchive: Where they are more than allowed.
+            UnsafeArchive: They are more than allowed.
         """
         with self._lock:
             self._total += count
@@ -126,10 +126,10 @@ class Budget:
             raise UnsafeArchive(f"{self._archive}: holds more than the {most:,} bytes allowed")
 
     def check_ratio(self, produced: int, consumed: int) -> None:
-        """Compare what came out with what went in.
+        """Compare the extracted bytes with the compressed ones.
 
         Raises:
-            UnsafeArchive: Where it is a bomb.
+            UnsafeArchive: Their ratio is that of a bomb.
         """
         if produced > RATIO_FREE_BYTES and produced > self._limits.max_ratio * max(consumed, 1):
             raise UnsafeArchive(
@@ -139,11 +139,11 @@ class Budget:
 
 
 class Writer:
-    """Turns members into files; thread-safe.
+    """Writes members to files; thread-safe.
 
     Args:
         archive: Name of the archive, for messages.
-        on_member: Hears of each file that is whole; never two calls at once.
+        on_member: Called with each whole file; never two calls at once.
     """
 
     def __init__(self, archive: str, on_member: OnMember) -> None:
@@ -170,9 +170,9 @@ class Writer:
         self.done(member, path, sha256)
 
     def streamed(self, member: Member, path: Path, pieces: Iterable[bytes]) -> None:
-        """Check and write a member as its pieces come; it gets its name when it is whole."""
+        """Check and write a member as its pieces arrive; the file gets its name when it is whole."""
         self._parents(path)
-        draft = path.with_name(f".{uuid.uuid4().hex}.part")  # the name of no other member
+        draft = path.with_name(f".{uuid.uuid4().hex}.part")  # no other member has this name
         size, crc, sha256 = 0, 0, hashlib.sha256()
         try:
             with os.fdopen(create(draft), "wb", buffering=0) as handle:
@@ -191,7 +191,7 @@ class Writer:
         self.done(member, path, sha256.hexdigest())
 
     def done(self, member: Member, path: Path, sha256: str) -> None:
-        """Say that a member is whole."""
+        """Report that a member is whole."""
         with self._lock:
             self._on_member(member, path, sha256)
 

@@ -1,7 +1,7 @@
-"""A zip upstream, read by byte ranges: only its index and the wanted members cross the wire, none is on disk.
+"""Reads a zip upstream by byte ranges: only its index and the wanted members are fetched; the zip is never on disk.
 
-Where nearly all of a zip with a pinned hash is wanted, it is read once, in order: hashed as a whole and cut into its
-members in the same pass.
+If nearly all of a zip with a pinned hash is wanted, it is read once, in order: the same pass hashes the whole and cuts
+it into its members.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ NEARLY_ALL = 0.9
 
 
 def readable(file: RemoteFile, probe: Probe) -> bool:
-    """Whether upstream gives ranges of it, of a version that can be told from another."""
+    """Return whether upstream gives byte ranges of a file, and states something that identifies its version."""
     known = probe.etag or probe.last_modified
     return bool(probe.ranges and probe.bytes and known and file.bytes in (None, probe.bytes))
 
@@ -31,9 +31,9 @@ class RemoteZip(RangedZip):
     """A zip upstream; see `archive.Archive`.
 
     Args:
-        client: The way to it.
+        client: Connects to upstream.
         file: The zip.
-        probe: The version that is read.
+        probe: The version to read.
     """
 
     def __init__(self, client: Client, file: RemoteFile, probe: Probe) -> None:
@@ -53,8 +53,8 @@ class RemoteZip(RangedZip):
         """Write members to paths; see `archive.Archive.extract`.
 
         Raises:
-            UpstreamChanged, VerificationFailed: Also where the whole zip was read and has another hash than the pinned
-                one; what `on_member` was told of is then not to be used.
+            UpstreamChanged, VerificationFailed: Also if the whole zip was read and does not have the pinned hash; the
+                caller must then not use the files that `on_member` was called with.
         """
         packed = sum(self._index[name].member.compressed for name in wanted)
         share = packed / max(1, self._size)
@@ -95,7 +95,7 @@ class RemoteZip(RangedZip):
         budget: Budget,
         writer: Writer,
     ) -> Iterator[tuple[Entry, memoryview]]:
-        """Small members as they come by; large ones are written here. Ends when the whole zip has come by."""
+        """Yield small members as they pass; write large ones here. Read the whole zip, to its end."""
         for entry in entries:
             member = entry.member
             stream.skip_to(member.offset)
@@ -130,21 +130,21 @@ class _Stream:
         self._at = 0
 
     def digest(self, name: str) -> str:
-        """Hex digest of what has passed, up to the end of the present part."""
+        """Return the hex digest of the bytes that have passed, up to the end of the present part."""
         return self._hashes[name].hexdigest()
 
     def skip_to(self, offset: int) -> None:
-        """Let bytes pass."""
+        """Let the bytes before `offset` pass."""
         for _ in self.pieces(memoryview(b""), offset - self._at):
             pass
 
     def take(self, count: int) -> memoryview:
-        """The next `count` bytes."""
+        """Return the next `count` bytes."""
         pieces = list(self.pieces(memoryview(b""), count))
         return pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces))
 
     def pieces(self, first: memoryview, count: int) -> Iterator[memoryview]:
-        """`first`, then the next `count` bytes as they come."""
+        """Yield `first`, then the next `count` bytes as they arrive."""
         if first:
             yield first
         while count > 0:

@@ -1,6 +1,6 @@
-"""Tar and tar.gz archives of this machine: Python's tarfile reads the headers, our own checks decide.
+"""Reads local tar and tar.gz archives: Python's tarfile reads the headers, our own checks decide.
 
-A tar.gz is read through twice, once for its index and once for the wanted members, always forward.
+A tar.gz is read twice, always forward: once for its index and once for the wanted members.
 """
 
 import gzip
@@ -19,11 +19,11 @@ from maxsight_assets.transport.options import Limits
 BLOCK_BYTES = 512
 PIECE_BYTES = 1 << 20
 MAX_HEADER_BYTES = 8 << 20
-"""A pax or long-name header over this is no name; tarfile would read it into memory at once."""
+"""A pax or long-name header longer than this holds no real name; tarfile would read it into memory at once."""
 
 
 class _Watched(io.RawIOBase):
-    """The tar's bytes as tarfile reads them: no huge header, no bomb; remembers the block that was read last."""
+    """The tar's bytes as tarfile reads them; refuses huge headers and bombs, and keeps the block that was read last."""
 
     def __init__(self, inner: BinaryIO | gzip.GzipFile, packed: BinaryIO | None, budget: Budget) -> None:
         self._inner = inner
@@ -33,19 +33,19 @@ class _Watched(io.RawIOBase):
         self.last = b""
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Always; a tar.gz only forward, but for the look at a header."""
+        """Return True; a tar.gz is seeked only forward, except to look at a header again."""
         return True
 
     def tell(self) -> int:
-        """Offset in the uncompressed tar."""
+        """Return the offset in the uncompressed tar."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to an offset in the uncompressed tar."""
+        """Go to an offset in the uncompressed tar, and return it."""
         if whence != io.SEEK_SET:
             raise io.UnsupportedOperation
         if self._packed is None:
@@ -60,7 +60,11 @@ class _Watched(io.RawIOBase):
         return self._at
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes."""
+        """Read at most `size` bytes.
+
+        Raises:
+            UnsafeArchive: The header is huge, or the archive is a bomb.
+        """
         if size < 0 or size > MAX_HEADER_BYTES:
             raise UnsafeArchive(
                 f"a header of {size:,} bytes: no tar that holds a dataset has one; nothing of it is used"
@@ -100,7 +104,7 @@ class LocalTar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing stays open between two walks."""
+        """Do nothing: no file stays open between two walks."""
 
     def extract(self, wanted: Mapping[str, Path], on_member: OnMember) -> None:
         """Write members to paths; see `archive.Archive.extract`."""
@@ -116,7 +120,7 @@ class LocalTar:
                 left -= 1
 
     def _walk(self) -> Iterator[tuple[Member, "_Watched"]]:
-        """Regular files in order; the stream stands at the file's first byte."""
+        """Yield the regular files in order, with the stream at the file's first byte."""
         name = self._path.name
         budget = Budget(name, self._limits)
         with self._path.open("rb") as packed:

@@ -1,9 +1,8 @@
-"""The zip format, read through byte ranges: the central directory with our own checks, and members out of windows.
+"""Reads the zip format by byte ranges: the central directory with our own checks, and members from windows of bytes.
 
-`read` brings bytes from wherever the zip is; `remote_zip` and `archive.open_local` provide it. Written from the
-format's specification (PKWARE APPNOTE 6.3.10; section numbers below), because members are to be fetched by ranges of a
-remote file and inflated from a window of bytes, which `zipfile` cannot do, and each name and offset is to be judged
-first.
+`remote_zip` and `archive.open_local` provide the function that reads the bytes. This code follows the format's
+specification (PKWARE APPNOTE 6.3.10; section numbers below). `zipfile` cannot be used: it does not inflate members from
+a window of bytes that was fetched by a range, and does not let each name and offset be judged first.
 """
 
 import contextlib
@@ -25,7 +24,7 @@ from maxsight_assets.transport.parallel import in_order
 STORED, DEFLATED = 0, 8
 PIECE_BYTES = 1 << 20
 UNPACKERS = max(2, os.cpu_count() or 2)
-"""Threads that unpack: more than the processors only wait for one another."""
+"""Threads that unpack: more threads than processors would only wait for one another."""
 
 _END = struct.Struct("<4s4H2LH")  # 4.3.16
 _END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
@@ -38,15 +37,15 @@ _UTF8, _ENCRYPTED = 0x800, 0x1
 
 
 class Read(Protocol):
-    """Brings bytes of the zip."""
+    """Reads bytes of the zip."""
 
     def __call__(self, start: int, length: int, abort: threading.Event | None, /) -> bytes | memoryview:
-        """Exactly `length` bytes from `start`; ends early with an error when `abort` is set."""
+        """Return exactly `length` bytes from `start`; raise an error early when `abort` is set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A member and what it takes to unpack it.
+    """A member and the facts needed to unpack it.
 
     Attributes:
         member: The member.
@@ -61,7 +60,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Wanted entries that are read in one range, and the range."""
+    """One range of the zip, and the wanted entries that it holds."""
 
     start: int
     length: int
@@ -69,17 +68,17 @@ class Window:
 
 
 def read_index(read: Read, size: int, name: str, limits: Limits) -> tuple[dict[str, Entry], str]:
-    """The regular files of a zip, in the order of the archive, and the hex sha256 of its central directory.
+    """Return the regular files of a zip, in the order of the archive, and the hex sha256 of its central directory.
 
     Args:
-        read: Brings bytes of it.
+        read: Reads bytes of it.
         size: Its length.
-        name: What it is called in messages.
-        limits: Bounds of the number of entries.
+        name: Its name in messages.
+        limits: Bounds the number of entries.
 
     Raises:
-        UnsafeArchive: Names that climb out, links, duplicates, overlaps.
-        VerificationFailed: It has no sound central directory: cut short, damaged, or no zip.
+        UnsafeArchive: It holds paths out of its directory, links, duplicate or overlapping entries.
+        VerificationFailed: It has no sound central directory: it is cut short, damaged, or no zip.
     """
     tail_length = min(size, _END.size + _MAX_COMMENT + _LOCATOR.size + _END64.size)
     tail_start = size - tail_length
@@ -96,7 +95,7 @@ def read_index(read: Read, size: int, name: str, limits: Limits) -> tuple[dict[s
 
 
 def _find_directory(tail: bytes, tail_start: int, size: int, name: str) -> tuple[int, int, int]:
-    """Start, length and number of entries of the central directory."""
+    """Return the start, the length and the number of entries of the central directory."""
     at = tail.rfind(b"PK\x05\x06")
     while at >= 0:
         if at + _END.size <= len(tail):
@@ -121,7 +120,7 @@ def _find_directory(tail: bytes, tail_start: int, size: int, name: str) -> tuple
 
 
 def _entries(directory: bytes, name: str, limits: Limits) -> Iterator[tuple[Member, int]]:
-    """Members, directories included (their names end in a slash), with their methods."""
+    """Yield all members, directories included (their names end in a slash), with their compression methods."""
     at = count = 0
     while at < len(directory):
         if at + _ENTRY.size > len(directory) or directory[at : at + 4] != b"PK\x01\x02":
@@ -159,7 +158,7 @@ def _text(raw: bytes, flags: int, name: str) -> str:
 
 
 def _wide(extra: bytes, fields: tuple[int, int, int], entry: str, name: str) -> tuple[int, int, int]:
-    """Sizes and offset out of the zip64 extra field, for those that are all ones (4.5.3)."""
+    """Return sizes and offset; those that are all ones are taken from the zip64 extra field (4.5.3)."""
     at = 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, at)
@@ -187,10 +186,10 @@ def _without_overlaps(found: list[tuple[Member, int]], directory: int, name: str
 
 
 def data_span(entry: Entry, header: bytes | memoryview, name: str) -> tuple[int, int]:
-    """First byte and end of a member's data in the archive, from its local header.
+    """Return the start and the end of a member's data in the archive, by its local header.
 
     Raises:
-        UnsafeArchive: The header is that of another member, or the data run into the next one.
+        UnsafeArchive: The header is that of another member, or the data overlap the next entry.
     """
     member = entry.member
     sound = len(header) >= _LOCAL.size and bytes(header[:4]) == b"PK\x03\x04"
@@ -208,7 +207,7 @@ def data_span(entry: Entry, header: bytes | memoryview, name: str) -> tuple[int,
 
 
 def unpacked(entry: Entry, packed: Iterable[bytes | memoryview], budget: Budget, name: str) -> Iterator[bytes]:
-    """The member's bytes, in pieces of at most about `PIECE_BYTES`, checked for bombs while they come."""
+    """Yield the member's bytes in pieces of at most about `PIECE_BYTES`; check for bombs meanwhile."""
     consumed = produced = 0
     if entry.method == STORED:
         for data in packed:
@@ -232,7 +231,7 @@ def unpacked(entry: Entry, packed: Iterable[bytes | memoryview], budget: Budget,
                 raise UnsafeArchive(f"{name}: {entry.member.name[:200]!r} is longer than it states; taken for a bomb")
             yield piece
             rest = stream.unconsumed_tail
-            more = bool(piece) and (bool(rest) or len(piece) == PIECE_BYTES)  # a full piece may leave some inside zlib
+            more = bool(piece) and (bool(rest) or len(piece) == PIECE_BYTES)  # after a full piece, zlib may hold more
     if not stream.eof:
         raise VerificationFailed(f"{name}: {entry.member.name}: its data end too early; the zip is damaged")
 
@@ -241,12 +240,12 @@ class RangedZip:
     """A zip that is read by ranges; see `archive.Archive`.
 
     Args:
-        read: Brings bytes of it; called from several threads.
+        read: Reads bytes of it; called from several threads.
         size: Its length.
-        name: What it is called in messages.
-        limits: Bounds.
+        name: Its name in messages.
+        limits: Bounds of entries, size and ratio.
         workers: Ranges that are read at a time.
-        window: Bytes that are read in one range, and held in memory by each worker.
+        window: Bytes of one range; each worker holds them in memory.
     """
 
     def __init__(self, read: Read, size: int, name: str, limits: Limits, *, workers: int, window: int) -> None:
@@ -301,7 +300,7 @@ class RangedZip:
             writer.streamed(entry.member, path, unpacked(entry, [packed], budget, self._name))
 
     def _packed(self, entry: Entry) -> Generator[bytes | memoryview, None, None]:
-        """A large member's data as they lie in the archive, by several ranges at a time."""
+        """Return a large member's data as stored in the archive, read by several ranges at a time."""
         header = self._read(entry.member.offset, min(_LOCAL.size + 2 * _FULL16, entry.end - entry.member.offset), None)
         start, end = data_span(entry, header, self._name)
         spans = ((at, min(self._window, end - at)) for at in range(start, end, self._window))
@@ -313,7 +312,7 @@ class RangedZip:
 
 
 MAX_GAP = 64 << 10
-"""Unwanted bytes that are read rather than asked around, where they cost less than another request."""
+"""Most unwanted bytes between two entries that are read too, because they cost less than another request."""
 
 MAX_WASTE = 0.1
 """Share of a window that may be unwanted."""
