@@ -1,4 +1,4 @@
-"""What landing asks of a file system: hashing many files, linking, atomic small writes, and making bytes durable.
+"""Operations on a file system: hash many files, link, write small files atomically, make bytes durable, explain errors.
 
 Nothing here knows what a published directory is; `publishing.swap` and `publishing.stage` do.
 """
@@ -31,22 +31,22 @@ THREADS = min(8, (os.cpu_count() or 1) + 2)
 """Threads that read and hash: hashlib releases the GIL, and a few more than the cores hide the disk's latency."""
 
 SCRATCH = "tmp~"
-"""What names of unfinished files and directories beside a target begin with; the next opening removes left ones."""
+"""Prefix of the names of unfinished files and directories beside a target; the next run removes abandoned ones."""
 
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
-"""What file systems without locks answer who asks for one, for instance NFS whose lock service does not run."""
+"""Errors of a file system that has no locks, for instance NFS without a lock service."""
 
 AWAY = frozenset({errno.ENOTCONN, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM, errno.EREMOTEIO})
-"""What a drive answers that was unplugged, unmounted, or whose server no longer knows it."""
+"""Errors of a drive that was unplugged or unmounted, or that its server no longer knows."""
 
 SILENT = frozenset({errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH})
-"""What a drive of the network answers while its server is away; connections that are no drive's answer so, too."""
+"""Errors of a network drive while its server is away; other network connections raise them, too."""
 
 NAMING = threading.Lock()
-"""Held while an entry of a directory is made or renamed: the system does one at a time, and threads that wait spin."""
+"""Held while a directory entry is made or renamed: the system does one at a time, and waiting threads would spin."""
 
 _BATCH = 32
-"""Files that a thread takes at once, so that handing them out costs little beside hashing them."""
+"""Files that a thread takes at once, so that handing them out costs little compared with hashing them."""
 
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 _NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
@@ -54,13 +54,13 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 _NUMBER = re.compile(r"(?:\(os error |\[Errno )(\d+)[)\]]")
-"""How Rust's standard library and Python write an errno: an error of Polars has it nowhere but in its text."""
+"""The form in which Rust's standard library and Python write an errno: an error of Polars has it only in its text."""
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def sha256_of(path: Path) -> tuple[int, str]:
-    """Size in bytes and lower-case hex sha256 of a regular file, links not followed.
+    """Return the size in bytes and the lower-case hex sha256 of a regular file; links are not followed.
 
     Raises:
         OSError: The file is absent, unreadable, or no regular file.
@@ -75,7 +75,7 @@ def sha256_of(path: Path) -> tuple[int, str]:
         while block := os.read(descriptor, asked := min(SMALL, max(facts.st_size - total, 0) + 1)):
             digest.update(block)
             total += len(block)
-            if len(block) < asked and total == facts.st_size:  # the end: spares a call for each small file
+            if len(block) < asked and total == facts.st_size:  # the end: saves a call for each small file
                 break
         return total, digest.hexdigest()
     finally:
@@ -83,7 +83,7 @@ def sha256_of(path: Path) -> tuple[int, str]:
 
 
 def in_threads(do: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
-    """Answers of `do` for all items, in their order, computed by a few threads."""
+    """Yield the results of `do` for all items, in their order, computed by a few threads."""
     batches = [items[start : start + _BATCH] for start in range(0, len(items), _BATCH)]
     if len(batches) < 2:
         yield from map(do, items)
@@ -94,7 +94,7 @@ def in_threads(do: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[
 
 
 def walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """POSIX path below `root` and entry of everything that is not a directory, in sorted order; links not followed."""
+    """Yield all entries below `root` but directories, with their POSIX paths, sorted; links are not followed."""
 
     def below(folder: str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         with os.scandir(folder) as entries:
@@ -111,7 +111,7 @@ def walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
 
 
 def create(path: Path | str) -> int:
-    """Open a new file for writing; one that is there is unlinked first, never written into (it may be a hard link)."""
+    """Open a new file for writing; an existing one is unlinked, not written into, because it may be a hard link."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     with NAMING:
         try:
@@ -123,9 +123,9 @@ def create(path: Path | str) -> int:
 
 
 def link_or_copy(source: Path, dest: Path) -> None:
-    """Bring a file, or a symbolic link as such, to `dest` without a second copy of its bytes where the system can.
+    """Hard-link a file, or a symbolic link as such, to `dest`; copy it if the file system cannot link.
 
-    What is at `dest` is replaced. The copy keeps the file's times.
+    A file at `dest` is replaced. The copy keeps the file's times.
     """
     dest.parent.mkdir(parents=True, exist_ok=True)
     dest.unlink(missing_ok=True)
@@ -154,7 +154,7 @@ def write_atomic(path: Path, data: bytes, *, scratch: Path) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Make a directory's names durable; file systems that cannot do that for a directory say EINVAL and are let be."""
+    """Make a directory's names durable; ignore EINVAL and ENOTSUP of file systems that cannot sync a directory."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -169,11 +169,11 @@ def sync_file_system(descriptor: int) -> None:
     """Make all that was written to a file system durable, in one call.
 
     Args:
-        descriptor: An open directory of it. Linux reports write-back errors since that directory was opened, so open it
-            before writing.
+        descriptor: An open directory of it. Linux reports the write-back errors since that directory was opened, so
+            open it before writing.
 
     Raises:
-        OSError: A write-back failed; nothing that was written since may be trusted.
+        OSError: A write-back failed; nothing written since then may be trusted.
     """
     try:
         syncfs = _LIBC.syncfs
@@ -189,10 +189,10 @@ def exchange(one: Path, other: Path) -> bool:
     """Swap two directories in one atomic step.
 
     Returns:
-        False, with nothing done, where the system or the file system has no such call.
+        False, with nothing done, if the system or the file system has no such call.
 
     Raises:
-        OSError: The call is there and failed.
+        OSError: The call exists and failed.
     """
     try:
         renameat2 = _LIBC.renameat2
@@ -207,7 +207,7 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def move(source: Path, dest: Path) -> None:
-    """Rename a directory, or finish a rename that a drive did file by file and that was interrupted; idempotent."""
+    """Rename a directory, or finish an interrupted rename on a drive that renames file by file; idempotent."""
     if not os.path.lexists(source):
         return
     if not os.path.lexists(dest):
@@ -228,23 +228,23 @@ def remove_empty_directories(root: Path) -> None:
 
 
 def unique_name() -> str:
-    """A name that no other process or thread uses, and that tells whose it is: `<host>~<process id>~<random>`."""
+    """Return a name that no other process or thread uses and that names its maker: `<host>~<process id>~<random>`."""
     return f"{host()}~{os.getpid()}~{token_hex(4)}"
 
 
 def host() -> str:
-    """This machine's name, made of characters that are plain in file names."""
+    """Return this machine's name, made of characters that are safe in file names."""
     return "".join(c if c.isalnum() or c in "-." else "-" for c in socket.gethostname()) or "localhost"
 
 
 def made_by_living(name: str) -> bool:
-    """Whether a process of this machine that is still there made this unique name."""
+    """Return whether the process that made this unique name is on this machine and still runs."""
     parts = name.rsplit("~", 3)[-3:]
     return len(parts) == 3 and parts[0] == host() and parts[1].isdigit() and is_alive(int(parts[1]))
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of this machine has this id."""
+    """Return whether a process of this machine has this id."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -256,10 +256,10 @@ def is_alive(pid: int) -> bool:
 
 @contextmanager
 def explaining(target: Path) -> Iterator[None]:
-    """Say what an error of the target's disk means.
+    """Explain an error of the target's disk; any other error, for instance of the network, passes unchanged.
 
     Raises:
-        LandingError: The block raised such an error; one that is none of a disk's (a network one, say) passes as it is.
+        LandingError: The block raised an error of the disk; the text states what it means.
     """
     try:
         yield
@@ -271,7 +271,7 @@ def explaining(target: Path) -> Iterator[None]:
 
 
 def explained(error: Exception, target: Path) -> LandingError | None:
-    """Return what an error of a disk means; None for an error of anything else, and for one that says it already."""
+    """Return an error of a disk with its meaning; None for any other error, and for one that is explained already."""
     if isinstance(error, MaxSightAssetsError):
         return None
     where = getattr(error, "filename", None) or target
@@ -280,7 +280,7 @@ def explained(error: Exception, target: Path) -> LandingError | None:
         number = int(found[1])
     if number in {errno.ENOSPC, errno.EDQUOT}:
         facts = os.statvfs(existing(target))
-        # unwinding has freed some of either already: the scarcer one was the reason
+        # cleaning up has freed some bytes and inodes by now: the scarcer of the two was the reason
         if facts.f_files and facts.f_favail / facts.f_files < facts.f_bavail / facts.f_blocks:
             return LandingError(
                 f"{target}: no inodes left on its disk (at {where}); delete files there, then rerun to resume. "
@@ -309,14 +309,14 @@ def explained(error: Exception, target: Path) -> LandingError | None:
 
 
 def existing(path: Path) -> Path:
-    """The path itself, or its nearest parent that is there."""
+    """Return the path itself, or its nearest parent that exists."""
     while not path.exists():
         path = path.parent
     return path
 
 
 def discard(paths: Iterable[Path]) -> None:
-    """Remove directory trees or files; what is gone already, or is taken away meanwhile, is no error."""
+    """Remove directory trees or files; a missing one, or one that vanishes meanwhile, is no error."""
     for path in paths:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

@@ -1,7 +1,7 @@
 """The errors that this project raises on purpose.
 
-An error's text says what happened, to which file or record, and what to do about it. It never holds a secret: text that
-comes from a client library goes through `transport.redact` first.
+An error's text states what happened, to which file or record, and what to do about it. It never holds a secret: text
+from a client library goes through `transport.redact` first.
 """
 
 from collections.abc import Sequence
@@ -19,42 +19,42 @@ class SettingsError(MaxSightAssetsError):
 
 
 class NotReported(MaxSightAssetsError):
-    """What a command did, or what is on the disk, could not be reported to Dagster; it is done all the same."""
+    """A command has done its work, but could not report it, or what is on the disk, to Dagster."""
 
 
 class FormatError(MaxSightAssetsError):
-    """An annotation file cannot be read as what it claims to be; the text names the file and the place in it."""
+    """An annotation file is not of the format that it claims; the text names the file and the place in it."""
 
 
 class LandingError(MaxSightAssetsError):
     """Bytes could not be brought from upstream to a published directory.
 
     Attributes:
-        retryable: Whether the same attempt, made again later, may succeed. A Dagster step retries only these.
+        retryable: Whether the same attempt may succeed later. A Dagster step retries only these errors.
     """
 
     retryable: bool = False
 
 
 class TransientError(LandingError):
-    """Upstream or the line failed in a way that may pass; bounded retries inside `landing` have been used up."""
+    """Upstream or the network failed in a way that may pass; all retries within one run have been used up."""
 
     retryable = True
 
 
 class Cancelled(LandingError):
-    """The caller's cancel event was set; what was verified so far is kept for the next run."""
+    """The caller's cancel event was set; the files verified so far are kept for the next run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What a run saw of an upstream file that is not what the catalog states.
+    """What a run received of an upstream file that is not what the catalog states.
 
     Attributes:
         key: The file's key.
         bytes: Its length now.
-        etag: What upstream says of it. The same for `last_modified`.
-        sha256: Digest of what came, where all of it did. The same for `md5` and `sha1`.
+        etag: Its ETag, as upstream states it. The same for `last_modified`.
+        sha256: Digest of its bytes, if all of them were received. The same for `md5` and `sha1`.
     """
 
     key: str
@@ -67,10 +67,10 @@ class Received:
 
 
 class UpstreamChanged(LandingError):
-    """A pinned upstream file no longer is what the catalog states. A person must accept it.
+    """A pinned upstream file is no longer what the catalog states. The user must accept it.
 
     Attributes:
-        received: What was seen of it; None where nothing but a few ranges was read.
+        received: What was received of it; None if only a few ranges were read.
     """
 
     def __init__(self, message: str, received: Received | None = None) -> None:
@@ -83,15 +83,15 @@ class VerificationFailed(LandingError):
 
 
 class WrongArchive(VerificationFailed):
-    """An archive as a whole is not the pinned one: nothing of it may be used, however sound its members are."""
+    """An archive as a whole is not the pinned one: none of its members may be used, even if they are sound."""
 
 
 class UnsafeArchive(LandingError):
-    """An archive holds something that no dataset needs: a path that climbs out, a link, a bomb, overlapping entries."""
+    """An archive holds what no dataset needs: a path out of its directory, a link, a bomb, overlapping entries."""
 
 
 class PreflightFailed(LandingError):
-    """Space, inodes, write access or names rule the landing out before a byte moves."""
+    """Space, inodes, write access or names make the landing impossible; nothing was fetched."""
 
 
 class Refused(LandingError):
@@ -99,7 +99,7 @@ class Refused(LandingError):
 
 
 class NewerFormat(Refused):
-    """A later release published the directory in a form that this one does not know; the text says which."""
+    """A later release published the directory in a format that this one does not know; the text states which."""
 
 
 class Busy(LandingError):
@@ -121,10 +121,10 @@ class NotPublished(LandingError):
 
 
 _SHOWN = 5
-"""Names that a message lists; the rest is counted."""
+"""Names that a message lists; it counts the rest."""
 
 
 def some(names: Sequence[str]) -> str:
-    """The first few of these, for a message, and how many more there are."""
+    """Return the first few of some names, for a message, and how many more there are."""
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

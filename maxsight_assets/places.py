@@ -1,4 +1,4 @@
-"""Where each published directory of a project is, and where splits and evaluation sets were published before."""
+"""Paths of the published directories of a project, and notes of all directories that splits were published in."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ class Places:
         data_dir: Root of all datasets; `file_name` in every split is relative to it.
         splits: The published directory of the training splits.
         state: Caches that can be made again, and notes of where splits were published.
-        audio: Root of audio files that go with images; None where there are none.
+        audio: Root of the audio files that belong to images; None if there are none.
     """
 
     data_dir: Path
@@ -28,7 +28,7 @@ class Places:
 
     @classmethod
     def of(cls, settings: Settings) -> "Places":
-        """The places that the settings name."""
+        """Return the places that the settings name."""
         return cls(settings.data_dir, settings.splits_dir, settings.state_dir, settings.audio_dir)
 
     @property
@@ -38,22 +38,22 @@ class Places:
 
     @property
     def facts(self) -> Path:
-        """Cache of what is in each image file, by content."""
+        """Cache of the facts about each image's content."""
         return self.state / "image_facts.parquet"
 
     @property
     def world(self) -> Path:
-        """Where the embedded upstream is kept."""
+        """Directory of the embedded upstream."""
         return self.state / "sample_upstream"
 
     @property
     def notes(self) -> Path:
-        """Where it is noted which directories name images of this DATA_DIR, a file each."""
+        """Directory of notes, one for each directory that names images of this DATA_DIR."""
         return self.state / "published"
 
     def note(self, directory: Path) -> None:
-        """Remember that what is published in a directory names images of this DATA_DIR; see `noted`."""
-        inside = directory.is_relative_to(self.data_dir)  # then it moves along with DATA_DIR
+        """Note that a published directory names images of this DATA_DIR; see `noted`."""
+        inside = directory.is_relative_to(self.data_dir)  # then it moves with DATA_DIR
         text = str(directory.relative_to(self.data_dir) if inside else directory)
         note = self.notes / hashlib.sha256(os.fsencode(text)).hexdigest()[:16]
         if note.exists():
@@ -64,7 +64,7 @@ class Places:
         partial.replace(note)
 
     def noted(self) -> Mapping[Path, Path]:
-        """Every directory in which splits or evaluation sets were ever published, with its note.
+        """Return every directory in which splits or evaluation sets were ever published, with its note.
 
         SPLITS_DIR may have another value today, or lie on a drive that is not mounted.
         """

@@ -1,6 +1,6 @@
-"""The values that landing speaks in: an upstream object, what upstream says of it, and what was landed.
+"""The values that landing uses: an upstream object, what upstream states about it, and what was landed.
 
-Plain frozen data, safe to compare and to pass between threads. How bytes move lives in `transport.client`.
+Plain frozen data, safe to compare and to pass between threads. `transport.client` moves the bytes.
 """
 
 import hashlib
@@ -20,12 +20,13 @@ class RemoteFile:
     Attributes:
         key: Its name in messages and manifests, for instance `zips/val2017.zip`; never an address.
         url: Where it is: `https://`, `http://`, `s3://bucket/key`, `file://`, or `hf://datasets/<repo>@<rev>/<path>`.
-        bytes: Its length, where the catalog states it.
-        sha256: Lower-case hex digest, where the catalog or an earlier landing states it. The same for `md5`, `sha1`.
-        index_sha256: Digest of a zip's central directory, which states the size and CRC-32 of each member: all that is
-            known of a zip of which only ranges were read when a person accepted it.
-        on_change: What other bytes than the pinned ones mean: `stop` until a person accepts them, or `follow`.
-        mirror_env: Environment variable that points the dataset to a mirror; messages name it where upstream refuses.
+        bytes: Its length, if the catalog states it.
+        sha256: Lower-case hex digest, if the catalog or an earlier landing states it. The same for `md5`, `sha1`.
+        index_sha256: Digest of a zip's central directory, which states the size and CRC-32 of each member. It is all
+            that is known of a zip of which only ranges were read when the user accepted it.
+        on_change: What to do if upstream has other bytes than the pinned ones: `stop` until the user accepts them, or
+            `follow`.
+        mirror_env: Environment variable that points the dataset to a mirror; messages name it if upstream refuses.
     """
 
     key: str
@@ -41,10 +42,10 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What upstream says of an object now.
+    """What upstream states about an object now.
 
     Attributes:
-        bytes: Its length; None where the server does not say.
+        bytes: Its length; None if the server does not state it.
         etag: Its ETag as sent, quotes and `W/` included.
         last_modified: Its Last-Modified as sent.
         ranges: Whether the server gives byte ranges of it.
@@ -56,12 +57,12 @@ class Probe:
     ranges: bool
 
     def fingerprint(self) -> str:
-        """Hex digest of (bytes, etag, last_modified): an equal one means that there is nothing to look at again."""
+        """Return the hex digest of (bytes, etag, last_modified); while it is equal, the object counts as unchanged."""
         return hashlib.sha256(json.dumps([self.bytes, self.etag, self.last_modified]).encode()).hexdigest()
 
 
 def strong(probe: Probe) -> str | None:
-    """The ETag, where equal ones mean equal bytes (RFC 9110, 8.8.3)."""
+    """Return the ETag if it is strong, so that equal ones mean equal bytes (RFC 9110, 8.8.3); else None."""
     return probe.etag if probe.etag and not probe.etag.startswith("W/") else None
 
 
@@ -73,9 +74,9 @@ class Landed:
         path: Where it is.
         bytes: Its length.
         sha256: Lower-case hex digest of its bytes.
-        md5: The same, where it was needed for the verification; else None.
+        md5: The same, if it was needed for the verification; else None.
         level: How it was verified.
-        probe: What upstream said of it when it was fetched.
+        probe: What upstream stated about it when it was fetched.
     """
 
     path: Path
@@ -88,11 +89,11 @@ class Landed:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """One object of many that upstream does not give: an item to count, not an error.
+    """One object of many that could not be fetched: an item to count, not an error.
 
     Attributes:
         file: The object.
-        reason: What upstream said, for instance `404 Not Found`.
+        reason: Why, for instance `404 Not Found`.
         transient: Whether all tries failed, so that another run may get it.
     """
 
