@@ -1,7 +1,7 @@
-"""Pinned upstream files that changed: what a run saw of them, and what a person accepted in the catalog's place.
+"""Pinned upstream files that changed: what a run received of them, and what the user accepted instead of the catalog.
 
 Both are small JSON files beside the target. A run that stops at a changed file notes what it received, so that
-accepting it costs no second download.
+accepting it needs no second download.
 """
 
 import json
@@ -21,7 +21,7 @@ CHANGED = "changed.json"
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The facts of a changed upstream file that a person accepted in place of the catalog's; see `RemoteFile`."""
+    """The facts of a changed upstream file that the user accepted instead of the catalog's; see `RemoteFile`."""
 
     bytes: int | None
     sha256: str | None
@@ -31,14 +31,14 @@ class Accepted:
 
 
 def record(state: State, file: RemoteFile) -> None:
-    """Record that a person accepts a changed upstream file: its length and digests replace the catalog's from now on.
+    """Record that the user accepts a changed upstream file: its length and digests replace the catalog's from now on.
 
     Args:
-        state: The places of the directory that is landed from it; the lock must be held.
+        state: The places of the directory that is landed from it; the caller must hold the lock.
         file: The upstream file with the facts that it has now.
 
     Raises:
-        LandingError: No digest says which bytes are meant.
+        LandingError: The file has no digest, so the accepted bytes cannot be identified.
     """
     if not any((file.sha256, file.md5, file.sha1, file.index_sha256)):
         raise LandingError(f"{file.key}: nothing to accept: its new hash is not known; download it first")
@@ -48,28 +48,28 @@ def record(state: State, file: RemoteFile) -> None:
 
 
 def accepted(target: Path) -> dict[str, Accepted]:
-    """What a person accepted for this directory, by the key of the upstream file."""
+    """Return the facts that the user accepted for this directory, by the key of the upstream file."""
     return {key: Accepted(**facts) for key, facts in _read(State.of(target), ACCEPTED).items()}
 
 
 def as_accepted(target: Path, file: RemoteFile) -> RemoteFile:
-    """The upstream file with the facts that a person accepted, where one did; else as it is."""
+    """Return the upstream file with the facts that the user accepted; unchanged if the user accepted none."""
     facts = accepted(target).get(file.key)
     return file if facts is None else replace(file, **asdict(facts))
 
 
 def note(state: State, received: Received) -> None:
-    """Remember what a run saw of a changed file when it stopped."""
+    """Record what a run received of a changed file when it stopped."""
     _write(state, CHANGED, _read(state, CHANGED) | {received.key: asdict(received)})
 
 
 def received(target: Path, key: str, now: Probe) -> Received | None:
-    """What a run that stopped received of a changed file, where all of it came and upstream has that version still.
+    """Return what a stopped run received of a changed file; None if that is incomplete or upstream has changed again.
 
     Args:
         target: The directory that is landed from it.
         key: The file's key.
-        now: What upstream says of it.
+        now: What upstream states about it now.
     """
     facts = _read(State.of(target), CHANGED).get(key)
     if facts is None:

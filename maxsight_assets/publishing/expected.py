@@ -1,4 +1,4 @@
-"""Recognising a file that a person already has by what an upstream or an archive says of it."""
+"""Recognises a file that is on disk already by what upstream or an archive states about it."""
 
 import hashlib
 import zlib
@@ -10,21 +10,21 @@ from maxsight_assets.publishing.manifest import FileRow
 from maxsight_assets.remote import Level
 
 Obtained = Literal["reused", "adopted"]
-"""How a file came that did not have to be fetched: held by us already, or put there by the user."""
+"""Why a file need not be fetched: a run has landed it already, or the user has put it there."""
 
 _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is known of a file before it is there.
+    """What is known of a file before it is landed.
 
     Attributes:
         path: POSIX path relative to the directory.
         bytes: Its length. None if it is not known; the same for the digests.
         sha256: Lower-case hex digest. The same for `md5`.
         crc32: CRC-32 of its bytes.
-        origin: What the manifest is to say of where it came from.
+        origin: Where it comes from, as the manifest will state it.
     """
 
     path: str
@@ -36,11 +36,11 @@ class Expected:
 
     @property
     def is_exact(self) -> bool:
-        """Whether a file of these facts is the expected one, wherever it comes from."""
+        """Whether a file with these facts is the expected one, wherever it comes from."""
         return self.bytes is not None and (self.sha256 or self.md5 or self.crc32) is not None
 
     def fits(self, row: FileRow) -> bool:
-        """Whether a file that was landed before may be the expected one, by what its row says."""
+        """Return whether a file that was landed before may be the expected one, by its row."""
         return self.bytes in (None, row.bytes) and self.sha256 in (None, row.sha256) and self.crc32 in (None, row.crc32)
 
 
@@ -48,7 +48,7 @@ def examine(root: Path, expected: Expected) -> FileRow | str:
     """Look at the file that a directory has at the expected path.
 
     Returns:
-        Its row, where it is what it must be; else what is wrong with it, `missing` where it is not there.
+        Its row if it is the expected file; else what is wrong with it, `missing` if there is none.
     """
     digests = {"sha256": hashlib.sha256(), "md5": hashlib.md5(usedforsecurity=False)}
     crc, size = 0, 0

@@ -1,6 +1,6 @@
-"""One process writes a directory at a time: an operating system's lock, and a note that says who holds it.
+"""Lets one process write a directory at a time: a lock of the operating system, and a note that names its holder.
 
-The lock spares work; nothing relies on it. A file system whose locks do nothing is found out, and the caller is told.
+The lock saves work; nothing relies on it. `hold` detects a file system whose locks do nothing and reports it.
 """
 
 import json
@@ -21,7 +21,7 @@ from maxsight_assets.errors import Busy, Cancelled
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
-"""How often a waiting process looks again, in seconds: short beside any landing, long beside a system call."""
+"""Seconds between two tries of a waiting process: short compared with a landing, long compared with a system call."""
 
 
 @contextmanager
@@ -29,16 +29,16 @@ def hold(state: Path, *, target: Path, wait_s: float = 0.0, cancel: threading.Ev
     """Hold the lock of a target while the block runs.
 
     Args:
-        state: The directory that keeps the target's state; it must be there.
+        state: The directory that keeps the target's state; it must exist.
         target: The directory that the lock guards, for messages.
         wait_s: Seconds to wait for another holder.
-        cancel: Ends the waiting when set.
+        cancel: Ends the wait when set.
 
     Yields:
-        Whether the lock keeps others out: False where the file system's locks do nothing.
+        Whether the lock keeps others out: False if the file system's locks do nothing.
 
     Raises:
-        Busy: Another process still holds it; the text names its process id.
+        Busy: Another process still holds the lock; the text names its process id.
         Cancelled: The event was set while waiting.
     """
     lock = FileLock(state / "lock")
@@ -52,7 +52,7 @@ def hold(state: Path, *, target: Path, wait_s: float = 0.0, cancel: threading.Ev
     finally:
         try:
             (state / "holder.json").unlink(missing_ok=True)
-        finally:  # on a drive that went away, too: this process may go on
+        finally:  # also if the drive went away: this process may go on
             lock.release()
 
 
@@ -76,10 +76,10 @@ def _acquire(lock: FileLock, note: Path, *, target: Path, wait_s: float, cancel:
 
 
 def _take(lock: FileLock) -> None:
-    """Take the lock, where nobody has it; a file system that has no locks refuses to, and keeps nobody out.
+    """Take the lock if it is free; go on without it if the file system has no locks.
 
     Raises:
-        Timeout: Somebody has it.
+        Timeout: Another process holds it.
     """
     try:
         lock.acquire(timeout=0)

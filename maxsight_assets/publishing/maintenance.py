@@ -1,4 +1,4 @@
-"""Mending and looking after what is published: verify, repair, adopt, prune, accept, rollback."""
+"""Maintains published directories: verify, repair, adopt, prune, accept, rollback."""
 
 import logging
 import os
@@ -24,12 +24,12 @@ Depth = Literal["names", "sizes", "hashes"]
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What looking at a published directory found.
+    """The result of comparing a published directory with its manifest.
 
     Attributes:
         checked: Number of files that the manifest states.
         wrong: What is wrong, by path: `missing`, another size, other bytes.
-        foreign: Paths that the manifest does not know: put there by somebody else, and left alone.
+        foreign: Paths that the manifest does not know: the user or another program put them there; they are left alone.
     """
 
     checked: int
@@ -39,13 +39,13 @@ class VerifyReport:
 
 @dataclass(frozen=True, slots=True)
 class AdoptReport:
-    """What adopting a directory found.
+    """The result of adopting a directory.
 
     Attributes:
-        adopted: Number of files that are what they must be.
-        missing: Paths of expected files that are not there.
-        wrong: What is wrong with files that are there, by path.
-        manifest: What is published now; None where something is missing or wrong, and so nothing was touched.
+        adopted: Number of files that are the expected ones.
+        missing: Paths of expected files that are missing.
+        wrong: What is wrong with files at the expected paths, by path.
+        manifest: What is published now; None if a file is missing or wrong, and so nothing was touched.
     """
 
     adopted: int
@@ -60,10 +60,10 @@ class PruneReport:
 
     Attributes:
         files: Paths of kept files, relative to the directory.
-        bytes: Their length, in all.
-        previous: Whether the previous version goes.
-        set_aside: Paths of files that somebody edited and that were set aside when their place was written anew.
-        quarantine: Where those are.
+        bytes: Their total length.
+        previous: Whether the previous version is deleted.
+        set_aside: Paths of edited files that were set aside when their path was written anew.
+        quarantine: Directory of the files set aside.
     """
 
     files: tuple[str, ...]
@@ -78,8 +78,8 @@ def verify(target: Path, depth: Depth = "hashes") -> VerifyReport:
 
     Args:
         target: The directory.
-        depth: `names` looks whether files are there, `sizes` at their lengths too, `hashes` reads them all. Bytes that
-            changed at the same size and time are found by `hashes` only.
+        depth: `names` checks that the files exist, `sizes` checks their lengths too, `hashes` reads them all. Only
+            `hashes` finds bytes that changed while size and time stayed the same.
 
     Raises:
         LandingError: Nothing is published there.
@@ -104,20 +104,20 @@ def _seen(entry: os.DirEntry[str] | None, row: FileRow, *, sizes: bool) -> str |
 
 
 def repair(target: Path, fetch: Callable[[FileRow, Path], None], *, wait_s: float = 0.0) -> tuple[str, ...]:
-    """Fetch exactly the files that are missing or not as the manifest says, and put each in its place.
+    """Fetch exactly the files that are missing or not as the manifest states, and put each in its place.
 
-    What a changed file held is set aside, not lost.
+    A changed file is set aside, so that no edit is lost.
 
     Args:
         target: The published directory.
-        fetch: Brings the file of a row to a path; its bytes are checked here.
+        fetch: Fetches the file of a row to a path; `repair` checks its bytes.
         wait_s: Seconds to wait for another process that is writing the directory.
 
     Returns:
-        The paths that were mended.
+        The paths of the repaired files.
 
     Raises:
-        VerificationFailed: What was fetched is not what was published; the file is left as it was.
+        VerificationFailed: A fetched file is not the published one; the file is left as it was.
         LandingError: Nothing is published there, or the disk failed.
     """
     with opened(target, wait_s=wait_s) as (state, _):
@@ -160,16 +160,16 @@ def adopt(
     inputs: Mapping[str, str],
     gate: Gate,
 ) -> AdoptReport:
-    """Take over a directory that a person already has, where every expected file is there and verifies.
+    """Take over a directory that the user already has, if it has every expected file and each verifies.
 
-    Nothing is copied where hard links are to be had, and other files in it stay. Where something is missing or wrong,
-    nothing is touched; a landing then fetches just that.
+    Files are hard-linked if the file system can, else copied; other files in the directory stay. If a file is missing
+    or wrong, nothing is touched; a landing then fetches only such files.
 
     Args:
         target: The directory, published to or not.
         expected: All files that the version needs.
-        asset: The asset that will own it.
-        selection: What the files are a selection of, as JSON values.
+        asset: The asset that will own the directory.
+        selection: The selection that the files are landed for, as JSON values.
         inputs: Fingerprints of the upstream files that they come from.
         gate: The blocking rules.
 
@@ -199,16 +199,16 @@ def adopt(
 def prune(
     target: Path, protected: Callable[[], Iterable[str]], *, really: bool = False, wait_s: float = 0.0
 ) -> PruneReport:
-    """Delete files of earlier selections, the previous version, and edited files set aside; by default only say so.
+    """Delete files of earlier selections, the previous version and the quarantine; by default, only report them.
 
-    A kept file that somebody changed stays. So does the previous version, or what was set aside, where it alone holds a
-    protected path.
+    A kept file that was edited stays. The previous version, or a file set aside, stays if only it holds a protected
+    path.
 
     Args:
         target: The published directory.
-        protected: Says which paths, relative to the directory, must not go: all that a split names. Asked once no other
-            process writes the directory.
-        really: Delete.
+        protected: Returns the paths that must not be deleted, relative to the directory: all that a split names. Called
+            while no other process writes the directory.
+        really: Whether to delete; otherwise only report.
         wait_s: Seconds to wait for another process that is writing the directory.
 
     Raises:
@@ -243,23 +243,24 @@ def prune(
 
 
 def accept(target: Path, file: RemoteFile) -> None:
-    """Record that a person accepts a changed upstream file: its length and digests replace the catalog's from now on.
+    """Record that the user accepts a changed upstream file: its length and digests replace the catalog's from now on.
 
     Args:
         target: The directory that is landed from it.
         file: The upstream file with the facts that it has now.
 
     Raises:
-        LandingError: No digest says which bytes are meant.
+        LandingError: The file has no digest, so the accepted bytes cannot be identified.
     """
     with opened(target) as (state, _):
         acceptance.record(state, file)
 
 
 def rollback(target: Path, *, wait_s: float = 0.0) -> Manifest:
-    """Bring the previous version back; the present one becomes the previous.
+    """Publish the previous version again; the present one becomes the previous.
 
-    Files that a person put there come along, and so do landed files of a directory that keeps them, as kept ones.
+    The user's own files in the directory stay. If the directory keeps landed files, those of the present version stay
+    as kept files.
 
     Returns:
         The manifest that is published now.
@@ -271,7 +272,7 @@ def rollback(target: Path, *, wait_s: float = 0.0) -> Manifest:
         past = Manifest.read(state.previous)
         try:
             present = Manifest.read(state.target)
-        except VerificationFailed as damaged:  # what there is to bring back may be all that is left
+        except VerificationFailed as damaged:  # the previous version may be all that is left
             _log.warning("%s", damaged)
             present = past and past.with_rows(())
         if past is None or present is None:
@@ -296,7 +297,7 @@ def rollback(target: Path, *, wait_s: float = 0.0) -> Manifest:
 
 
 def _mend_from(sound: Path, root: Path, rows: Mapping[str, FileRow], wanted: Mapping[str, FileRow]) -> None:
-    """Make a tree be what its rows say, with files of another tree that are the same; else say which cannot be had."""
+    """Make a tree match its rows, with equal files of another tree; raise an error that names the files without one."""
     bad = problems(root, wanted.values())
     for path in sorted(bad):
         if path in rows and rows[path].sha256 == wanted[path].sha256 and problem(sound, wanted[path]) is None:

@@ -1,7 +1,7 @@
 """The manifest of a published directory: one row a file, and a page about the whole.
 
-`.maxsight/manifest.parquet` holds the rows, `.maxsight/MANIFEST.json` the page; the latter is written last, so where it
-is missing nothing is published. Both are the same bytes for the same content, times apart.
+`.maxsight/manifest.parquet` holds the rows, `.maxsight/MANIFEST.json` the page. The page is written last, so nothing is
+published if it is missing. The same content gives the same bytes of both, except for times.
 """
 
 import hashlib
@@ -38,15 +38,15 @@ class FileRow:
         bytes: Its length.
         sha256: Lower-case hex digest of its bytes.
         level: How its bytes were verified when they were landed.
-        crc32: CRC-32 of its bytes, where the archive that it came from stated one.
-        etag: ETag of its upstream object, where it has one of its own.
-        width: Pixels, by the file's header, where it is an image. The same for `height`.
+        crc32: CRC-32 of its bytes, if it came from an archive that stated one.
+        etag: ETag of its upstream object, if it has an object of its own.
+        width: Pixels, by the file's header, if it is an image. The same for `height`.
         origin: Where it came from: an object's key, or `zips/val2017.zip!val2017/000000000139.jpg`; never an address.
-        verified_at: ISO 8601, UTC, when it was verified; None for files that this project made.
-        kept: Landed for an earlier selection and kept; not part of the data version.
+        verified_at: Time when it was verified, ISO 8601, UTC; None for files that this project made.
+        kept: Whether it was landed for an earlier selection and kept; then it is not part of the data version.
 
     Raises:
-        ValueError: The path is not a plain relative one, or another field cannot be what it says.
+        ValueError: The path is not a plain relative one, or another field has an impossible value.
     """
 
     path: str
@@ -74,7 +74,7 @@ class FileRow:
 
 
 FORMAT = (1, 1)
-"""Version of what is on disk (docs/reference/on-disk-format.md): 1.x is read by all of 1, a later major is refused."""
+"""Version of the format on disk (docs/reference/on-disk-format.md): every 1.x reads all 1.x, none a later major."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +85,11 @@ class ManifestInfo:
         asset: The asset that published it.
         source: `embedded` (the drawn world) or `upstream`.
         selection: What the version was asked to hold, as JSON values.
-        inputs: Fingerprint or data version of each upstream or asset that it was made from, by key.
+        inputs: Fingerprint or data version of each upstream file or asset that it was made from, by key.
         data_version: Digest of what it publishes.
-        files: Number of files of the data version, kept ones not counted. The same for `bytes`.
+        files: Number of files of the data version; kept files do not count. The same for `bytes`.
         keep: Whether files of earlier selections stay when a selection shrinks.
-        published_at: ISO 8601, UTC, when this data version was published; None if an earlier release did it.
+        published_at: Time when this data version was published, ISO 8601, UTC; None if an earlier release did it.
     """
 
     asset: str
@@ -105,7 +105,7 @@ class ManifestInfo:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a directory holds.
+    """The files of a published directory.
 
     Attributes:
         rows: All files by path, in sorted order.
@@ -132,7 +132,7 @@ class Manifest:
         info = ManifestInfo(
             asset=asset,
             source=source,
-            selection=json.loads(json.dumps(selection)),  # so that it equals what is read back
+            selection=json.loads(json.dumps(selection)),  # so that it equals the value that is read back
             inputs=dict(inputs),
             data_version=data_version(live),
             files=len(live),
@@ -142,7 +142,7 @@ class Manifest:
         return cls(MappingProxyType(ordered), info)
 
     def with_rows(self, rows: Iterable[FileRow]) -> "Manifest":
-        """This page over other rows; the selected files must be the same."""
+        """Return a manifest with this page and other rows; the selected files must be the same."""
         return Manifest(MappingProxyType({row.path: row for row in sorted(rows, key=lambda row: row.path)}), self.info)
 
     def published(self, at: str) -> "Manifest":
@@ -155,17 +155,17 @@ class Manifest:
         return self.info.data_version
 
     def selected(self) -> Iterator[FileRow]:
-        """The files of the data version, in the order of their paths: all but the kept ones."""
+        """Return the files of the data version, in the order of their paths: all but the kept ones."""
         return (row for row in self.rows.values() if not row.kept)
 
     def page(self) -> bytes:
-        """The bytes of MANIFEST.json."""
+        """Return the bytes of MANIFEST.json."""
         values = {field.name: getattr(self.info, field.name) for field in fields(ManifestInfo)}
         values["format"] = ".".join(map(str, FORMAT))
         return (json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
     def table(self) -> bytes:
-        """The bytes of manifest.parquet."""
+        """Return the bytes of manifest.parquet."""
         columns = {name: [getattr(row, name) for row in self.rows.values()] for name in _SCHEMA.names}
         sink = BytesIO()
         pq.write_table(
@@ -174,7 +174,7 @@ class Manifest:
         return sink.getvalue()
 
     def write(self, root: Path, *, scratch: Path) -> None:
-        """Write both files into a directory, durably and the page last; a file that holds these bytes is let be.
+        """Write both files into a directory, durably, the page last; a file that has these bytes already stays.
 
         Args:
             root: The directory that the manifest is of.
@@ -190,7 +190,7 @@ class Manifest:
         """Read the manifest of a directory.
 
         Returns:
-            None where the directory has no page: nothing is published there.
+            The manifest; None if the directory has no page: nothing is published there.
 
         Raises:
             NewerFormat: A later release wrote it.
@@ -226,10 +226,10 @@ class Manifest:
 
 
 def _info_of(root: Path, values: Mapping[str, Any]) -> ManifestInfo:
-    """The page's fields that this release knows; a later release of the same major version may have added others.
+    """Return the fields of the page that this release knows; a later 1.x may have added others.
 
     Raises:
-        NewerFormat: The page is of a later major version.
+        NewerFormat: The page has a later major version.
     """
     stated = str(values.get("format", "1.0"))  # releases before 0.2 state none
     if int(stated.partition(".")[0]) > FORMAT[0]:
@@ -266,12 +266,12 @@ _SCHEMA = pa.schema(
 
 
 def now() -> str:
-    """Return this moment, UTC, to the second, as manifests state times."""
+    """Return the present time, UTC, to the second, as manifests state times."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def info_of(root: Path) -> ManifestInfo | None:
-    """Read the page about a directory alone, also where the rows are damaged; None where no page can be read."""
+    """Read only the page about a directory, also if the rows are damaged; None if no page can be read."""
     try:
         return _info_of(root, json.loads((root / PAGE).read_bytes()))
     except (OSError, ValueError, TypeError, AttributeError, NewerFormat):
@@ -279,7 +279,7 @@ def info_of(root: Path) -> ManifestInfo | None:
 
 
 def source_of(root: Path) -> str | None:
-    """The source that a directory's page states, also where the rows are damaged; None where no page can be read."""
+    """Return the source that a directory's page states, also if the rows are damaged; None if no page can be read."""
     try:
         return str(json.loads((root / PAGE).read_bytes())["source"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -287,20 +287,20 @@ def source_of(root: Path) -> str | None:
 
 
 def data_version(rows: Iterable[FileRow]) -> str:
-    """Hex digest of the sorted (path, bytes, sha256) of the rows that are not kept: same content, same version."""
+    """Return the hex digest of the sorted (path, bytes, sha256) of all rows but kept ones; it identifies the content."""
     lines = sorted(f"{row.path}\0{row.bytes}\0{row.sha256}\n" for row in rows if not row.kept)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def parents(path: str) -> Iterator[str]:
-    """The folders that a POSIX path lies in, innermost first."""
+    """Yield the folders that a POSIX path lies in, innermost first."""
     while "/" in path:
         path = path.rpartition("/")[0]
         yield path
 
 
 def problem(root: Path, row: FileRow) -> str | None:
-    """What is wrong with the file of a row, by its bytes; None where it is as the row says."""
+    """Return what is wrong with the bytes of a row's file; None if they are as the row states."""
     try:
         size, digest = sha256_of(root / row.path)
     except (FileNotFoundError, NotADirectoryError):
@@ -313,7 +313,7 @@ def problem(root: Path, row: FileRow) -> str | None:
 
 
 def problems(root: Path, rows: Iterable[FileRow]) -> dict[str, str]:
-    """What is wrong, by path, with those files that are not as their rows say; hashed by a few threads."""
+    """Return what is wrong with the files that are not as their rows state, by path; a few threads hash them."""
     listed = sorted(rows, key=lambda row: row.path)
     answers = in_threads(lambda row: problem(root, row), listed)
     return {row.path: answer for row, answer in zip(listed, answers, strict=True) if answer is not None}

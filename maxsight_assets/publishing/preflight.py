@@ -1,4 +1,4 @@
-"""What can be known to go wrong before a byte moves: space, inodes, write access, names that a drive would merge."""
+"""Checks before a byte moves: space, inodes, write access, and names that a drive would merge."""
 
 import os
 import unicodedata
@@ -20,10 +20,10 @@ def preflight(target: Path, *, needed_bytes: int, needed_files: int, names: Iter
         target: The directory that will be published.
         needed_bytes: Bytes that will be written, partial archives included; linked files need none.
         needed_files: Files that will be made.
-        names: POSIX paths, relative to the target, of all that will be published.
+        names: POSIX paths of all files that will be published, relative to the target.
 
     Raises:
-        PreflightFailed: Something rules the landing out; the text says what, with numbers, and what to do.
+        PreflightFailed: The landing cannot succeed; the text states why, with numbers, and what to do.
     """
     check_names(target, names)
     check_writable(target)
@@ -34,7 +34,7 @@ def check_space(target: Path, *, needed_bytes: int, needed_files: int) -> None:
     """Check free bytes and inodes; each file takes whole blocks.
 
     Raises:
-        PreflightFailed: There are too few; the text says how many are needed and free.
+        PreflightFailed: There are too few; the text states how many are needed and free.
     """
     state = State.of(target)
     facts = os.statvfs(disk.existing(state.root))
@@ -44,7 +44,7 @@ def check_space(target: Path, *, needed_bytes: int, needed_files: int) -> None:
             f"{target}: too little space: {needed:,} bytes needed, {free:,} free; free some, take less, or set "
             "DATA_DIR to a larger disk"
         )
-    if facts.f_files and needed_files > facts.f_favail:  # a file system without a fixed number says 0 of 0
+    if facts.f_files and needed_files > facts.f_favail:  # a file system without a fixed number states 0 of 0
         raise PreflightFailed(
             f"{target}: too few inodes: {needed_files:,} files to be made, {facts.f_favail:,} inodes free; delete "
             "files there, take less, or set DATA_DIR to another disk"

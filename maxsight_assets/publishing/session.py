@@ -1,6 +1,6 @@
 """The directory of one run beside its target: the tree under construction, partial archives, a journal of whole files.
 
-What a killed run left is taken over by the next one; `publishing.stage` fills and publishes it.
+The next run takes over what a killed run left. `publishing.stage` fills the tree and publishes it.
 """
 
 import json
@@ -12,21 +12,21 @@ from maxsight_assets.publishing.manifest import FileRow, problems
 from maxsight_assets.publishing.swap import State
 
 JOURNAL = "rows.jsonl"
-"""The file of a session that its whole files are recorded in, a row a line."""
+"""The file in which a session records its whole files, one row a line."""
 
 FROM = "from"
-"""Key in such a line, beside the row: the fingerprint of the upstream file that it came from."""
+"""Key in such a line, beside the row's: the fingerprint of the upstream file that the file came from."""
 
 
 def open_session(state: State, source: str, *, alone: bool) -> Path:
-    """A directory of this run's own: an interrupted run's one, with all that it had staged, where there is one."""
+    """Return a directory for this run alone; if an interrupted run left one, take it over with all that it staged."""
     mine = state.sessions / f"{source}~{disk.unique_name()}"
     left = [path for path in state.sessions.iterdir() if alone or not disk.made_by_living(path.name)]
     fit = [path for path in left if path.name.startswith(f"{source}~")]
     if fit:
         best = max(fit, key=lambda path: (_size(path / JOURNAL), path.name))
         left.remove(best)
-        with suppress(FileNotFoundError):  # where locks do nothing, another run may have taken it over
+        with suppress(FileNotFoundError):  # if locks do nothing, another run may have taken it over
             best.rename(mine)
     for path in left:
         state.trash(path)
@@ -36,7 +36,7 @@ def open_session(state: State, source: str, *, alone: bool) -> Path:
 
 
 def drop_if_unused(state: State, session: Path) -> None:
-    """Remove the directory of a run that staged and fetched nothing, so that looking alone leaves no trace."""
+    """Remove the directory of a run that staged and fetched nothing, so that a mere look leaves no trace."""
     if session.exists() and not any(_size(path) for path in session.rglob("*") if path.is_file()):
         state.trash(session)
 
@@ -48,12 +48,12 @@ def _size(path: Path) -> int:
 
 
 def resumed_rows(session: Path) -> tuple[dict[str, FileRow], dict[str, str | None]]:
-    """The rows that an interrupted run recorded and whose files are there with these very bytes, by path.
+    """Return the rows that an interrupted run recorded and whose files still have exactly these bytes, by path.
 
-    Beside them the fingerprint of the upstream file that each came from, None where it was not told.
+    The second mapping has the fingerprint of the upstream file that each came from, None if it was not recorded.
 
-    Files that share their bytes with the published version are dropped: carrying them again costs little, and nothing
-    can be written into the published version by way of them.
+    Files that share their bytes with the published version are dropped: carrying them again costs little, and a write
+    to such a file would change the published version.
     """
     rows: dict[str, FileRow] = {}
     came_from: dict[str, str | None] = {}

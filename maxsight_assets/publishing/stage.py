@@ -1,6 +1,6 @@
-"""One mechanism by which every asset publishes: a tree is built beside its target, judged, and swapped in whole.
+"""The one way in which every asset publishes: build a tree beside its target, judge it, and swap it in whole.
 
-How the swap survives an interruption is in `publishing.swap`; mending what is published is in `publishing.maintenance`.
+`publishing.swap` makes the swap survive an interruption; `publishing.maintenance` mends what is published.
 """
 
 import errno
@@ -31,14 +31,14 @@ Gate = Callable[[Path, Manifest], Sequence[Verdict]]
 
 _FIELDS = tuple(field.name for field in fields(FileRow))
 _RECOVERY_WAIT_S = 10.0
-"""Seconds that a reader waits where it meets a directory between two renames; they take milliseconds."""
+"""Seconds that a reader waits if it meets a directory between two renames, which take milliseconds."""
 
 
 def read_published(target: Path) -> Manifest | None:
-    """Read what is published, after finishing a swap that was interrupted in mid-air.
+    """Read the manifest of what is published; finish a swap first that was interrupted between two renames.
 
     Returns:
-        None where nothing is published.
+        The manifest; None if nothing is published.
 
     Raises:
         VerificationFailed: The manifest is damaged.
@@ -53,16 +53,17 @@ def read_published(target: Path) -> Manifest | None:
 
 
 def previous(target: Path) -> Manifest | None:
-    """The version that `rollback` would bring back; None where there is none.
+    """Return the version that `rollback` would bring back; None if there is none.
 
-    While an interrupted exchange waits to be finished, which `rollback` does first, it may be the version before that.
+    If an interrupted exchange still waits to be finished, this may be the version before that one; `rollback` finishes
+    the exchange first.
     """
     return Manifest.read(State.of(target).previous)
 
 
 @contextmanager
 def opened(target: Path, *, wait_s: float = 0.0, cancel: threading.Event | None = None) -> Iterator[tuple[State, bool]]:
-    """Hold a target for writing: its lock, with every interrupted step finished first.
+    """Hold a target for writing: take its lock and finish every interrupted step.
 
     Yields:
         The target's places, and whether the lock keeps others out.
@@ -70,7 +71,7 @@ def opened(target: Path, *, wait_s: float = 0.0, cancel: threading.Event | None 
     Raises:
         Busy: Another process holds it.
         Cancelled: The event was set while waiting.
-        LandingError: The disk failed; the text says how.
+        LandingError: The disk failed; the text states how.
     """
     state = State.of(target)
     with disk.explaining(state.target):
@@ -85,20 +86,20 @@ def opened(target: Path, *, wait_s: float = 0.0, cancel: threading.Event | None 
 def staging(
     target: Path, *, asset: str, source: str, wait_s: float = 0.0, cancel: threading.Event | None = None
 ) -> Iterator["Stage"]:
-    """Open the tree under construction of a target, going on where an interrupted run stopped.
+    """Open the tree under construction of a target, and go on where an interrupted run stopped.
 
-    What the block leaves unpublished stays for the next run; nothing of it is seen in the target. Where it stops at a
-    changed upstream file, what it saw of that is noted for `accept`.
+    Files that the block does not publish stay for the next run and do not appear in the target. If the block stops at a
+    changed upstream file, what it received of that file is noted for `accept`.
 
     Args:
         target: The directory to publish.
         asset: The asset that publishes it.
         source: `embedded` or `upstream`; one is never published over the other.
         wait_s: Seconds to wait for another process that is writing the target.
-        cancel: Ends the waiting when set.
+        cancel: Ends the wait when set.
 
     Raises:
-        Refused: The target holds another source or asset, or a person's files where the embedded upstream would go.
+        Refused: The target holds another source or asset, or it holds the user's files and the source is `embedded`.
         Busy: Another process is writing the target.
         Cancelled: The event was set while waiting.
         LandingError: The disk failed: no space, no inodes, an input/output error.
@@ -125,10 +126,10 @@ class Stage:
     """The tree under construction of one target; made by `staging`.
 
     Attributes:
-        root: Write files here, at their paths relative to the published directory. Replace a file, never write into one
-            that is there: it may share its bytes with the published version.
-        downloads: Where partial archives live until the tree is published.
-        present: What is published now; None where nothing is.
+        root: Write files here, at their paths relative to the published directory. Replace an existing file, never
+            write into it: it may share its bytes with the published version.
+        downloads: Directory of partial archives until the tree is published.
+        present: What is published now; None if nothing is.
     """
 
     def __init__(
@@ -148,18 +149,19 @@ class Stage:
         self._carried: set[str] = set()
         self._plain: set[str] = set()
         self._built_on = page
-        self._sync = os.open(session, os.O_RDONLY | os.O_CLOEXEC)  # before any write: it then learns of failed ones
+        self._sync = os.open(session, os.O_RDONLY | os.O_CLOEXEC)  # before any write, so that it reports failed ones
         self._journal = os.open(session / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def close(self) -> None:
-        """Let go of what is open; the tree stays for the next run."""
+        """Close open files; the tree stays for the next run."""
         os.close(self._sync)
         os.close(self._journal)
 
     def made_from(self, inputs: Mapping[str, str]) -> None:
-        """Say what upstream has now: what an interrupted run staged of another version of a file is not taken.
+        """State what upstream has now; files that an interrupted run staged from another version are not taken.
 
-        A member whose archive states a checksum is, where that is the same still; who asks for it compares.
+        A member of an archive that states a checksum is taken even then if the checksum is the same; the caller
+        compares it.
 
         Args:
             inputs: Fingerprint of each upstream file, by key.
@@ -177,16 +179,16 @@ class Stage:
             return dict(self._rows)
 
     def names(self) -> set[str]:
-        """Paths of all files that the next version holds so far, kept ones of the present version included."""
+        """Return the paths of all files that the next version has so far, kept files of the present one included."""
         return {*self.rows, *(self.present.rows if self.present else ())}
 
     def have(self, path: str) -> FileRow | None:
         """Take a file that is in the tree already: carried, or staged by an interrupted run and verified anew.
 
-        What an interrupted run staged and nobody asks for is not published: the selection may have changed since.
+        A file of an interrupted run is published only if the caller asks for it, since the selection may have changed.
 
         Returns:
-            Its row; None where there is none.
+            Its row; None if there is none.
         """
         with self._lock:
             row = self._rows.get(path) or self._resumed.get(path)
@@ -195,10 +197,10 @@ class Stage:
             return row
 
     def carry(self, path: str) -> FileRow | None:
-        """Take the present version's file as it is.
+        """Take a file of the present version unchanged.
 
         Returns:
-            Its row; None where there is none, or where its bytes are not what the manifest says.
+            Its row; None if there is none, or if its bytes are not as the manifest states.
         """
         staged = self.have(path)
         if staged is not None:
@@ -211,19 +213,19 @@ class Stage:
         return row
 
     def obtain(self, expected: Expected, *, moved: bool) -> Obtained | None:
-        """Take a file that is there already, whoever brought it.
+        """Take a file that is on disk already, from a run or from the user.
 
         Args:
             expected: What is known of it.
-            moved: Whether upstream has another version of what the present one was made from; then the present file is
-                taken only if its CRC-32 is the expected one.
+            moved: Whether upstream has changed since the present version; then the present file is taken only if its
+                CRC-32 is the expected one.
 
         Returns:
-            `reused` for one that an interrupted run or the present version holds, `adopted` for one that the user has
-            put at its path; None if it has to be fetched.
+            `reused` if an interrupted run or the present version has the file, `adopted` if the user has put it at its
+            path; None if it must be fetched.
 
         Raises:
-            Refused: The user's file is there by way of a symbolic link, which a version cannot hold.
+            Refused: The user's file is a symbolic link or lies behind one, which a version cannot hold.
         """
         staged = self.have(expected.path)
         present = self.present.rows.get(expected.path) if self.present else None
@@ -247,16 +249,16 @@ class Stage:
         return True
 
     def take(self, row: FileRow) -> None:
-        """Take the target's file at this path, which the caller has just found to be what the row says."""
+        """Take the target's file at this path; the caller has just verified that it is as the row states."""
         disk.link_or_copy(self._state.target / row.path, self.root / row.path)
         self._carried.add(row.path)
         self.record(row)
 
     def record(self, row: FileRow) -> None:
-        """Say that a file of the tree is whole and verified; remembered across a kill. Safe to call from threads.
+        """Record that a file of the tree is whole and verified; the record survives a kill. Safe to call from threads.
 
         Raises:
-            VerificationFailed: The file in the tree is absent or has another size than the row.
+            VerificationFailed: The file in the tree is missing or its size is not the row's.
         """
         try:
             size = (self.root / row.path).lstat().st_size
@@ -269,29 +271,29 @@ class Stage:
             )
         said = {name: getattr(row, name) for name in _FIELDS} | {FROM: self._inputs.get(_key(row))}
         line = json.dumps(said, sort_keys=True)
-        data = f"\n{line}\n".encode()  # the first newline ends a line that an earlier full disk cut short
+        data = f"\n{line}\n".encode()  # the first newline ends a line that a full disk cut short earlier
         with self._lock:
             if os.write(self._journal, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._session / JOURNAL))
             self._rows[row.path] = row
 
     def publish(self, *, selection: Mapping[str, Any], inputs: Mapping[str, str], gate: Gate, keep: bool) -> Manifest:
-        """Judge the tree and swap it in; where it equals what is published, leave that as it is.
+        """Judge the tree and swap it in; if it equals what is published, leave that as it is.
 
         Args:
             selection: What the version was asked to hold, as JSON values.
             inputs: Fingerprint or data version of what it was made from, by key.
-            gate: Runs the blocking rules on the tree and says their verdicts.
-            keep: Keep landed files that are no longer recorded, as `kept` (raw data); else they go, being our own
-                outputs. A person's files stay either way.
+            gate: Runs the blocking rules on the tree and returns their verdicts.
+            keep: Whether published files that are no longer recorded stay, as `kept` (raw data); otherwise they are our
+                own outputs and are left out. The user's files stay in either case.
 
         Returns:
             The manifest of what is published now.
 
         Raises:
             NotPublished: A blocking rule failed. The tree is kept, the published version untouched.
-            Refused: A person's files are in the way of recorded ones.
-            Busy: Another process published meanwhile, where file locks do nothing.
+            Refused: The user's files are in the way of recorded ones.
+            Busy: Another process published meanwhile; this happens only if file locks do nothing.
         """
         rows = self.rows
         self._remove_unrecorded(rows)
@@ -300,7 +302,7 @@ class Stage:
         changed = problems(target, (row for path, row in ours.items() if path not in self._carried))
         there = {path: fault for path, fault in changed.items() if os.path.lexists(target / path)}
         strange = [*exchange.foreign(target, present), *(path for path in there if path not in rows)]
-        if present is None and (target / FOLDER).exists():  # a damaged manifest: what differs was ours, most likely
+        if present is None and (target / FOLDER).exists():  # a damaged manifest: what differs was most likely ours
             there |= {path: "damaged" for path in strange if path in rows and problem(target, rows[path]) is not None}
         unknown = [path for path in strange if path not in self._carried and (path not in there or path not in rows)]
         _refuse_in_the_way(target, unknown, rows)
@@ -335,12 +337,12 @@ class Stage:
         return staged
 
     def _since(self, version: str) -> str:
-        """When a data version was published: what is published already keeps its time."""
+        """Return the time when a data version was published; now, unless it is the one that is published already."""
         present = self.present.info if self.present else None
         return present.published_at if present and present.published_at and present.data_version == version else now()
 
     def _insist_alone(self) -> None:
-        if exchange.page_digest(self._state.target) != self._built_on:  # only where file locks do nothing
+        if exchange.page_digest(self._state.target) != self._built_on:  # happens only if file locks do nothing
             raise Busy(f"{self._state.target}: another process published it meanwhile; rerun to go on from there")
 
     def _judge(self, verdicts: Sequence[Verdict]) -> None:
@@ -352,7 +354,11 @@ class Stage:
         raise NotPublished(f"{self._asset}: not published, {stays}: {said}", tuple(verdicts))
 
     def _remove_unrecorded(self, rows: Mapping[str, FileRow]) -> None:
-        """Drop what a stopped download or an earlier attempt left; every recorded file must be there."""
+        """Delete files of a stopped download or an earlier attempt from the tree.
+
+        Raises:
+            VerificationFailed: A recorded file is missing.
+        """
         missing = set(rows)
         for path, entry in disk.walk(self.root):
             row = rows.get(path)
@@ -367,7 +373,7 @@ class Stage:
         disk.remove_empty_directories(self.root)
 
     def _settle(self, present: Manifest, staged: Manifest, *, bad: Iterable[str]) -> Manifest:
-        """Nothing new to publish: mend published files that were damaged, and note what moved about them."""
+        """Keep the published version, which equals the staged one: mend its damaged files and update their rows."""
         target = self._state.target
         bad = list(bad)
         if bad:
@@ -387,18 +393,18 @@ class Stage:
     def _sync_files(self) -> None:
         try:
             disk.sync_file_system(self._sync)
-        except OSError:  # which file it was is not known, so none of them is trusted
+        except OSError:  # the failed file is not known, so none of them is trusted
             self._state.trash(self._session)
             raise
 
 
 def _key(row: FileRow) -> str:
-    """Key of the upstream file that a row came from."""
+    """Return the key of the upstream file that a row came from."""
     return (row.origin or "").partition("!")[0]
 
 
 def _unless_only_later(old: FileRow | None, new: FileRow) -> FileRow:
-    """The old row where the new one says nothing but that it was verified again: then not a byte changes."""
+    """Return the old row if the new one differs only in the time of verification, so that the manifest stays equal."""
     return old if old is not None and replace(new, verified_at=old.verified_at) == old else new
 
 

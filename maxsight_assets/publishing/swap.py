@@ -1,8 +1,8 @@
-"""What lies beside a target, and the swap of a whole directory into its place.
+"""The state directory beside a target, and the swap of a whole directory into the target's place.
 
 `<parent>/.<name>.maxsight/` holds the trees under construction, the previous version, and a journal of the one step
-that is not yet finished. A step is carried out by writing the journal and then finishing it, so that what an
-interruption leaves is finished, or undone, by the very code that would have gone on.
+that is not yet finished. Each step first writes the journal and then finishes what the journal states. After an
+interruption, the same code finishes or undoes the step.
 """
 
 import errno
@@ -25,7 +25,7 @@ from maxsight_assets.publishing.manifest import FOLDER, PAGE, Manifest
 _log = logging.getLogger(__name__)
 
 _RETIRED = "retired~"
-"""What the name of an outgoing tree begins with until it becomes the previous version."""
+"""Prefix of the name of an outgoing tree until it becomes the previous version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class State:
     """The places that belong to one target.
 
     Attributes:
-        target: The published directory, symbolic links resolved, so that all of this is on its file system.
-        root: The directory beside it that holds the rest.
+        target: The published directory, symbolic links resolved, so that `root` is on its file system.
+        root: The state directory beside it.
     """
 
     target: Path
@@ -42,7 +42,7 @@ class State:
 
     @classmethod
     def of(cls, target: Path) -> "State":
-        """The places of a target; nothing is made."""
+        """Return the places of a target; make nothing."""
         real = Path(os.path.realpath(target))
         return cls(real, real.parent / f".{real.name}.maxsight")
 
@@ -58,27 +58,27 @@ class State:
 
     @property
     def journal(self) -> Path:
-        """The step that is under way; absent where none is."""
+        """File of the step under way; missing if there is none."""
         return self.root / "journal.json"
 
     @property
     def quarantine(self) -> Path:
-        """Published files that somebody changed, set aside when their path was written anew."""
+        """Quarantine: published files that were edited, set aside when their path was written anew."""
         return self.root / "quarantine"
 
     def scratch(self) -> Path:
-        """A free name for something unfinished."""
+        """Return a free path for an unfinished file or directory."""
         return self.root / f"{disk.SCRATCH}{disk.unique_name()}"
 
     def trash(self, path: Path) -> None:
-        """Take a tree away: out of sight in one step, then deleted."""
+        """Remove a tree: rename it out of sight in one step, then delete it."""
         aside = self.scratch()
         with suppress(FileNotFoundError):
             path.rename(aside)
         disk.discard([aside])
 
     def sweep(self, *, alone: bool) -> None:
-        """Remove what interrupted runs left unfinished; where `alone` is not certain, only what dead processes left."""
+        """Remove what interrupted runs left unfinished; unless `alone`, keep what a living process made."""
         unfinished = (disk.SCRATCH, _RETIRED) if self.target.exists() else (disk.SCRATCH,)
         left = [path for path in self.root.iterdir() if path.name.startswith(unfinished)]
         disk.discard(path for path in left if alone or not disk.made_by_living(path.name))
@@ -89,11 +89,11 @@ class Step:
     """A step that is under way.
 
     Attributes:
-        step: `exchange` (one atomic call), `retire` and `place` (two renames, where there is no such call), or `prune`.
-        incoming: The tree that goes in, relative to the state directory.
-        page: sha256 of its MANIFEST.json: a target that has this page has been swapped.
-        retired: Where the outgoing tree goes first, relative to the state directory.
-        paths: What a `prune` deletes from the target.
+        step: `exchange` (one atomic call), `retire` and `place` (two renames, if there is no such call), or `prune`.
+        incoming: Path of the incoming tree, relative to the state directory.
+        page: sha256 of its MANIFEST.json; a target that has this page has been swapped.
+        retired: Path that the outgoing tree gets first, relative to the state directory.
+        paths: Paths that a `prune` deletes from the target.
     """
 
     step: Literal["exchange", "retire", "place", "prune"]
@@ -104,14 +104,14 @@ class Step:
 
 
 def swap(state: State, incoming: Path) -> None:
-    """Put a whole tree, its manifest included and all of it durable, in the target's place; keep the outgoing one."""
+    """Swap a whole, durable tree with its manifest into the target's place, and keep the outgoing one."""
     step = Step(
         "exchange" if state.target.exists() else "place",
         incoming=incoming.relative_to(state.root).as_posix(),
         page=page_digest(incoming),
         retired=f"{_RETIRED}{disk.unique_name()}",
     )
-    if page_digest(state.target) == step.page:  # its rows are damaged, or it would not be replaced by its like
+    if page_digest(state.target) == step.page:  # then the target's rows are damaged, else nothing would be swapped
         (state.target / PAGE).unlink()
     _write_journal(state, step)
     if step.step == "exchange" and not disk.exchange(incoming, state.target):
@@ -121,11 +121,11 @@ def swap(state: State, incoming: Path) -> None:
 
 
 def recover(state: State, *, alone: bool) -> None:
-    """Finish, or undo, the step that an interruption left; the lock must be held.
+    """Finish, or undo, the step that an interruption left; the caller must hold the lock.
 
     Args:
         state: The target's places.
-        alone: Whether the lock keeps others out; where it does not, the step of a living process is left to it.
+        alone: Whether the lock keeps others out; if it does not, the step of a living process is left alone.
     """
     step = _read_journal(state)
     if step is not None and (alone or not disk.made_by_living(step.retired)):
@@ -134,15 +134,15 @@ def recover(state: State, *, alone: bool) -> None:
 
 
 def finish(state: State, step: Step, *, resumed: bool = False) -> None:
-    """Carry a step to its end, from wherever it stands; doing so twice does no harm.
+    """Finish a step, however far it has come; finishing it twice does no harm.
 
     Args:
         state: The target's places.
-        step: The step, as its journal says.
-        resumed: Whether an earlier process began it, so that a rename may stand half done.
+        step: The step, as its journal states it.
+        resumed: Whether an earlier process began it, so that a rename may be half done.
 
     Raises:
-        Busy: Another process published into the place meanwhile, which file locks that work would have kept out.
+        Busy: Another process published into the place meanwhile; this happens only if file locks do nothing.
     """
     if step.step == "prune":
         _finish_prune(state, step)
@@ -167,7 +167,7 @@ def _finish_swap(state: State, step: Step, *, resumed: bool) -> None:
         if _rescue(state, retired):
             state.trash(state.previous)
             retired.rename(state.previous)
-        else:  # a person's own directory, or a damaged version: all of its files are in the target now
+        else:  # the user's own directory, or a damaged version: the target has all of its files now
             state.trash(retired)
     if incoming.parent.parent == state.sessions:
         state.trash(incoming.parent)
@@ -182,14 +182,14 @@ def _place(state: State, incoming: Path, *, resumed: bool) -> None:
     except OSError as error:
         if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
             raise
-        state.journal.unlink(missing_ok=True)  # or the next opening would mix the two
+        state.journal.unlink(missing_ok=True)  # else the next run would mix the two
         raise Busy(
             f"{state.target}: another process published it at the same moment; rerun to go on from there"
         ) from error
 
 
 def _rescue(state: State, retired: Path) -> bool:
-    """Bring along files of a person that arrived in the outgoing tree late; says whether that tree is a version."""
+    """Bring along the user's files that arrived late in the outgoing tree; return whether that tree is a version."""
     try:
         manifest = Manifest.read(retired)
     except VerificationFailed:
@@ -201,7 +201,7 @@ def _rescue(state: State, retired: Path) -> bool:
 
 
 def foreign(root: Path, manifest: Manifest | None) -> Iterator[str]:
-    """Paths below a directory that its manifest does not know: files that somebody else put there."""
+    """Return the paths below a directory that its manifest does not know: files that this project did not land."""
     known = manifest.rows if manifest else {}
     return (path for path, _ in disk.walk(root) if path not in known and not path.startswith(f"{FOLDER}/"))
 
@@ -219,16 +219,16 @@ def _finish_prune(state: State, step: Step) -> None:
 
 
 def prune(state: State, paths: tuple[str, ...]) -> None:
-    """Delete files of the target and their rows; interrupted, it is finished by the next opening."""
+    """Delete files of the target and their rows; after an interruption, the next run finishes it."""
     step = Step("prune", paths=paths)
     _write_journal(state, step)
     finish(state, step)
 
 
 def set_aside(state: State, path: str) -> None:
-    """Keep what a published file was changed into, before its path is written anew: nothing a person has is lost.
+    """Keep a published file that the user has edited, before its path is written anew, so that no edit is lost.
 
-    Where there is no room for a copy, or it cannot be read, it is moved.
+    The file is linked or copied; if there is no room for a copy, or it cannot be read, it is moved.
     """
     changed = state.target / path
     try:
@@ -249,7 +249,7 @@ def set_aside(state: State, path: str) -> None:
 
 
 def page_digest(root: Path) -> str:
-    """Hex sha256 of a directory's MANIFEST.json, which tells one version from another; empty where it has none."""
+    """Return the hex sha256 of a directory's MANIFEST.json, which identifies its version; empty if it has none."""
     try:
         return hashlib.sha256((root / PAGE).read_bytes()).hexdigest()
     except (FileNotFoundError, NotADirectoryError):
