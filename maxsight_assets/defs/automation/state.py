@@ -79,6 +79,8 @@ def _reported_since_landing(instance: dg.DagsterInstance, check: dg.AssetCheckKe
 
 def _silence(instance: dg.DagsterInstance, sensor: str) -> str | None:
     """Why nobody looks: the sensor was stopped, or its ticks fail. One that no daemon ever ran says nothing."""
+    if instance.schedule_storage is None:
+        return None  # in memory: no sensor ran, so none was stopped
     states: Sequence[InstigatorState] = [
         state for state in instance.all_instigator_state() if state.instigator_name == sensor
     ]
