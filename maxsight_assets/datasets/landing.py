@@ -8,11 +8,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
+import polars as pl
+
 from maxsight_assets.archives.archive import Archive, Member, open_archive, open_local
 from maxsight_assets.catalog.model import Catalog
 from maxsight_assets.datasets.selection import Selection
 from maxsight_assets.disk import in_threads, sha256_of
 from maxsight_assets.errors import LandingError, UpstreamChanged, WrongArchive
+from maxsight_assets.formats.names import KINDS, find_members
 from maxsight_assets.images.facts import examine
 from maxsight_assets.publishing.acceptance import as_accepted
 from maxsight_assets.publishing.expected import Expected, Obtained
@@ -22,6 +25,7 @@ from maxsight_assets.publishing.stage import Stage
 from maxsight_assets.remote import Level, RemoteFile
 from maxsight_assets.transport.client import Client
 from maxsight_assets.verdict import Verdict
+from maxsight_assets.verification.views import MISSING
 
 IMAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}\.(jpg|jpeg|png)")
 """Image file names that are taken from annotations: one path segment of plain characters, so that none climbs out."""
@@ -274,6 +278,41 @@ def _extract(stage: Stage, archive: Archive, key: str, todo: Mapping[str, str], 
         raise
 
 
+def land_images(
+    stage: Stage, upstream: Upstream, key: str, wanted: Iterable[str], *, moved: bool, tally: Tally, prefix: str = ""
+) -> dict[str, str]:
+    """Land images of an archive; returns the paths of those that did not land, with the reason.
+
+    Args:
+        stage: The tree under construction.
+        upstream: Where the archive is.
+        key: The archive's key in the catalog.
+        wanted: Paths in the published directory.
+        moved: As in `land_members`.
+        tally: Counts what was fetched and what is missing.
+        prefix: What the archive's names begin with before such a path.
+    """
+    missing: dict[str, str] = {}
+
+    def chosen(members: Mapping[str, Member]) -> dict[str, str]:
+        found, lacking = find_members(members, wanted, prefix=prefix)
+        missing.update(lacking)
+        return found
+
+    land_members(stage, upstream, key, chosen, moved=moved, tally=tally)
+    tally.missing += [f"{path}: {reason}" for path, reason in sorted(missing.items())]
+    return missing
+
+
+def note_missing(stage: Stage, missing: Mapping[str, str]) -> None:
+    """Write the reason for each image that did not land beside the images, if there is one."""
+    if missing:
+        rows = sorted(missing.items(), key=lambda item: (item[1], item[0]))  # by reason
+        table = pl.DataFrame(rows, schema={"path": pl.String, "reason": pl.String}, orient="row")
+        table.write_csv(stage.root / MISSING)
+        record_made(stage, MISSING)
+
+
 def record_made(stage: Stage, path: str) -> None:
     """Record a file that this project wrote into the tree itself."""
     size, digest = sha256_of(stage.root / path)
@@ -282,7 +321,7 @@ def record_made(stage: Stage, path: str) -> None:
 
 def measure_images(stage: Stage, rows: Iterable[FileRow], *, cache: Path) -> None:
     """Write the true width and height of images into their rows, and fill the cache of facts that checks read."""
-    rows = [row for row in rows if row.width is None and row.path.endswith((".jpg", ".jpeg", ".png"))]
+    rows = [row for row in rows if row.width is None and row.path.lower().endswith(KINDS)]
     facts = examine([(row.sha256, stage.root / row.path) for row in rows], cache=cache)
     sizes = {digest: (width, height) for digest, width, height in facts.select("sha256", "width", "height").iter_rows()}
     for row in rows:

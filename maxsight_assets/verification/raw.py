@@ -3,13 +3,18 @@
 Rules about what annotations say are in `boxes`, `coco` and `openimages`.
 """
 
+import re
 from collections import Counter
 
 import polars as pl
 
 from maxsight_assets.catalog.model import SplitCounts
+from maxsight_assets.formats.names import REMEDIES
 from maxsight_assets.verdict import Found, Rule, rule
 from maxsight_assets.verification.views import RawView
+
+UNKNOWN = "no reason is noted"
+"""Why images are missing in a directory whose landing noted nothing of them."""
 
 WEAK_LEVELS = ("size", "unverified")
 """Verification levels that say nothing about a file's content."""
@@ -142,25 +147,49 @@ def counts_match(view: RawView) -> Found:
 
 
 @rule(
-    "They are left out. Open Images: missing.csv has the reasons; what upstream refused (404, another 4xx) or its "
+    "They are left out; missing.csv has the reasons. Open Images: what upstream refused (404, another 4xx) or its "
     "directory lacks is asked for again by a run that states a field of the selection, for instance splits, anything "
     "else by the next run.",
     severity="warn",
 )
 def every_image_landed(view: RawView) -> Found:
     """Every image that the selection asks for has been landed."""
-    return Found(view.missing, _wanted(view))
+    return Found(_with_reasons(view), _wanted(view), _by_reason(view))
 
 
 @rule(
-    "Upstream may be down or may have moved; materialize again, or set the dataset's mirror variable.",
+    "The message and missing.csv say why, by reason, and what to do about each.",
     severity="error",
     blocking=True,
 )
 def enough_images_landed(view: RawView) -> Found:
     """No more of the selected images are missing than `tolerance` allows; with fewer it is not what was asked for."""
-    missing = view.missing.len()
-    return Found(view.missing if _too_many(view, missing, _wanted(view)) else (), _wanted(view), {"missing": missing})
+    missing, by_reason = view.missing.len(), _by_reason(view)
+    facts = {"missing": missing} | by_reason
+    if not _too_many(view, missing, _wanted(view)):
+        return Found((), _wanted(view), facts)
+    told = [f"{count:,}: {reason}. {_remedy(reason)}" for reason, count in by_reason.items()]
+    return Found(_with_reasons(view), _wanted(view), facts, remedy=" ".join(told))
+
+
+def _with_reasons(view: RawView) -> list[str]:
+    return [f"{path}: {view.reasons[path]}" if path in view.reasons else path for path in view.missing]
+
+
+def _by_reason(view: RawView) -> dict[str, int]:
+    """Number of missing images by reason, the commonest first."""
+    counts = Counter(view.reasons.get(path, UNKNOWN) for path in view.missing)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _remedy(reason: str) -> str:
+    if reason == UNKNOWN:
+        return "Materialize again: it looks for them and notes why they do not come."
+    if reason in REMEDIES:
+        return REMEDIES[reason]
+    if re.match(r"4\d\d\b", reason):
+        return "Upstream refuses them or has them no more; leave them out, or set the dataset's mirror variable."
+    return "Upstream may be down; materialize again, or set the dataset's mirror variable."
 
 
 def _wanted(view: RawView) -> int:

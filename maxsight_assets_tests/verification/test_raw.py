@@ -203,7 +203,9 @@ def test_fault_26_many_images_gone_upstream_block(tmp_path: Path) -> None:
     verdict = raw.enough_images_landed.judge(view_of(tmp_path))
 
     assert (verdict.passed, verdict.checked, verdict.offenders) == (False, 15, 6)
-    assert verdict.examples[:2] == (FIRST, "val2017/x0.jpg")
+    assert verdict.examples[:2] == (FIRST, "val2017/x0.jpg: 404 Not Found")
+    assert verdict.remedy.startswith("5: 404 Not Found. Upstream refuses them")
+    assert "1: no reason is noted. Materialize again" in verdict.remedy
 
 
 def test_verdicts_do_not_depend_on_the_order_in_which_rules_run(tmp_path: Path) -> None:

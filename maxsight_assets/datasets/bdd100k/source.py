@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -11,10 +12,11 @@ import polars as pl
 from maxsight_assets.archives.archive import Member
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.bdd100k.format import read_labels
-from maxsight_assets.datasets.landing import IMAGE_NAME, Tally, Upstream, land_members
+from maxsight_assets.datasets.landing import Tally, Upstream, land_images, land_members, note_missing
 from maxsight_assets.datasets.sampling import take
 from maxsight_assets.datasets.selection import ValidationSelection
 from maxsight_assets.datasets.source import Source
+from maxsight_assets.formats.names import placed
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import Stage
@@ -44,19 +46,9 @@ def land(
     land_members(
         stage, upstream, LABELS, labels, moved=LABELS in moved, tally=tally, whole=True, needed=[LABELS_MEMBER]
     )
-    wanted = {
-        f"bdd100k/{path.removeprefix(f'{DIRECTORY}/')}"
-        for path in _chosen(stage.root, selection).images["path"].drop_nulls()
-    }
-
-    def frames(members: Mapping[str, Member]) -> dict[str, str]:
-        return {
-            name: name.removeprefix("bdd100k/")
-            for name in members
-            if name in wanted and IMAGE_NAME.fullmatch(name.removeprefix(f"bdd100k/{IMAGES_PATH}/"))
-        }
-
-    land_members(stage, upstream, IMAGES, frames, moved=IMAGES in moved, tally=tally)
+    wanted = {path.removeprefix(f"{DIRECTORY}/") for path in _chosen(stage.root, selection).images["path"].drop_nulls()}
+    missing = land_images(stage, upstream, IMAGES, wanted, moved=IMAGES in moved, tally=tally, prefix="bdd100k/")
+    note_missing(stage, missing)
 
 
 def tables(root: Path, manifest: Manifest) -> Tables:
@@ -66,6 +58,7 @@ def tables(root: Path, manifest: Manifest) -> Tables:
 
 def _chosen(root: Path, selection: ValidationSelection) -> Tables:
     everything = read_labels(root / LABELS_PATH, image_dir=f"{DIRECTORY}/{IMAGES_PATH}")
+    everything = replace(everything, images=placed(everything.images, f"{DIRECTORY}/{IMAGES_PATH}"))
     faulty = everything.images["fault"].is_not_null()
     ids = list(take(everything.images.filter(~faulty)["image_id"], selection.max_images, seed=selection.seed))
     ids += everything.images.filter(faulty)["image_id"].to_list()  # defects that cleaning must see

@@ -5,6 +5,7 @@ archives unpack.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,10 +15,11 @@ from maxsight_assets.archives.archive import Member
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.coco.rules import COCO_RULES, CocoView
 from maxsight_assets.datasets.coco.selection import CocoSelection
-from maxsight_assets.datasets.landing import IMAGE_NAME, Tally, Upstream, land_members
+from maxsight_assets.datasets.landing import Tally, Upstream, land_images, land_members, note_missing
 from maxsight_assets.datasets.sampling import in_turns, take
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.formats.coco import CocoDocument, read_instances
+from maxsight_assets.formats.names import placed
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import Stage
@@ -61,14 +63,12 @@ def land(stage: Stage, upstream: Upstream, selection: CocoSelection, *, moved: f
         in_it = [split for split in selection.splits if IMAGE_LISTS.get(split, ANNOTATIONS) == key]
         needed = [annotation_path(Path(), split).as_posix() for split in in_it]
         land_members(stage, upstream, key, annotation_files, moved=key in moved, tally=tally, whole=True, needed=needed)
+    missing: dict[str, str] = {}
     for split in sorted(selection.splits):
         key = f"zips/{split}.zip"
-        wanted = set(chosen_files(read_split(stage.root, split), selection, split=split))
-
-        def image_files(members: Mapping[str, Member], wanted: set[str] = wanted) -> dict[str, str]:
-            return {name: name for name in members if name in wanted}
-
-        land_members(stage, upstream, key, image_files, moved=key in moved, tally=tally)
+        wanted = chosen_files(read_split(stage.root, split), selection, split=split)
+        missing |= land_images(stage, upstream, key, wanted, moved=key in moved, tally=tally)
+    note_missing(stage, missing)
 
 
 def read_split(root: Path, split: str, *, masks: bool = False) -> CocoDocument:
@@ -94,8 +94,7 @@ def annotation_path(root: Path, split: str) -> Path:
 def chosen_files(document: CocoDocument, selection: CocoSelection, *, split: str) -> list[str]:
     """Paths, in the published directory, of the images that the selection takes from one split, sorted."""
     images = _chosen(document, selection, split=split).images.filter(pl.col("fault").is_null())
-    paths = (path.removeprefix(f"{DIRECTORY}/") for path in images["path"])
-    return sorted(path for path in paths if IMAGE_NAME.fullmatch(path.removeprefix(f"{split}/")))
+    return sorted(path.removeprefix(f"{DIRECTORY}/") for path in images["path"])
 
 
 def tables(root: Path, manifest: Manifest) -> Tables:
@@ -129,6 +128,7 @@ def _with_masks(root: Path, selection: CocoSelection, *, split: str) -> Tables:
 def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> Tables:
     """The selection's images and boxes, the latter with their `row` in the document and without masks."""
     everything = document.tables()
+    everything = replace(everything, images=placed(everything.images, f"{DIRECTORY}/{split}"))
     images = everything.images.filter(pl.col("fault").is_null())
     classes, licences = _filters(selection, split)
     if classes and split not in IMAGE_LISTS:

@@ -30,6 +30,7 @@ from maxsight_assets.datasets.openimages.selection import OpenImagesSelection
 from maxsight_assets.datasets.source import Source, Table
 from maxsight_assets.disk import in_threads
 from maxsight_assets.errors import Cancelled, LandingError, TransientError
+from maxsight_assets.formats.names import NO_ID, NOT_IN_DIRECTORY
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.labels.mapping import rows as judged
 from maxsight_assets.labels.mapping import to_space
@@ -107,11 +108,7 @@ def land(
     kept = State.of(upstream.target).root / "choices" if upstream.target else None
     choice = choose(tables, wanted, selection, kept=kept)
 
-    missing = {
-        f"{split}/{image_id[:ID_SHOWN]}": "its id is not 16 hex digits"
-        for split, ids in choice.unfit.items()
-        for image_id in ids
-    }
+    missing = {f"{split}/{image_id[:ID_SHOWN]}": NO_ID for split, ids in choice.unfit.items() for image_id in ids}
     _look_ahead(stage, upstream, choice)
     absent: dict[str, str] = {}
     for split, ids in choice.images.items():
@@ -215,7 +212,7 @@ def _land_split(
     split, ids = wanted
     todo = [each for each in sorted(ids) if not stage.obtain(Expected(image_path(split, each)), moved=False)]
     tally.reused_files += len(ids) - len(todo)
-    missing = {image_path(split, image_id): "not in the directory of images" for image_id in todo}
+    missing = {image_path(split, image_id): NOT_IN_DIRECTORY for image_id in todo}
     absent: dict[str, str] = {}
     for shard in shards(images.files(split, todo)):
         for file in shard:
