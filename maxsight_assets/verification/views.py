@@ -7,7 +7,7 @@ next one, so that a rule costs only what it looks at.
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -148,7 +148,7 @@ class RawView:
         A note that cannot be read is named in their place.
         """
         noted = pl.Series("file", [], dtype=pl.String)
-        if MISSING in self._noted:
+        if self._is_noted:
             note = self.note(MISSING, {"path": pl.String})
             noted = pl.Series("file", [f"{MISSING} ({UNREADABLE})"]) if note is None else note["path"].alias("file")
         usable = self.images.filter(pl.col("fault").is_null())
@@ -157,15 +157,16 @@ class RawView:
     @cached_property
     def reasons(self) -> Mapping[str, str]:
         """Why each image that a landing noted did not land, by path; its name alone says why some others did not."""
-        note = self.note(MISSING, {"path": pl.String, "reason": pl.String}) if MISSING in self._noted else None
+        note = self.note(MISSING, {"path": pl.String, "reason": pl.String}) if self._is_noted else None
         said = {} if note is None else dict(note.drop_nulls().iter_rows())
         named = {path: fault_of(path) for path in self.missing if path not in said}
         return said | {path: fault for path, fault in named.items() if fault}
 
-    @cached_property
-    def _noted(self) -> Collection[str]:
-        """Files of this version that are there; one of an earlier version says nothing of this one."""
-        return self.on_disk.keys() & set(self.files["path"])
+    @property
+    def _is_noted(self) -> bool:
+        """Whether there is a list of missing images; that of an earlier version says nothing of this one."""
+        row = self.manifest.rows.get(MISSING)
+        return MISSING in self.on_disk and not (row and row.kept)
 
     def note(self, name: str, columns: Mapping[str, type[pl.DataType]]) -> pl.DataFrame | None:
         """A table beside the images in which a landing noted something; None where it was damaged since."""

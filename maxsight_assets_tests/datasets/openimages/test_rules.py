@@ -111,7 +111,7 @@ def test_fault_26_images_that_upstream_no_longer_has_are_read_from_the_landings_
     view = view_of(tmp_path)
     (tmp_path / "missing.csv").write_text("path,reason\nvalidation/ab/ab.jpg,404 Not Found\n", encoding="utf-8")
 
-    assert raw.every_image_landed.judge(view).examples == ("validation/ab/ab.jpg",)
+    assert raw.every_image_landed.judge(view).examples == ("validation/ab/ab.jpg: 404 Not Found",)
     assert raw.enough_images_landed.judge(view).passed
 
 
