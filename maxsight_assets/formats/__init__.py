@@ -1,5 +1,5 @@
-"""Annotation files, to and from the one table model.
+"""Reads annotation files into the one table model, and writes them from it.
 
-Here: the table model, COCO's form (which is also the form of the outputs), strict JSON, masks, ids. Not here: formats
-of a single dataset (`datasets/<name>/format*.py`), and judgements about values (`cleaning`). Begin with `tables.py`.
+Here: the table model, COCO's format (which the outputs use, too), strict JSON, masks, ids. Not here: formats of a
+single dataset (`datasets/<name>/format*.py`) and judgements about values (`cleaning`). Begin with `tables.py`.
 """

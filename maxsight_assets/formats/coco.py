@@ -1,8 +1,8 @@
 """COCO annotation files: read into the table model, and written back with every field that they had.
 
-Reading refuses a document whose JSON is broken and tolerates odd records: a field of another type is read if nothing is
-lost, else it counts as not stated; a box without area, or of an unknown image, is read as it is. Cleaning decides on
-them and writes down that it did. Masks stay JSON text; `segmentation_fault` says whether pycocotools may be given one.
+A document with broken JSON is refused. Odd records are tolerated: a field of another type is read if nothing is lost,
+else it counts as not stated; a box without area, or of an unknown image, is read as it is. Cleaning decides on them
+and records it in the ledger. Masks stay JSON text; `segmentation_fault` decides whether pycocotools may get one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,12 +35,12 @@ _CHUNK = 20_000  # records encoded or decoded at a time
 _SECTIONS = ("info", "licenses", "images", "annotations", "categories")
 _FLICKR_PHOTO = r"/(\d+)_[0-9a-f]+(?:_[a-z0-9]+)?\.[a-z]+$"  # .../<photo id>_<secret>_z.jpg
 _NO_BOX = (np.nan, np.nan, np.nan, np.nan)
-_IMAGE_COLUMNS = (  # columns of the table that follow from what an image's record says alone
+_IMAGE_COLUMNS = (  # columns of the images table that follow from an image's record alone
     pl.col("image_id").cast(pl.String),
-    pl.col("width", "height").clip(-(2**31), 2**31 - 1).cast(pl.Int32),  # one that no picture has stays one
+    pl.col("width", "height").clip(-(2**31), 2**31 - 1).cast(pl.Int32),  # an impossible size stays impossible
     pl.col("page").str.extract(_FLICKR_PHOTO).alias("flickr_id"),
 )
-_BOX_COLUMNS = (  # likewise of an annotation's
+_BOX_COLUMNS = (  # columns of the boxes table that follow from an annotation alone
     pl.col("image_id", "box_id").cast(pl.String),
     pl.col("x", "y", "w", "h", "area").fill_nan(None),
     pl.col("crowd") != 0,
@@ -102,13 +102,13 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "area": real_or_infinite,
     }
 )
-"""What reads a field of another type, in whichever section; fields that are not here are not needed."""
+"""Readers of fields that have another type than stated, in every section; fields without a reader are not needed."""
 
 _IDENTITY = {"images": frozenset({"id", "file_name"}), "annotations": frozenset({"image_id"})}
 """Fields without which a record of a section cannot be used."""
 
 _JUDGED = frozenset({"bbox", "area", "category_id", "license"})
-"""Fields whose loss shows in the tables, where rules of their own judge it, or does not matter to a detector."""
+"""Fields whose loss shows in the tables and is judged by its own rule, or does not matter to a detector."""
 
 _ANNOTATION_TYPES: Mapping[Kind, type[msgspec.Struct]] = {
     "instances": _Annotation,
@@ -122,7 +122,7 @@ class CocoDocument:
     """One `instances_*.json`.
 
     Attributes:
-        info: The `info` object, empty where there is none.
+        info: The `info` object; empty if there is none.
         licenses: The `licenses` records with all their fields.
         licence_addresses: The licences' addresses by id.
         categories: The `categories` records with all their fields.
@@ -138,30 +138,30 @@ class CocoDocument:
     _tables: Tables = field(repr=False)
 
     def tables(self) -> Tables:
-        """The images and boxes; boxes in absolute pixels, xywh, as published.
+        """Return the images and boxes; boxes in absolute pixels, xywh, as published.
 
-        `label` is null where no category has the annotation's `category_id`; `x`, `y`, `w`, `h` are null where it has
-        no `bbox`; a missing `iscrowd` is False, which is how pycocotools takes it.
+        `label` is null if no category has the annotation's `category_id`; `x`, `y`, `w`, `h` are null if it has no
+        `bbox`. A missing `iscrowd` is False, as in pycocotools.
         """
         return self._tables
 
     def images(self) -> list[Raw]:
-        """The `images` records as the very bytes of the file; record i is row i of `tables().images`.
+        """Return the `images` records as the exact bytes of the file; record i is row i of `tables().images`.
 
-        The file is read once more, and so it is for `annotations` and `masks`.
+        The file is read again, as for `annotations` and `masks`.
 
         Raises:
             FormatError: The file has changed.
-            OSError: It is gone.
+            OSError: The file is missing.
         """
         return self._sections.records("images")
 
     def annotations(self) -> list[Raw]:
-        """The `annotations` records likewise; record i is row i of `tables().boxes`."""
+        """Return the `annotations` records as the exact bytes of the file; record i is row i of `tables().boxes`."""
         return self._sections.records("annotations")
 
     def masks(self, rows: pl.Series) -> pl.DataFrame:
-        """What `tables().boxes` says of the masks of some of its rows, for a document that was read without them."""
+        """Return the mask columns for some rows of `tables().boxes`, for a document that was read without them."""
         annotations, decode = self.annotations(), msgspec.json.Decoder(_Masked).decode
         parts = [
             _texts(*_joined([decode(annotations[row]).segmentation for row in rows[start : start + _CHUNK]]))
@@ -172,7 +172,7 @@ class CocoDocument:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Number of records in a COCO file, and what is odd about them (schema `formats.tables.ODD`)."""
+    """The number of records in a COCO file, and their odd fields (schema `formats.tables.ODD`)."""
 
     images: int
     annotations: int
@@ -182,19 +182,19 @@ class Counts:
 def read_instances(
     path: Path, *, split: str, image_dir: str, annotated: bool = True, masks: bool = True
 ) -> CocoDocument:
-    """Read an `instances_*.json`, or the list of images that stands in for one where nothing is annotated.
+    """Read an `instances_*.json`, or an `image_info_*.json`, which lists images without annotations.
 
     Args:
         path: The file.
         split: Value of the tables' `split` column, for example "val2017".
         image_dir: Directory of the images relative to DATA_DIR, for example "coco_raw/val2017".
         annotated: False for an `image_info_*.json`, which has no annotations.
-        masks: False leaves `segmentation` and `plain_mask` null in the tables, which spares most of their memory;
-            `CocoDocument.masks` has them.
+        masks: False leaves `segmentation` and `plain_mask` null in the tables, which saves most of their memory;
+            `CocoDocument.masks` reads them later.
 
     Raises:
-        FormatError: Broken syntax, a key twice in one object, a missing section or one that is no list. The text names
-            the place.
+        FormatError: The syntax is broken, an object has a key twice, or a section is missing or no list. The text
+            names the place.
     """
 
     def later(made: tuple[pl.DataFrame, int], *columns: pl.Expr) -> tuple[Future[pl.DataFrame], int]:
@@ -211,7 +211,7 @@ def read_instances(
         sections = Sections(path, longs, absent=() if annotated else ("annotations", "categories"))
     licenses = sections.small("licenses", _License, _READERS)
     addresses = {each.id: each.url for each in licenses if each.id is not None}
-    sections.value("categories", list[Raw])  # a list it must be
+    sections.value("categories", list[Raw])  # it must be a list
     names = _names(sections.small("categories", _Category, _READERS), path.name)
     sections.check_keys()
     images = pl.concat(each.result() for each in sections.made.pop("images"))
@@ -247,7 +247,7 @@ def read_instances(
 
 
 def _names(categories: list[_Category], file: str) -> dict[int, str]:
-    """Names of the categories by id; one that cannot be read names nothing, so that its boxes are of no known class."""
+    """Return the categories' names by id; the boxes of a category that cannot be read have no known class."""
     named = {(each.id, each.name) for each in categories if each.id is not None and each.name is not None}
     names = dict(named)
     if len(names) < len(named):
@@ -256,7 +256,7 @@ def _names(categories: list[_Category], file: str) -> dict[int, str]:
 
 
 def _placed(frame: pl.DataFrame, column: str, split: str, section: str) -> pl.DataFrame:
-    """Name records whose id could not be read by their place, which is unique in the dataset."""
+    """Identify records whose id could not be read by their place, which is unique in the dataset."""
     if not frame[column].null_count():
         return frame
     place = pl.format("{}:{}[{}]", pl.lit(split), pl.lit(section), pl.int_range(pl.len()))
@@ -264,10 +264,10 @@ def _placed(frame: pl.DataFrame, column: str, split: str, section: str) -> pl.Da
 
 
 def check_parses(path: Path, kind: Kind) -> Counts:
-    """Read one of COCO's files for its form alone.
+    """Check that one of COCO's files can be read; count its records and odd fields.
 
     Raises:
-        FormatError: As `read_instances` does; odd records are counted.
+        FormatError: As `read_instances`.
     """
 
     def counted(record: type[msgspec.Struct]) -> Long[int]:
@@ -283,7 +283,7 @@ def check_parses(path: Path, kind: Kind) -> Counts:
 
 
 def write_instances(path: Path, document: CocoDocument) -> None:
-    """Write a document back: every record and field that was read, known or not, with its numbers as they stood."""
+    """Write a document back: every record and field that was read, known or not, with its numbers as in the file."""
     write_document(
         path,
         info=document.info,
@@ -313,7 +313,7 @@ def write_document(
     Args:
         path: The file to write.
         info: The `info` object.
-        licenses: Records of `licenses`: mappings, msgspec structs or `msgspec.Raw` bytes; so too the other sections.
+        licenses: Records of `licenses`: mappings, msgspec structs or `msgspec.Raw` bytes, as in the other sections.
         images: Records of `images`.
         annotations: Records of `annotations`; boxes in absolute pixels, xywh.
         categories: Records of `categories`.
@@ -374,12 +374,12 @@ def _box_rows(records: list[_Annotation], *, masks: bool) -> tuple[pl.DataFrame,
 
 
 def _rle_keys(texts: bytes, offsets: NDArray[np.int64]) -> int:
-    """Number of keys in those of the joined masks that are objects: an RLE has counts and a size."""
+    """Return the number of keys in those joined masks that are objects: an RLE has counts and a size."""
     return 2 * int(np.count_nonzero(_firsts(texts, offsets) == ord("{")))
 
 
 def _boxes(values: list[Any]) -> tuple[NDArray[np.float64], int]:
-    """Boxes as an array (n, 4), NaN where there is none, and the number of records without the field."""
+    """Return boxes as an array (n, 4), NaN for a record without one, and the number of records without the field."""
     try:
         numbers, missing = np.fromiter(chain.from_iterable(values), np.float64, 4 * len(values)), 0
     except TypeError:  # some have none
@@ -389,7 +389,7 @@ def _boxes(values: list[Any]) -> tuple[NDArray[np.float64], int]:
 
 
 def _numbers(values: list[Any], dtype: type[np.number[Any]], *, missing: float) -> tuple[NDArray[Any], int]:
-    """A field as an array, and the number of records without it."""
+    """Return a field as an array, and the number of records without it."""
     try:
         return np.fromiter(values, dtype, len(values)), 0
     except TypeError:  # some have none
@@ -398,12 +398,12 @@ def _numbers(values: list[Any], dtype: type[np.number[Any]], *, missing: float) 
 
 
 def _named(column: str, names: Mapping[int, str | None]) -> pl.Expr:
-    """Names instead of ids; null for an id that has none."""
+    """Return names instead of ids; null for an id that has none."""
     return pl.col(column).replace_strict(list(names), list(names.values()), default=None, return_dtype=pl.String)
 
 
 def _joined(raws: list[Any]) -> tuple[bytes, NDArray[np.int64]]:
-    """JSON texts in one, and n + 1 offsets; masks are copied at once, since they are most of a file's bytes."""
+    """Return JSON texts joined into one, and n + 1 offsets; masks are copied at once, being most of a file's bytes."""
     given = [b"" if raw is UNSET else raw for raw in raws] if UNSET in raws else raws
     offsets = np.zeros(len(given) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, given), np.int64, len(given)), out=offsets[1:])
@@ -411,7 +411,7 @@ def _joined(raws: list[Any]) -> tuple[bytes, NDArray[np.int64]]:
 
 
 def _firsts(joined: bytes, offsets: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The first byte of each text, 0 where it is empty."""
+    """Return the first byte of each text; 0 for an empty one."""
     firsts = np.zeros(len(offsets) - 1, np.uint8)
     given = np.diff(offsets) > 0
     firsts[given] = np.frombuffer(joined, np.uint8)[offsets[:-1][given]]
@@ -419,9 +419,9 @@ def _firsts(joined: bytes, offsets: NDArray[np.int64]) -> NDArray[np.uint8]:
 
 
 def _texts(joined: bytes, offsets: NDArray[np.int64]) -> pl.Series:
-    """Masks as JSON text; null where there is none: no field, or the word null, which alone begins so."""
+    """Return masks as JSON text; null if the field is missing or is the word null, the only text that begins so."""
     given = ~np.isin(_firsts(joined, offsets), (0, ord("n")))
-    if not joined.isascii():  # no mask that pycocotools can read; text must be sound UTF-8
+    if not joined.isascii():  # then pycocotools cannot read some mask; text must be valid UTF-8
         parts = (joined[start:end].decode("utf-8", "replace") for start, end in pairwise(offsets))
         values = [part if there else None for part, there in zip(parts, given, strict=True)]
         return pl.Series(values, dtype=pl.String)

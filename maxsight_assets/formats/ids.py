@@ -1,6 +1,6 @@
-"""Integer ids for records that publishers name in their own ways.
+"""Integer ids for records that publishers name in different ways.
 
-COCO's format wants integers. A record's id depends on its own name alone, so it stays when other data is added.
+COCO's format requires integers. A record's id depends on its own name alone, so it stays when other data is added.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,10 +11,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 NUMBERED = "coco"
-"""The source whose own numbers are ids already: published results and other people's scripts name them."""
+"""The source whose own numbers are used as ids, because published results and existing scripts use them."""
 
 BITS = 53
-"""Ids stay below 2**53: pycocotools keeps them in float64, and JavaScript reads JSON numbers as such."""
+"""Ids stay below 2**53, because pycocotools and JavaScript keep them in float64."""
 
 _HASHED_FROM = 1 << (BITS - 1)  # hashes lie above, numbers below, so that neither can be the other
 _NUMBER = r"^[1-9][0-9]{0,14}$"  # 15 digits are less than _HASHED_FROM
@@ -23,18 +23,18 @@ _NUMBER = r"^[1-9][0-9]{0,14}$"  # 15 digits are less than _HASHED_FROM
 def stable_ids(sources: pl.Series, names: pl.Series) -> pl.Series:
     """Give each record a positive integer: COCO its own number, all others a hash of their source and name.
 
-    Of two records with the same hash (for 860,001 records one chance in 12,000), the later in the order of names is
-    hashed again. 0 is never given: pycocotools takes it for "no match".
+    If two records have the same hash (for 860,001 records one chance in 12,000), the later one in the order of names is
+    hashed again. No id is 0, which pycocotools takes for "no match".
 
     Args:
         sources: Source of each record.
-        names: The publisher's id of each record; with its source, unique.
+        names: The publisher's id of each record; source and name together are unique.
 
     Returns:
         Int64 series, unique values in [1, 2**53).
 
     Raises:
-        ValueError: A record is named twice.
+        ValueError: Two records have the same source and name.
     """
     numbered = (sources == NUMBERED) & names.str.contains(_NUMBER)
     ids = names.set(~numbered, None).cast(pl.Int64)
@@ -47,13 +47,13 @@ def stable_ids(sources: pl.Series, names: pl.Series) -> pl.Series:
 
 
 def hashes(names: Iterable[str]) -> NDArray[np.uint64]:
-    """64 bits of BLAKE2b for each name: the same on every machine and release."""
+    """Return 64 bits of BLAKE2b for each name: the same on every machine and in every release."""
     digests = b"".join([blake2b(name.encode(), digest_size=8).digest() for name in names])
     return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
 
 
 def _hashed(names: Sequence[str]) -> NDArray[np.int64]:
-    """A number in [2**52, 2**53) for each name."""
+    """Return a number in [2**52, 2**53) for each name."""
     ids = _in_range(hashes(names))
     values, counts = np.unique(ids, return_counts=True)
     clashing = values[counts > 1]

@@ -9,17 +9,17 @@ _CREATIVE_COMMONS = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d
 
 
 def licence_name(url: str) -> str:
-    """A short name: "CC BY-NC 2.0" for Creative Commons, else the address."""
+    """Return a short name: "CC BY-NC 2.0" for Creative Commons, else the address."""
     found = _CREATIVE_COMMONS.search(url)
     return f"CC {found[1].upper()} {found[2]}" if found else url or "unknown"
 
 
 def licence_numbers(urls: pl.Series) -> dict[str, int]:
-    """Number the licences of some images by address, from 1; the empty address stands for unknown and comes last."""
+    """Return numbers from 1 on for the licences' addresses; the empty one stands for unknown and comes last."""
     stated = urls.fill_null("").unique().to_list()
     return {url: number for number, url in enumerate(sorted(stated, key=lambda url: (url == "", url)), start=1)}
 
 
 def licence_records(numbers: dict[str, int]) -> list[dict[str, Any]]:
-    """The records of COCO's `licenses`."""
+    """Return the records of COCO's `licenses`."""
     return [{"id": number, "name": licence_name(url), "url": url} for url, number in numbers.items()]

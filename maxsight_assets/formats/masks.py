@@ -1,4 +1,4 @@
-"""Which COCO masks may be given to pycocotools, which crashes the process or allocates without bound on some."""
+"""Decides which COCO masks pycocotools may get: some make it crash the process or allocate without bound."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ _POLYGON = rf"\[{_POINT}(?:, ?{_POINT}){{2,}}\]"
 PLAIN_MASK = pl.col("segmentation").str.contains(rf"^\[{_POLYGON}(?:, ?{_POLYGON})*\]$").alias("plain_mask")
 """Whether the text of a mask is polygons of three points or more with all coordinates in [0, 700).
 
-Nearly all of COCO's are, and a pattern is matched faster than numbers are read (docs/benchmarks.md).
+Nearly all of COCO's masks are, and matching a pattern is faster than reading numbers (docs/benchmarks.md).
 """
 
 _MAX_PIXELS = 89_478_485  # where Pillow begins to warn of a decompression bomb (Image.MAX_IMAGE_PIXELS)
@@ -28,7 +28,7 @@ _MASK = msgspec.json.Decoder(list[list[float]] | _Rle)
 
 
 def sound_by_form(width: str, height: str) -> pl.Expr:
-    """Whether a row's `plain_mask` alone says that its mask is sound, so that `segmentation_fault` need not look.
+    """Return whether a row's `plain_mask` alone shows that its mask is sound; then `segmentation_fault` is not needed.
 
     Args:
         width: Name of the column with the picture's width in pixels.
@@ -40,7 +40,7 @@ def sound_by_form(width: str, height: str) -> pl.Expr:
 
 
 def segmentation_fault(raw: str | bytes | Raw, width: int, height: int) -> str | None:
-    """Say why a mask must not be given to pycocotools, which crashes or allocates without bound on some.
+    """Return why pycocotools must not get a mask: on some masks it crashes or allocates without bound.
 
     Args:
         raw: The JSON text of a `segmentation`: a list of polygons (x, y, x, y, ... in absolute pixels) or an RLE.
@@ -48,8 +48,9 @@ def segmentation_fault(raw: str | bytes | Raw, width: int, height: int) -> str |
         height: Height of the picture in pixels.
 
     Returns:
-        The fault in a few words, or None where the mask is sound: polygons of at least three points, none further out
-        of the picture than the picture's own size; an RLE of exactly this picture's size whose runs add up to it.
+        The fault in a few words, or None if the mask is sound. A sound mask is either polygons of at least three
+        points, none further outside the picture than the picture's own size; or an RLE of exactly the picture's size
+        whose runs add up to it.
     """
     try:
         mask = _MASK.decode(raw)
@@ -75,13 +76,13 @@ def scaled_mask(text: str, width: int, height: int, to_width: int, to_height: in
 
     Args:
         text: JSON text of polygons or an RLE, of a picture of `width` x `height` pixels.
-        width: Width that the mask is made for, in pixels.
-        height: Likewise its height.
-        to_width: Width of the picture that it is to lie on.
-        to_height: Likewise its height.
+        width: Width of the picture that the mask is made for, in pixels.
+        height: Height of that picture.
+        to_width: Width of the scaled picture, in pixels.
+        to_height: Height of the scaled picture.
 
     Returns:
-        The scaled mask; a text that is no sound mask comes back as it is, and is none of the new size either.
+        The scaled mask; a text that is no sound mask is returned unchanged, as it is not sound at the new size either.
     """
     try:
         mask = _MASK.decode(text)
@@ -95,7 +96,7 @@ def scaled_mask(text: str, width: int, height: int, to_width: int, to_height: in
 
 
 def _scaled_rle(rle: _Rle, width: int, height: int) -> str:
-    """Take the nearest pixels of a sound run-length mask, whose runs go down one column after the other."""
+    """Scale a sound run-length mask by its nearest pixels; its runs go down one column after the other."""
     old_height, old_width = rle.size
     runs = _rle_runs(rle.counts) or [] if isinstance(rle.counts, str) else rle.counts
     pixels = np.repeat(np.arange(len(runs)) % 2, runs).reshape(old_width, old_height)
@@ -115,11 +116,11 @@ def _rle_fault(rle: _Rle, width: int, height: int) -> str | None:
 
 
 def _rle_runs(text: str) -> list[int] | None:
-    """Decode COCO's compressed counts; None where the text is not that.
+    """Decode COCO's compressed counts; return None if the text is something else.
 
-    Each run is a little-endian series of 5-bit digits, one a character from "0" (48) on, where 32 marks that more
-    follow and 16 in the last digit marks a negative number; from the fourth run on it is the difference to the run
-    before the last (`rleFrString` in maskApi.c of cocoapi).
+    Each run is a little-endian series of 5-bit digits, one character each, from "0" (48) on. The bit 32 marks that more
+    digits follow; the bit 16 of the last digit marks a negative number. From the fourth run on, the number is the
+    difference to the run before the last (`rleFrString` in maskApi.c of cocoapi).
     """
     runs: list[int] = []
     value = shift = 0

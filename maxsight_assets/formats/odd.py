@@ -1,7 +1,7 @@
-"""Fields that have another JSON type than their format states: what can be read without loss, and what cannot.
+"""Fields that have another JSON type than their format states: reads those that can be read without loss.
 
-Reading a sound record costs nothing here: a format's decoder tries first, and only a record that it refuses is read
-field by field. What becomes of a record that stays unreadable is for cleaning, which names it in the ledger.
+A sound record costs nothing here: a format's decoder tries first, and only a record that it refuses is read field by
+field. Cleaning decides about a record that stays unreadable, and names it in the ledger.
 """
 
 import math
@@ -19,7 +19,7 @@ from maxsight_assets.formats import strict_json
 from maxsight_assets.formats.tables import ODD
 
 FIRST = 10
-"""Places that are kept of each field; further ones are counted."""
+"""Places that are kept for each field; further ones are counted."""
 
 _SHOWN = 40  # characters of a value that are shown
 _NUMERAL = re.compile(r"[-+]?\d{1,20}(\.\d{1,20})?([eE][-+]?\d{1,3})?")
@@ -28,11 +28,11 @@ _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 Reader = Callable[[Any], Any]
-"""Returns what a value of another type than its field's stands for; None, or an `Unread`, if that cannot be said."""
+"""Returns the meaning of a value that has another type than its field; None, or an `Unread`, if it has no clear one."""
 
 
 def number(value: object) -> int | float | None:
-    """Read a number, the text of one, a truth value, or a list that holds just one of these."""
+    """Read a number from a number, its text, a truth value, or a list of just one of these; else return None."""
     if isinstance(value, list) and len(value) == 1:
         return number(value[0]) if not isinstance(value[0], list) else None
     if isinstance(value, str) and _NUMERAL.fullmatch(value.strip()):
@@ -45,7 +45,7 @@ def number(value: object) -> int | float | None:
 
 
 def integer(value: object) -> int | None:
-    """Read a whole number of 64 bits, as `number` does: 13.0 is 13, 13.5 is none."""
+    """Read a whole number of 64 bits, as `number` does: 13.0 gives 13, 13.5 gives None."""
     read = number(value)
     if read is None or read != int(read) or (isinstance(read, float) and abs(read) > _EXACT):
         return None
@@ -59,7 +59,7 @@ def real(value: object) -> float | None:
 
 
 def truth(value: object) -> bool | None:
-    """Read a truth value, the word for one, or 1 and 0."""
+    """Read a truth value from a truth value, its word, 1 or 0."""
     if isinstance(value, str) and value.strip().lower() in ("true", "false"):
         return value.strip().lower() == "true"
     read = number(value)
@@ -67,13 +67,13 @@ def truth(value: object) -> bool | None:
 
 
 def real_or_infinite(value: object) -> "float | Unread":
-    """Read a number as a float; infinite, which no stated number can be, stands in for what is none."""
+    """Read a number as a float; infinity, which no file can state, stands in for a value that is no number."""
     read = real(value)
     return Unread(math.inf) if read is None else read
 
 
 def reals(count: int) -> Reader:
-    """Make a reader of a list of so many numbers."""
+    """Return a reader of a list of `count` numbers."""
 
     def read(value: object) -> tuple[float, ...] | None:
         items = [real(item) for item in value] if isinstance(value, list) and len(value) == count else []
@@ -83,12 +83,12 @@ def reals(count: int) -> Reader:
 
 
 def nothing(_: object) -> None:
-    """Read nothing: no value of another type stands for one of this field's."""
+    """Return None: for this field, no value of another type has a clear meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What a reader returns of a value that cannot be read, if something else than None stands in for it."""
+    """What a reader returns for a value that cannot be read, if something other than None stands in for it."""
 
     stand_in: Any
 
@@ -98,11 +98,11 @@ class Oddities:
     """The odd fields of one document.
 
     Attributes:
-        read: Number of records by section and field that were read without loss.
-        unread: Likewise of those that were not.
-        first: Places of the first of both, with the value that stands there.
+        read: Number of records whose odd field was read without loss, by section and field.
+        unread: Number of records whose odd field could not be read, by section and field.
+        first: Places of the first odd values, with the values, by section and field.
         lost: Fields that could not be read, and their values as text, by section and row.
-        places: Paths of the records of a section, by row; "section[row]" for sections that are not here.
+        places: Paths of the records of a section, by row; "section[row]" for a section without an entry.
     """
 
     read: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -116,7 +116,7 @@ class Oddities:
         return self.places[section][row] if section in self.places else f"{section}[{row}]"
 
     def note(self, section: str, row: int, name: str, value: Raw | None, *, is_read: bool) -> None:
-        """Take down one field of one record; the whole record if the name is empty."""
+        """Note one odd field of one record; the whole record if the name is empty."""
         text = "missing" if value is None else strict_json.as_written(value)[:_SHOWN]
         (self.read if is_read else self.unread)[section, name] += 1
         places = self.first.setdefault((section, name), [])
@@ -129,7 +129,7 @@ class Oddities:
         """Return the table `formats.tables.ODD`.
 
         Args:
-            split: The publisher's split that the document is of.
+            split: The publisher's split that the document belongs to.
             records: Number of records by section.
         """
         rows = [
@@ -139,12 +139,12 @@ class Oddities:
         return pl.DataFrame(rows, schema=ODD, orient="row")
 
     def columns(self, section: str, *, identity: frozenset[str], judged: frozenset[str]) -> list[pl.Expr]:
-        """Make the columns `fault` and `unread` of the table of a section whose row i is record i.
+        """Return the columns `fault` and `unread` for the table of a section; row i of the table must be record i.
 
         Args:
             section: The section.
-            identity: Fields without which a record cannot be used; the record itself is always one.
-            judged: Fields whose loss shows in a column that a rule of its own judges.
+            identity: Fields without which a record cannot be used; the record itself is always one of them.
+            judged: Fields whose loss shows in a column that its own rule judges.
         """
         lost = self.lost.get(section, {})
 
@@ -174,15 +174,15 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class RecordReader(Generic[_T]):
-    """Reads the records of one section one by one, so that an odd field costs its own record, and an error names it.
+    """Reads the records of one section one by one, so that an odd field affects only its record and errors name it.
 
     Attributes:
         record: msgspec type of one record.
-        readers: What reads a value of another type, by field. Fields without one are not needed: an odd value of theirs
-            counts as none and is not noted.
+        readers: Readers of values of another type, by field. A field without a reader is not needed: its odd value
+            counts as missing and is not noted.
         section: Key of the section in the document.
-        name: What errors call the file.
-        oddities: Where to note what is odd.
+        name: Name of the file in errors.
+        oddities: Collects the odd fields.
     """
 
     record: type[_T]
@@ -199,10 +199,10 @@ class RecordReader(Generic[_T]):
             first_row: Row of the first of them in the section.
 
         Returns:
-            The records, with None in place of each value that could not be read; and the rows of the odd ones.
+            The records, with None for each value that could not be read; and the rows of the odd records.
 
         Raises:
-            FormatError: Text that is not UTF-8, or nesting that no annotation has; the text names the place.
+            FormatError: The text is not UTF-8, or is nested more deeply than any annotation. The error names the place.
         """
         decoder = msgspec.json.Decoder(self.record)
         records: list[_T] = []

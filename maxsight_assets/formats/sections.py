@@ -1,7 +1,7 @@
-"""JSON documents of a few sections, of which some are long lists of records: the form of COCO's files.
+"""JSON documents of a few sections, some of them long lists of records: the form of COCO's files.
 
-A long list is read and decoded a piece at a time, and each piece is let go when its columns are made, so that a file
-that is as it should be is not held whole. What the records mean is for the format modules.
+A long list is read and decoded a piece at a time. Each piece is dropped when its columns are made, so that a sound
+file is never held whole in memory. The format modules know what the records mean.
 """
 
 import re
@@ -25,9 +25,9 @@ _Value = TypeVar("_Value")
 _PIECE_BYTES = 8 * 2**20
 _PIECE_RECORDS = 20_000
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
-_TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")  # where a list ends that is followed by more text
-_NEAR_END = 2**16  # bytes at the end of a piece where a record's end, or a list's head, is looked for first
-_FAR = 2**26  # bytes without either, after which the slow way is the shorter one
+_TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")  # the place at which a list ends and more text follows
+_NEAR_END = 2**16  # bytes at the end of a piece that are searched first for a record's end or a list's head
+_FAR = 2**26  # bytes without either, after which the slow way takes less time
 _TAKEN = b'"taken out"'
 
 
@@ -37,8 +37,8 @@ class Long(Generic[T]):
 
     Attributes:
         record: msgspec type of one record.
-        make: What is kept of some records, and the number of keys in the JSON of these (see `count_keys`).
-        readers: What reads a value of another type than its field's, by field (`formats.odd`).
+        make: Returns what to keep of some records, and the number of keys in their JSON (see `count_keys`).
+        readers: Readers of values of another type than stated, by field (`formats.odd`).
     """
 
     record: type[msgspec.Struct]
@@ -47,13 +47,12 @@ class Long(Generic[T]):
 
 
 class Sections(Generic[T]):
-    """A document that was read: each of its long sections as what was made of it, the others still as text.
+    """A document that was read: for each long section what `Long.make` returned, for the others their text.
 
     Attributes:
-        made: What was made of the pieces of each long section, in their order; at least one piece, which may be empty.
+        made: Results for the pieces of each long section, in their order; at least one piece, which may be empty.
         values: The other top-level values by key.
-        oddities: Fields of another type than their format states. Each costs its record the fields that could not be
-            read, never the file.
+        oddities: Fields of another type than their format states. A record may lose such a field; the file is read.
     """
 
     def __init__(self, path: Path, longs: Mapping[str, Long[T]], *, absent: Collection[str] = ()) -> None:
@@ -62,11 +61,11 @@ class Sections(Generic[T]):
         Args:
             path: The file.
             longs: The long sections by their key.
-            absent: Keys of sections that may be missing and then are empty lists.
+            absent: Keys of sections that may be missing; a missing one is an empty list.
 
         Raises:
-            FormatError: Broken syntax, a missing section or one that is no list, or a key twice in one object of a long
-                section (`check_keys` looks at the others). The text names the place.
+            FormatError: The syntax is broken, a section is missing or no list, or an object of a long section has a
+                key twice (`check_keys` checks the other sections). The text names the place.
         """
         self._path = path
         self._name = path.name
@@ -86,14 +85,14 @@ class Sections(Generic[T]):
         return self._decode(self.values, name, type_)  # type: ignore[no-any-return]
 
     def small(self, name: str, type_: type[_Value], readers: Mapping[str, Reader]) -> list[_Value]:
-        """Decode the records of a short list, odd ones as those of the long ones; none if there is no such list."""
+        """Decode the records of a short list; odd ones are read as in long lists. Empty if there is no such list."""
         if bytes(self.values.get(name, b""))[:1] != b"[":
             return []
         reader = RecordReader(type_, readers, name, self._name, self.oddities)
         return reader.read(self._decode(self.values, name, list[Raw]), 0)[0]
 
     def as_list(self, name: str) -> list[Any]:
-        """Return the items of a list that no reader needs; none if there is no such list."""
+        """Return the items of a list that no reader needs; empty if there is no such list."""
         value = self._value(name)
         return value if isinstance(value, list) else []
 
@@ -103,23 +102,23 @@ class Sections(Generic[T]):
         return value if isinstance(value, dict) else {}
 
     def _value(self, name: str) -> Any:
-        """One of the other sections; None if it is missing or holds a number out of range, as no needed one may."""
+        """Return one of the other sections; None if it is missing or holds a number out of range."""
         try:
             return msgspec.json.decode(self.values.get(name, b"null"))
         except msgspec.ValidationError:
             return None
 
     def records(self, name: str) -> list[Raw]:
-        """The records of a long section as the very bytes of the file, which is read once more.
+        """Return the records of a long section as the exact bytes of the file, which is read again.
 
         Raises:
             FormatError: The file has changed.
-            OSError: It is gone.
+            OSError: The file is missing.
         """
         return self._decode(self._absent | self._top(self._whole()), name, list[Raw])  # type: ignore[no-any-return]
 
     def check_keys(self) -> None:
-        """Refuse keys that stand twice in one object."""
+        """Refuse a document in which one object has a key twice."""
         others = sum(strict_json.count_keys(self._value(name)) for name in self.values)
         if self._in_text != self._keys + others:
             strict_json.check_keys(self._whole(), self._keys + others, name=self._name)
@@ -131,7 +130,7 @@ class Sections(Generic[T]):
         self._in_text = 0  # that the text has
 
     def _quickly(self, longs: Mapping[str, Long[T]]) -> dict[str, Raw] | None:
-        """Read a document that is as it should be; None where anything is odd, which `_slowly` names or copes with."""
+        """Read a sound document; return None if anything is odd, so that `_slowly` reads it or names the fault."""
         try:
             rest = self._take_out(longs)
             values = None if rest is None else msgspec.json.decode(rest, type=dict[str, Raw])
@@ -145,7 +144,7 @@ class Sections(Generic[T]):
         return values
 
     def _take_out(self, longs: Mapping[str, Long[T]]) -> bytes | None:
-        """Keep the records of the long lists, and return the document with a mark in the place of each."""
+        """Keep the records of the long lists; return the document with a mark in place of each list."""
         wanted, rest, text, seen = dict(longs), [], b"", 0
         with self._path.open("rb") as file:
             while wanted:
@@ -170,9 +169,9 @@ class Sections(Generic[T]):
             return b"".join((*rest, text, file.read()))
 
     def _take_list(self, file: BufferedReader, text: bytes, name: str, long: Long[T]) -> bytes | None:
-        """Keep the records of a list that begins with this text, and return what follows its end.
+        """Keep the records of a list that begins with this text; return the text after its end.
 
-        A piece ends where a record seems to; one that does not is no sound JSON by itself, and raises.
+        Each piece is cut where a record seems to end. If none ends there, the piece is no sound JSON, and raises.
         """
         decoder = msgspec.json.Decoder(list[long.record])  # type: ignore[name-defined]
         while True:
@@ -209,7 +208,7 @@ class Sections(Generic[T]):
                 chunk = raws[start : start + _PIECE_RECORDS]
                 records, odd = reader.read(chunk, start)
                 self._keep(name, long, records)
-                if odd:  # their text may have other keys than the records that were made of them
+                if odd:  # their text may have other keys than their records
                     self._keys += sum(strict_json.keys_of(chunk[row - start]) for row in odd)
                     self._keys -= long.make([records[row - start] for row in odd])[1]
         return values
@@ -239,7 +238,7 @@ class Sections(Generic[T]):
 
 
 def _last_between(text: bytes) -> re.Match[bytes] | None:
-    """The last place that seems to be between two records."""
+    """Return the last place that looks like the border of two records."""
     for start in (max(0, len(text) - _NEAR_END), 0):
         if found := list(_BETWEEN.finditer(text, start)):
             return found[-1]
@@ -247,7 +246,7 @@ def _last_between(text: bytes) -> re.Match[bytes] | None:
 
 
 def count_keys(records: list[Any], record: type[msgspec.Struct]) -> int:
-    """Number of keys that the JSON of these records has of those that their struct knows."""
+    """Return the number of keys in the JSON of these records that their struct knows."""
     names = record.__struct_fields__
     optional = names[len(names) - len(record.__struct_defaults__) :]
     missing = (list(map(attrgetter(name), records)).count(UNSET) for name in optional)

@@ -1,7 +1,7 @@
-"""JSON as annotation files need it read: typed, bounded in memory, and with the place of whatever is wrong.
+"""Reads JSON as annotation files need it: typed, bounded in memory, and with the place of each fault.
 
-msgspec does the work; what it does not say (where a syntax error is, whether an object repeats a key) is found by a
-slow scan that runs only where something is amiss. What the documents mean is for the format modules.
+msgspec does the work. It does not report where a syntax error is, or whether an object repeats a key; a slow scan finds
+these, and runs only if something is wrong. The format modules know what the documents mean.
 """
 
 import codecs
@@ -31,7 +31,7 @@ _BLOCK = 2**18  # bytes that stay in a processor's cache
 
 
 def state_of(path: Path) -> tuple[int, int]:
-    """Size in bytes and time of the last change of a file, by which one notices that it changed.
+    """Return a file's size in bytes and time of last change (ns), so that a later call can detect a change.
 
     Raises:
         FormatError: The file is larger than `MAX_BYTES`.
@@ -65,16 +65,17 @@ def read_bytes(path: Path) -> memoryview:
 
 
 def tolerate_literals(data: memoryview) -> bool:
-    """Put an empty object in the place of each literal NaN, Infinity and -Infinity, which Python's own json writes.
+    """Replace each literal NaN, Infinity and -Infinity, which Python's json writes, by an empty object.
 
-    No field of ours is an object without fields, so that it counts as unreadable. It is as long as the literal, so that
-    places stay, and holds nothing but carriage returns, which no publisher writes; `as_written` turns it back.
+    No field of ours is an object without fields, so the field counts as unreadable. The object is as long as the
+    literal, so that places stay. It holds only carriage returns, which no publisher writes, so that `as_written` can
+    turn it back.
 
     Args:
         data: The document; it is changed in place.
 
     Returns:
-        Whether there was any.
+        Whether there was such a literal.
     """
     found = False
     for match in _LITERAL.finditer(data):
@@ -97,12 +98,12 @@ def decode(data: bytes | memoryview | msgspec.Raw, decoder: msgspec.json.Decoder
     Args:
         data: The document, or a part of it.
         decoder: A msgspec decoder of the wanted type.
-        name: What the error calls the file.
+        name: Name of the file in errors.
         at: Path of `data` in the document, for example "$.annotations[17]".
 
     Raises:
-        FormatError: Broken syntax (a missing comma, a truncated file), a wrong type, or nesting that no annotation has.
-            The text names the place.
+        FormatError: The syntax is broken (a missing comma, a truncated file), a type is wrong, or the nesting is
+            deeper than in any annotation. The text names the place.
     """
     try:
         return decoder.decode(data)
@@ -124,7 +125,7 @@ def decode(data: bytes | memoryview | msgspec.Raw, decoder: msgspec.json.Decoder
 
 
 def decode_tolerant(data: memoryview, decoder: msgspec.json.Decoder[T], *, name: str) -> T:
-    """Decode a document as `decode` does; if it is broken, once more with its NaN and Infinity literals tolerated."""
+    """Decode a document as `decode` does; if it is broken, decode it again with NaN and Infinity tolerated."""
     try:
         return decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -133,7 +134,7 @@ def decode_tolerant(data: memoryview, decoder: msgspec.json.Decoder[T], *, name:
 
 
 def keys_of(raw: msgspec.Raw) -> int:
-    """Count the keys in a record's text; too few if it holds a number out of range, so that the text is scanned."""
+    """Count the keys in a record's text; a number out of range makes the count too low, so that the text is scanned."""
     try:
         return count_keys(msgspec.json.decode(raw))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -145,12 +146,12 @@ def check_keys(data: bytes | memoryview, expected: int, *, name: str) -> None:
 
     Args:
         data: The document, syntactically sound.
-        expected: Number of keys that were seen in all objects of it. Where the text has as many `":`, and no blank
-            before a colon, no key can have been lost, and the slow scan is spared.
-        name: What the error calls the file.
+        expected: Number of keys that were seen in all of its objects. If the text has as many `":`, and no blank before
+            a colon, no key can have been lost, and the slow scan is not needed.
+        name: Name of the file in errors.
 
     Raises:
-        FormatError: The text names the place of the second occurrence.
+        FormatError: An object has a key twice; the text names the place of the second occurrence.
     """
     if keys_in(data) == expected:
         return
@@ -160,7 +161,7 @@ def check_keys(data: bytes | memoryview, expected: int, *, name: str) -> None:
 
 
 def keys_in(data: bytes | memoryview) -> int:
-    """Number of colons after a quote, blanks between them or not: of keys, unless text holds such too.
+    """Return the number of colons after a quote, with or without blanks between: the keys, unless text holds such, too.
 
     Faster than `bytes.count` if there are many and no colon has a blank before it (docs/benchmarks.md).
     """
@@ -174,7 +175,7 @@ def keys_in(data: bytes | memoryview) -> int:
 
 
 def count_keys(value: object) -> int:
-    """Number of keys in all objects of a decoded value, for `check_keys`."""
+    """Return the number of keys in all objects of a decoded value, for `check_keys`."""
     if isinstance(value, dict):
         return len(value) + sum(map(count_keys, value.values()))
     return sum(map(count_keys, value)) if isinstance(value, list) else 0
@@ -184,7 +185,7 @@ def _scan(data: bytes | memoryview, end: int, *, until_duplicate: bool) -> str |
     """Walk the tokens of a document up to byte `end`.
 
     Returns:
-        With `until_duplicate` the path of the first key that its object already has, or None; otherwise the path of
+        With `until_duplicate`, the path of the first key that its object has already, or None; otherwise the path of
         byte `end`. Paths have the form ".annotations[17].bbox".
     """
     frames: list[_Frame] = []
@@ -206,7 +207,7 @@ def _scan(data: bytes | memoryview, end: int, *, until_duplicate: bool) -> str |
 
 
 class _Frame:
-    """An object or array that the scan is inside of."""
+    """An object or array that the scan is inside."""
 
     __slots__ = ("at", "is_object", "seen", "wants_key")
 
@@ -223,7 +224,7 @@ class _Frame:
             self.at += 1
 
     def enter(self, token: bytes) -> bool:
-        """Take a key; tell whether the object has it already."""
+        """Take a key; return whether the object has it already."""
         self.at = token[1:-1].decode("utf-8", "replace")
         if "\\" in self.at:
             self.at = str(msgspec.json.decode(token))

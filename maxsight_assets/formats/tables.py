@@ -56,10 +56,10 @@ _BOXES = {
     ),
 }
 BOXES = pl.Schema({name: dtype for name, (dtype, _) in _BOXES.items()})
-"""Schema of the boxes table, one row a box. `(source, box_id)` is its key (not unique where upstream is defective)."""
+"""Schema of the boxes table, one row a box. `(source, box_id)` is its key (not unique if upstream is defective)."""
 
 ABOUT: Mapping[str, str] = MappingProxyType({name: text for name, (_, text) in (_IMAGES | _BOXES).items()})
-"""What each column of these two tables holds, for a person."""
+"""What each column of these two tables holds, for the user."""
 
 _LEDGER = {
     "source": (pl.String, "the dataset: coco, openimages, bdd100k, ade20k"),
@@ -83,10 +83,10 @@ ODD = pl.Schema(
         "split": pl.String(),
         "section": pl.String(),  # "annotations"
         "field": pl.String(),  # "iscrowd"; empty for a record that is no object
-        "read": pl.Int64(),  # records in which it is of another type, but can be read without loss: 13.0 for 13
+        "read": pl.Int64(),  # records in which it has another type but can be read without loss: 13.0 for 13
         "unread": pl.Int64(),  # records in which it cannot be read
         "records": pl.Int64(),  # of the section
-        "first": pl.List(pl.String),  # places of the first, with what stands there: "annotations[0] (13.0)"
+        "first": pl.List(pl.String),  # first places with their values: "annotations[0] (13.0)"
     }
 )
 """Schema of odd fields: those of another type than their format states, one row a field."""
@@ -94,12 +94,12 @@ ODD = pl.Schema(
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What one annotation file says, in the table model.
+    """The content of one annotation file, in the table model.
 
     Attributes:
         images: Schema `IMAGES`, in the order of the file.
         boxes: Schema `BOXES`, in the order of the file. A box may name an image that `images` does not have.
-        odd: Schema `ODD`, of the whole file.
+        odd: Schema `ODD`, for the whole file.
     """
 
     images: pl.DataFrame
@@ -108,7 +108,7 @@ class Tables:
 
 
 def conform(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
-    """Bring a frame to a schema: its columns in its order and types, null where the frame lacks one."""
+    """Return a frame with a schema's columns, in its order and types; a missing column is null."""
     return frame.select(
         pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype).alias(name)
         for name, dtype in schema.items()
