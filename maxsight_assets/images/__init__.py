@@ -1,5 +1,5 @@
-"""What is in an image file: whether it decodes, how large it is, what it looks like.
+"""Reads the content of image files: whether they decode, how large they are, what they look like.
 
-Here: facts by content, fingerprints, contact sheets. Not here: judgements about an image (`cleaning`), and which images
-belong together (`splitting.groups`). Begin with `facts.py`.
+Here: facts by content, fingerprints, contact sheets. Not here: judgements about an image (`cleaning`) and groups of
+images (`splitting.groups`). Begin with `facts.py`.
 """

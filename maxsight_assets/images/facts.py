@@ -1,7 +1,7 @@
-"""What the bytes of an image say: whether they decode, their true size, and fingerprints that find copies.
+"""Facts that the bytes of an image state: whether they decode, their true size, and fingerprints that find copies.
 
-Facts belong to content, so they are keyed and cached by its sha256; which file holds that content is a manifest's
-matter. Nothing here judges an image: `cleaning` does.
+Facts belong to content, so they are keyed and cached by its sha256; the manifests state which file holds that content.
+Nothing here judges an image: `cleaning` does.
 """
 
 import errno
@@ -33,11 +33,11 @@ PHASH: Any = pl.Array(pl.UInt64, len(CROPS))
 FACTS = pl.Schema(
     {
         "sha256": pl.String,  # of the file's bytes; the key
-        "error": pl.String,  # why the image cannot be used; null where it decodes
-        "width": pl.Int32,  # pixels as stored, before any EXIF turn; null where unknown
+        "error": pl.String,  # why the image cannot be used; null if it decodes
+        "width": pl.Int32,  # pixels as stored, before any EXIF rotation; null if unknown
         "height": pl.Int32,
-        "mode": pl.String,  # Pillow's word: "L", "RGB", "CMYK", "P"
-        "orientation": pl.Int32,  # EXIF orientation 1..8; 1 where none is stated
+        "mode": pl.String,  # Pillow's name of the mode: "L", "RGB", "CMYK", "P"
+        "orientation": pl.Int32,  # EXIF orientation 1..8; 1 if none is stated
         "pixels": pl.String,  # sha256 of the decoded gray picture at 1/8 of the size, and of its shape
         "phash": PHASH,  # perceptual fingerprints; null if the picture is too uniform
     }
@@ -45,23 +45,23 @@ FACTS = pl.Schema(
 """Schema of the facts table, one row a content."""
 
 FILE_FACTS = pl.Schema([("path", pl.String), *FACTS.items()])
-"""Facts by file: one row a file that is there, `path` relative to DATA_DIR."""
+"""Schema of facts by file: one row an existing file, `path` relative to DATA_DIR."""
 
 MAX_PIXELS = 89_478_485
-"""Largest picture that is decoded: Pillow's own limit, a quarter of a gigabyte at three bytes a pixel."""
+"""Most pixels of an image that is decoded: Pillow's own limit, a quarter of a gigabyte at three bytes a pixel."""
 
 EDITION = 3
-"""Raised whenever a fact comes to mean something else; cached rows of another edition are not used."""
+"""Raised whenever the meaning of a fact changes; cached rows of another edition are not used."""
 
 _CACHED = pl.Schema([*FACTS.items(), ("edition", pl.Int32)])
 _Gray = NDArray[np.uint8] | None
 _MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
-_BATCH = 4_000  # images between two writes of the cache: about five seconds of work that an interruption can lose
+_BATCH = 4_000  # images between two writes of the cache: the most work that an interruption can lose
 _ORIENTATION = 0x0112
 _EXIF = b"Exif\0\0"
 _JPEG_MODES = {"Gray": "L", "CMYK": "CMYK", "YCCK": "CMYK"}
 _CLOCK_STEP_S = 2.0  # the coarsest clock of a file system, FAT's
-_AT_ONCE = 32  # images that one task of a thread decodes: a task costs as much as a twentieth of an image
+_AT_ONCE = 32  # images that one task of a thread decodes, so that the cost of a task itself is small
 
 
 class _Fact(NamedTuple):
@@ -86,19 +86,20 @@ def examine(
     cancel: threading.Event | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pl.DataFrame:
-    """Decode images and state their facts; what the cache knows is not read again.
+    """Decode images and return their facts; images that the cache knows are not read again.
 
-    A file that cannot be read, or whose bytes are not those of its sha256, gets an error that is not cached, because it
-    says nothing of that content.
+    A file gets an error if it cannot be read or its bytes do not have its sha256. This error is not cached, because it
+    is no fact about that content.
 
     Args:
-        files: Pairs of the content's sha256 (hex) and a file that holds it; of equal contents the first file is read.
-        cache: Parquet file that remembers facts between runs; one that is damaged is built anew. None: no memory.
-        hashed_at: When the caller began to hash these files, seconds since the epoch, and found each as its sha256
-            says: a file that has not been touched since is not hashed again. None: all are hashed.
+        files: Pairs of the content's sha256 (hex) and a file that holds it; if several files hold one content, the
+            first is read.
+        cache: Parquet file that keeps facts between runs; a damaged one is built anew. None: no cache.
+        hashed_at: Time, in seconds since the epoch, at which the caller began to hash these files and found their
+            sha256 correct: a file that has not changed since is not hashed again. None: all are hashed.
         threads: Images decoded at once; the processors of the machine by default (decoding releases the GIL).
-        cancel: When set, the work stops with `Cancelled`; the cache has all but the last seconds of it.
-        progress: Called now and then with the number of images decoded and to decode.
+        cancel: When set, the work stops with `Cancelled`; the cache has all facts but those of the last seconds.
+        progress: Called after each batch with the number of images decoded and to decode.
 
     Returns:
         FACTS table, one row a distinct sha256, sorted by it.
@@ -106,7 +107,7 @@ def examine(
     Raises:
         Cancelled: `cancel` was set.
     """
-    wanted = dict(reversed(files))  # the last of equal keys stands, which is the first file
+    wanted = dict(reversed(files))  # the last of equal keys stays: the first file
     known = _read_cache(cache).filter(pl.col("sha256").is_in(pl.Series(list(wanted), dtype=pl.String).implode()))
     seen = set(known["sha256"])
     todo = [(sha256, path) for sha256, path in reversed(wanted.items()) if sha256 not in seen]  # in the disk's order
@@ -126,11 +127,11 @@ def examine(
 
 
 def of_files(facts: pl.DataFrame, sha256_of: Mapping[str, str]) -> pl.DataFrame:
-    """Join facts to the files that hold the contents.
+    """Return the facts by file, for the files that hold the contents.
 
     Args:
         facts: FACTS table.
-        sha256_of: sha256 of each file by its path relative to DATA_DIR.
+        sha256_of: sha256 of each file, by its path relative to DATA_DIR.
 
     Returns:
         FILE_FACTS table, one row a file whose facts are known, sorted by path.
@@ -144,7 +145,7 @@ def of_files(facts: pl.DataFrame, sha256_of: Mapping[str, str]) -> pl.DataFrame:
 def _examine_some(
     cancel: threading.Event | None, items: Sequence[tuple[str, Path]], hashed_at: float | None
 ) -> list[tuple[_Fact, bool]]:
-    """Facts of some files, and whether they belong to the content; pictures of one size are fingerprinted together."""
+    """Return facts of some files, and whether each may be cached; images of one size are fingerprinted together."""
     found = []
     of_size: dict[tuple[int, int, tuple[int, ...]], list[tuple[int, NDArray[np.uint8]]]] = {}
     for number, item in enumerate(items):
@@ -163,7 +164,7 @@ def _examine_some(
 
 
 def _examine_file(sha256: str, path: Path, hashed_at: float | None) -> tuple[_Fact, _Gray, bool]:
-    """Facts of one file but for its fingerprint, its gray picture, and whether the facts belong to its content."""
+    """Return the facts of one file except its fingerprint, its gray picture, and whether the facts may be cached."""
     try:
         with path.open("rb", buffering=0) as file:  # a buffer would be one more copy
             data = file.read()
@@ -199,9 +200,9 @@ def _examine_bytes(sha256: str, data: bytes) -> tuple[_Fact, _Gray]:
 
 
 def _header(data: bytes, kind: str) -> tuple[int, int, str, Image.Image | None]:
-    """Width, height, Pillow's word for the mode, and the opened image unless it is a JPEG that states no orientation.
+    """Return width, height, Pillow's mode, and the opened image; None instead of it for a JPEG without EXIF.
 
-    Pillow takes ten times as long as simplejpeg to open a JPEG.
+    Pillow takes much longer than simplejpeg to open a JPEG, so it opens only those that may state an orientation.
     """
     if kind == "JPEG" and not _may_have_exif(data):
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
@@ -211,7 +212,7 @@ def _header(data: bytes, kind: str) -> tuple[int, int, str, Image.Image | None]:
 
 
 def _may_have_exif(data: bytes) -> bool:
-    """Whether one of the segments before a JPEG's first scan holds EXIF, or they are not as they should be."""
+    """Return whether a segment before a JPEG's first scan holds EXIF, or the segments are malformed."""
     at = 2
     while data[at : at + 1] == b"\xff":
         marker = data[at + 1 : at + 2]
@@ -227,11 +228,11 @@ def _may_have_exif(data: bytes) -> bool:
 
 
 def _decode_jpeg(data: bytes, mode: str) -> NDArray[np.uint8]:
-    """Decode all of a JPEG, giving the gray picture at 1/8 of the size (less reduced where a side would be under SIDE).
+    """Decode all of a JPEG; return the gray picture at 1/8 of the size, less reduced if a side would be under SIDE.
 
-    Strict decoding reports what a lenient decoder papers over with gray: truncation, zeroed tails and zeroed middles.
+    Strict decoding reports faults that a lenient decoder fills with gray: truncation, zeroed tails and zeroed middles.
     """
-    if mode == "CMYK":  # libjpeg turns these into nothing but CMYK
+    if mode == "CMYK":  # libjpeg converts these to CMYK only
         inks = simplejpeg.decode_jpeg(data, "CMYK", min_height=SIDE, min_width=SIDE).astype(np.uint32)
         return np.asarray(inks[:, :, :3].sum(axis=2) * inks[:, :, 3] // (3 * 255), dtype=np.uint8)
     return np.asarray(simplejpeg.decode_jpeg(data, "GRAY", min_height=SIDE, min_width=SIDE)[:, :, 0])
@@ -253,12 +254,12 @@ def _orientation(image: Image.Image) -> int:
     try:
         stated = image.getexif().get(_ORIENTATION, 1)
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
-        return 1  # EXIF that cannot be parsed turns nothing in any viewer
+        return 1  # no viewer rotates by EXIF that cannot be parsed
     return stated if isinstance(stated, int) and 1 <= stated <= 8 else 1
 
 
 def _plain(error: Exception) -> str:
-    """A library's message without the addresses of objects that Pillow puts into some of them."""
+    """Return a library's message without object addresses, which Pillow puts into some messages."""
     return "no image of that format" if "BytesIO" in str(error) else str(error)
 
 
@@ -268,16 +269,16 @@ def _read_cache(cache: Path | None) -> pl.DataFrame:
     try:
         table = pl.read_parquet(cache, memory_map=False)
     except (OSError, pl.exceptions.PolarsError):
-        return FACTS.to_frame()  # damaged: the facts are worked out again
+        return FACTS.to_frame()  # damaged: the facts are computed again
     if table.schema != _CACHED:
         return FACTS.to_frame()
     return table.filter(pl.col("edition") == EDITION).select(FACTS.names())
 
 
 def _remember(cache: Path | None, table: pl.DataFrame) -> None:
-    """Merge new facts into the cache file, which is replaced whole: a reader sees the old or the new one.
+    """Merge new facts into the cache file, which is replaced whole: a reader sees either the old or the new one.
 
-    Where nothing may be written, as on a drive that is mounted read-only, nothing is remembered.
+    If the cache cannot be written, for instance on a read-only drive, nothing is cached.
     """
     if cache is None or table.is_empty():
         return

@@ -1,6 +1,6 @@
-"""Finds near fingerprints among hundreds of thousands without comparing all with all; none is missed.
+"""Finds all near fingerprints among hundreds of thousands without comparing every pair.
 
-What a fingerprint is, and how two of them are compared, is in `images.phash`; what follows from it is for `splitting`.
+`images.phash` defines fingerprints and their comparison; `splitting` decides what follows from near ones.
 """
 
 import os
@@ -24,11 +24,11 @@ def near_pairs(prints: NDArray[np.uint64], radius: int) -> Iterator[Pairs]:
 
     Args:
         prints: Fingerprints as `images.phash.fingerprints` returns them, one row a picture.
-        radius: Bits, from 0 on.
+        radius: Most bits between two near pictures, 0 or more.
 
     Yields:
-        Row numbers of one picture and of another, and the bits between them by two of their fingerprints; a pair comes
-        again for any other two that are near.
+        Row numbers of one picture and of another, and the bits between two of their fingerprints. A pair comes again
+        for each further two of their fingerprints that are near.
     """
     columns = np.ascontiguousarray(prints.T)
     with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="near") as pool:  # NumPy leaves the GIL
@@ -41,10 +41,10 @@ def near_pairs(prints: NDArray[np.uint64], radius: int) -> Iterator[Pairs]:
 
 
 class _Search:
-    """A search for near fingerprints, at least one of each two that of a whole picture.
+    """A search for two near fingerprints, at least one of them of a whole picture.
 
-    The 64 bits are divided into bands, two more than near fingerprints may differ in, so that these are equal in two
-    bands at least: each pair of bands finds those that are equal in it.
+    The 64 bits are divided into at least `radius + 2` bands. Near fingerprints differ in at most `radius` bits, so they
+    are equal in at least two bands. The search therefore compares, for each pair of bands, fingerprints equal in both.
     """
 
     def __init__(self, columns: NDArray[np.uint64], crops: range, radius: int) -> None:
@@ -56,11 +56,11 @@ class _Search:
             radius: Bits in which near fingerprints may differ.
         """
         self.columns, self.crops, self.radius = columns, crops, radius
-        self.count = max(7, radius + 2)  # of ten bits at most, so that a table of two bands' values can be made
+        self.count = max(7, radius + 2)  # at most ten bits a band, so that a table of two bands' values fits in memory
         self.bands = _bands(columns, self.count)
 
     def equal_in(self, one: int, other: int) -> list[Pairs]:
-        """Find near fingerprints that are equal in two bands, and in no band before `other` but `one`."""
+        """Find near fingerprints that are equal in bands `one` and `other`, and in no other band before `other`."""
         bands = self.bands[one], self.bands[other]
         earlier = [band.mask for band in self.bands[:other] if band is not bands[0]]
         keys = _keys(*bands, 0)
@@ -87,10 +87,10 @@ class _Band:
     """Neighbouring bits of all fingerprints.
 
     Attributes:
-        mask: The bits.
-        width: How many they are.
-        flip: What mirroring does to their value.
-        values: Their value in each fingerprint.
+        mask: The bits of the band.
+        width: Number of its bits.
+        flip: Bits of its value that mirroring flips.
+        values: Its value in each fingerprint.
     """
 
     mask: np.uint64
@@ -109,7 +109,7 @@ def _bands(prints: NDArray[np.uint64], count: int) -> list[_Band]:
 
 
 def _keys(one: _Band, other: _Band, crop: int) -> NDArray[np.uint32]:
-    """What two bands hold of each fingerprint or of the mirrored picture's, whichever is the smaller number."""
+    """Return the value of two bands in each fingerprint or in its mirrored one, whichever is smaller."""
     keys = one.values[crop] | other.values[crop] << one.width
     return np.asarray(np.minimum(keys, keys ^ np.uint32(one.flip | other.flip << one.width)))
 
@@ -121,7 +121,7 @@ def _near(
     end: NDArray[np.int32],
     radius: int,
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-    """Find near fingerprints: (row, place) where place is in [start[row], end[row])."""
+    """Yield near fingerprints as rows of `looking` and places in `wholes`, each place in [start[row], end[row])."""
     for block in range(0, looking.size, _AT_ONCE):
         some = slice(block, block + _AT_ONCE)
         place, stop, mine = start[some], end[some], looking[some]
@@ -137,7 +137,7 @@ def _near(
 def _agree(
     left: NDArray[np.uint64], right: NDArray[np.uint64], radius: int, masks: Sequence[np.uint64]
 ) -> NDArray[np.bool_]:
-    """Whether near fingerprints are equal in one of the bands; one of them mirrored, if that is how they are near."""
+    """Return whether near fingerprints are equal in one of the bands, mirrored if only mirroring makes them near."""
     differing = left ^ right
     differing = np.where(np.bitwise_count(differing) <= radius, differing, differing ^ MIRROR)
     agree = np.zeros(differing.size, dtype=np.bool_)

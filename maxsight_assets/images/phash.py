@@ -1,9 +1,9 @@
 """Perceptual fingerprints of a picture: bits that survive re-encoding, rescaling, mirroring and a small crop.
 
-All numbers are whole and below 2**53, which float64 adds and multiplies exactly in any order (below 2**24, float32
-does as well, in half the time), so that no machine or release of NumPy rounds differently and a fingerprint can be
-stored and compared for ever.
-`images.near` finds the near ones among many. Which copies are found is measured in docs/explanation/copies.md.
+All numbers are whole and below 2**53, so float64 adds and multiplies them exactly in any order; float32 does so below
+2**24, in half the time. No machine or release of NumPy therefore rounds differently, and a fingerprint can be stored
+and compared for ever.
+`images.near` finds near fingerprints among many. docs/explanation/copies.md measures which copies are found.
 """
 
 import math
@@ -16,26 +16,26 @@ SIDE = 32
 """Side of the square that a picture is averaged into before the cosine transform."""
 
 FREQUENCIES = 11
-"""Cosine frequencies per axis; the pairs that a fingerprint is made of use the first eleven."""
+"""Cosine frequencies per axis; the pairs of frequencies that make a fingerprint use the first eleven."""
 
 MIRROR = np.uint64(0xFFFF_FFFF)
 """The bits of a fingerprint that mirroring the picture, left for right, flips."""
 
 CROPS = (0.0, 0.025, 0.05, 0.075, 0.1)
-"""What is cut off each side, as a share of it, before a fingerprint is taken; the first is of the whole picture.
+"""Shares of each side that are cut off before a fingerprint is taken; the first is of the whole picture.
 
-The fingerprint of a cropped copy is near the original's of about the same crop: these are so close to each other that
-every crop up to the last lies near one of them (docs/explanation/copies.md).
+The fingerprint of a cropped copy is near the original's fingerprint of about the same crop. The shares are so close to
+each other that every crop up to the last is near one of them (docs/explanation/copies.md).
 """
 
 CROP_BITS = 1
-"""Bits that are added between a picture and a crop, because far more of these are compared than whole pictures."""
+"""Bits added to the distance between a picture and a crop, because far more crops than whole pictures are compared."""
 
 EIGHTHS = 8
-"""Parts of a cell of a decoded picture: libjpeg decodes at some eighths of the size, so its edge cells may be parts."""
+"""Parts of a cell of a decoded picture: libjpeg decodes at some eighths of the size, so edge cells may be partial."""
 
 UNTHREADED = 1 << 18
-"""Multiplications that OpenBLAS makes in one thread (interface/gemm.c); its others would hinder those that decode."""
+"""Multiplications that OpenBLAS does in one thread (interface/gemm.c); more threads would hinder those that decode."""
 
 FLOAT32_WHOLE = 1 << 24
 """Whole numbers up to here are exact in float32."""
@@ -54,16 +54,16 @@ Measured: at most 0.42 over uniform pictures with noise of 0 to 3 gray levels, a
 def fingerprints(grays: NDArray[np.uint8], size: tuple[int, int] | None = None) -> list[list[int] | None]:
     """Fingerprint gray pictures of one size, each as a whole and without its edges (`CROPS`).
 
-    A picture is averaged into 32 x 32 cells and transformed by a cosine transform. A bit is the sign of one of the
-    lowest frequencies, 32 that are even across and 32 that are odd: mirroring flips the odd ones, and no others.
+    A picture is averaged into 32 x 32 cells and transformed by a cosine transform. Each bit is the sign of one of the
+    lowest frequencies: 32 are even across and 32 are odd. Mirroring flips only the odd ones.
 
     Args:
         grays: Decoded pictures, shape (n, height, width), each at least 1 x 1.
-        size: Height and width of the pictures in pixels, if they were decoded at less than that: the last row and
-            column may then hold only a part of what the others hold.
+        size: Height and width of the pictures in pixels, if they were decoded at a smaller size: the last row and
+            column may then cover fewer pixels than the others.
 
     Returns:
-        For each an unsigned 64-bit integer a crop, or None if the picture is too uniform to have any.
+        For each picture one unsigned 64-bit integer a crop, or None if it is too uniform to have any.
     """
     cells = _cells(grays, size or grays.shape[1:])
     half = _waves() @ cells[:, None]
@@ -75,17 +75,17 @@ def fingerprints(grays: NDArray[np.uint8], size: tuple[int, int] | None = None) 
 
 
 def distances(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Count the bits in which fingerprints differ, as they are or with one of them mirrored, whichever is less."""
+    """Count the bits in which fingerprints differ, or in which they differ if one is mirrored, whichever is less."""
     differing = left ^ right
     return np.asarray(np.minimum(np.bitwise_count(differing), np.bitwise_count(differing ^ MIRROR)))
 
 
 def apart(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Count the bits between pictures: of all comparisons of a whole picture with the whole or a crop of the other.
+    """Return the least bits between pictures, of all comparisons of one whole picture with the other or its crops.
 
     Args:
         left: Fingerprints as `fingerprints` returns them, shape (n, len(CROPS)).
-        right: Those of the pictures to compare with, of the same shape.
+        right: Fingerprints of the pictures to compare with, of the same shape.
     """
     bits = np.minimum(distances(left[:, :1], right), distances(left, right[:, :1]))
     bits[:, 1:] += np.uint8(CROP_BITS)
@@ -93,7 +93,7 @@ def apart(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uin
 
 
 def _cells(grays: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.float64]:
-    """Means of 32 x 32 equal parts of each picture, in 1/GRAY_SCALE of a gray level, rounded down."""
+    """Return the means of 32 x 32 equal parts of each picture, in 1/GRAY_SCALE of a gray level, rounded down."""
     _, rows, columns = grays.shape
     eighths = min(EIGHTHS, EIGHTHS * max(rows, columns) // max(size))
     height, width = size[0] * eighths, size[1] * eighths
@@ -107,11 +107,11 @@ def _cells(grays: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.float6
 
 @lru_cache(maxsize=64)
 def _overlaps(cells: int, length: int) -> NDArray[np.float64]:
-    """How much of each cell lies in each of SIDE equal parts of a side, in 1/SIDE of an eighth; (SIDE, cells).
+    """Return how much of each cell lies in each of SIDE equal parts of a side, in 1/SIDE of an eighth; (SIDE, cells).
 
     Args:
         cells: Cells along the side.
-        length: Eighths of a cell that they hold together: the last holds only what the others leave.
+        length: Their total length in eighths of a cell: the last cell may be partial.
     """
     part, cell = np.arange(SIDE)[:, None], np.arange(cells)[None, :]
     start, end = cell * EIGHTHS * SIDE, np.minimum((cell + 1) * EIGHTHS, length) * SIDE
@@ -121,9 +121,9 @@ def _overlaps(cells: int, length: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _waves() -> NDArray[np.float64]:
-    """Means of each crop's cosine waves over the cells of the whole picture, (len(CROPS), FREQUENCIES, SIDE).
+    """Return the means of each crop's cosine waves over the whole picture's cells, (len(CROPS), FREQUENCIES, SIDE).
 
-    They are scaled by COSINE_SCALE and rounded; what is cropped off counts for nothing.
+    They are scaled by COSINE_SCALE and rounded; the part that is cropped off counts as zero.
     """
     return np.array(
         [
@@ -135,7 +135,7 @@ def _waves() -> NDArray[np.float64]:
 
 
 def _wave(crop: float, frequency: int, cell: int) -> float:
-    """Integral of a cosine wave of the cropped side over a cell of the whole side, in widths of a cell."""
+    """Return the integral of a cosine wave of the cropped side over a cell of the whole side, in widths of a cell."""
     start, end = (min(1.0, max(0.0, (edge / SIDE - crop) / (1 - 2 * crop))) for edge in (cell, cell + 1))
     turn = math.pi * frequency
     return SIDE * ((math.sin(turn * end) - math.sin(turn * start)) / turn if frequency else end - start)
@@ -143,9 +143,9 @@ def _wave(crop: float, frequency: int, cell: int) -> float:
 
 @lru_cache(maxsize=1)
 def _order() -> NDArray[np.intp]:
-    """Flat indices of frequency pairs in the order of their bits: the 32 lowest that are even across, then odd ones.
+    """Return flat indices of frequency pairs in the order of their bits: the 32 lowest even across, then the odd ones.
 
-    The mean is left out. Each byte has a share of the lowest, in which photos are most alike.
+    The mean is left out. Each byte gets a share of the lowest frequencies, in which photos are most alike.
     """
     pairs = [(u, v) for u in range(FREQUENCIES) for v in range(FREQUENCIES) if u + v > 0]
     pairs.sort(key=lambda pair: (sum(pair), pair[0]))

@@ -1,7 +1,7 @@
 """Pictures of data for the UI: a contact sheet of images with their boxes, and a bar chart.
 
-Both are small enough for a data URL and depend on nothing but their arguments. A label is drawn as plain text,
-whatever it holds.
+Both are small enough for a data URL and depend only on their arguments. Labels are drawn as plain text, whatever they
+contain.
 """
 
 import io
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 MAX_BYTES = 100_000
-"""Size that a contact sheet stays under where the quality can be lowered far enough: the UI stores it as metadata."""
+"""Bytes that a contact sheet stays under if lowering its quality suffices: the UI stores it as metadata."""
 
 _PAPER, _INK = (245, 245, 245), (20, 20, 20)
 _COLOURS = (
@@ -26,7 +26,7 @@ _COLOURS = (
     (230, 159, 0),
     (86, 180, 233),
 )  # Okabe and Ito's
-_LABELLED = 16  # pixels of a cell: the label of a narrower box would hide its neighbours
+_LABELLED = 16  # pixels of a cell: the label of a narrower box would hide the boxes beside it
 _QUALITIES = (85, 70, 55, 40, 25, 10)
 
 Item = tuple[Path, NDArray[np.float64], Sequence[str]]
@@ -37,7 +37,7 @@ def contact_sheet(items: Sequence[Item], *, columns: int = 4, cell: int = 220) -
     """Draw images side by side, with their boxes and labels.
 
     Args:
-        items: What to show, row by row. A file that does not decode leaves a crossed cell.
+        items: Images to draw, row by row. A file that does not decode gives a crossed cell.
         columns: Cells in a row.
         cell: Side of a cell in pixels.
 
@@ -84,7 +84,7 @@ def bar_chart(counts: Mapping[str, int], *, width: int = 640) -> str:
 
 
 def _cell(path: Path, boxes: NDArray[np.float64], labels: Sequence[str], *, cell: int) -> Image.Image:
-    """One image, fitted into a square, with its boxes."""
+    """Return one image, fitted into a square, with its boxes."""
     square = Image.new("RGB", (cell, cell), _PAPER)
     draw = ImageDraw.Draw(square)
     try:
