@@ -1,7 +1,7 @@
 """How near and how urgent each object is, derived from its box and label alone, as MaxSight derives both.
 
-The formula and its default weights are those of MaxSight at c1977e4 (2026-08-06). It applies them to data that states
-neither, which is all that COCO and Open Images are. Both the detector's list form and its gold plane state the result.
+The formula and its default weights are those of MaxSight at c1977e4 (2026-08-06). MaxSight applies them to data that
+states neither, such as COCO and Open Images. Both the detector's list form and its gold plane state the result.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ URGENCY_SCORES = (0.30, 0.50, 0.68)
 """Scores above which the urgency is 1, 2 or 3."""
 
 WEIGHTS = {"class": 0.52, "proximity": 0.33, "center": 0.15}
-"""How much the prior of the class, the size of the box and its place count towards the score."""
+"""Weights of the class's prior, the box's size and the box's place in the score."""
 
 _AREA_OF_FULL_PROXIMITY = 0.25
 _SMALLEST_AREA = 1e-8
@@ -44,7 +44,7 @@ _PRIOR_OF_THE_REST = 0.38
 
 
 def class_prior(label: str) -> float:
-    """Return how urgent things of a label are before the box is looked at, from 0 to 1."""
+    """Return how urgent objects with a label are, without regard to their boxes, from 0 to 1."""
     name = label.strip().lower()
     named = _prior_by_name().get(name)
     if named is not None:
@@ -60,7 +60,7 @@ def _prior_by_name() -> Mapping[str, float]:
 
 
 def derive(boxes: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame:
-    """Add to each box what the detector derives from it.
+    """Add to each box the values that the detector derives from it.
 
     Args:
         boxes: `image` (id of its image), `label`, and `x`, `y`, `w`, `h` in absolute pixels.

@@ -1,7 +1,7 @@
-"""What each publisher's class is called in the detector's label space, if anything.
+"""Maps each publisher's class to its name in the detector's label space, if there is one.
 
-The judgement is data: `datasets/<source>/labels.csv` has one row for every class that the publisher has. A class
-that the detector has no name for is None, never a near miss: a false label is worse than no label.
+The judgement is data: `datasets/<source>/labels.csv` has one row for every class of the publisher. A class without a
+name in the detector's label space maps to None, never to a similar name: a false label is worse than no label.
 """
 
 import csv
@@ -22,11 +22,11 @@ class Mapped:
     """One publisher's class.
 
     Attributes:
-        label: What the publisher calls it.
-        name: What the detector calls it; None where it has no name for it.
-        relation: "exact" (the same words), "synonym" (other words for the same things), "narrower" (all that the
-            publisher means is also what the detector means, which means more), "none".
-        reason: Why, where it is not obvious; may be empty.
+        label: The publisher's name.
+        name: The detector's name; None if it has none.
+        relation: "exact" (the same words), "synonym" (other words for the same things), "narrower" (the publisher's
+            class is a part of the detector's), "none".
+        reason: Why, if it is not obvious; may be empty.
     """
 
     label: str
@@ -37,7 +37,7 @@ class Mapped:
 
 @cache
 def rows(source: str) -> tuple[Mapped, ...]:
-    """All classes of a publisher, in the order of the data file.
+    """Return all classes of a publisher, in the order of the data file.
 
     Args:
         source: "coco", "openimages", "bdd100k" or "ade20k".
@@ -59,10 +59,10 @@ def rows(source: str) -> tuple[Mapped, ...]:
 
 
 def to_space(source: str, space: LabelSpace) -> dict[str, str | None]:
-    """Map every class of a publisher to its name in a label space, or to None where the space lacks it.
+    """Map every class of a publisher to its name in a label space, or to None if the space lacks it.
 
-    Annotation files hold labels that no class list has (BDD100K's "trailer"); ask with `.get`, they mean None too. A
-    word that only another space than the detector's has (COCO's "zebra") means what the publisher calls so.
+    Annotation files hold labels that no class list has (BDD100K's "trailer"); look up labels with `.get`, so that these
+    give None, too. A name that is only in a space other than the detector's (COCO's "zebra") maps to itself.
     """
     judged = load_space()
 

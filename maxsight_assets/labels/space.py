@@ -1,6 +1,6 @@
 """The label space: the names that a detector knows, in the order of its outputs.
 
-The names are data (`maxsight.txt` beside this module, one a line). What publishers call things is in `mapping`.
+The names are data (`maxsight.txt` beside this module, one a line). `mapping` has the publishers' names.
 """
 
 from dataclasses import dataclass
@@ -37,12 +37,12 @@ def load_space(name_or_path: str | Path = "maxsight") -> LabelSpace:
     """Read a label space.
 
     Args:
-        name_or_path: Name of one that is part of this package ("maxsight": 622 names, "coco80": COCO's 80), or a text
+        name_or_path: Name of a label space of this package ("maxsight": 622 names, "coco80": COCO's 80), or a text
             file with one name a line.
 
     Raises:
-        FormatError: There is no such file, it is empty or no UTF-8 text, a line of it is empty or padded, or a name
-            stands twice.
+        FormatError: There is no such file, it is empty or no UTF-8 text, one of its lines is empty or padded, or it
+            has a name twice.
     """
     own = files("maxsight_assets.labels").joinpath(f"{name_or_path}.txt")
     source = own if own.is_file() else Path(name_or_path)
