@@ -215,7 +215,7 @@ class Manifest:
     @classmethod
     def _parsed(cls, root: Path, page: bytes) -> "Manifest":
         info = _info_of(root, json.loads(page))
-        # ParquetFile rather than read_table, which imports pyarrow's dataset layer: a second at the first call
+        # ParquetFile rather than read_table, which imports pyarrow's dataset layer, slow at the first call
         with pq.ParquetFile(root / ROWS, page_checksum_verification=True) as file:
             table = file.read()
         columns = [table.column(name).to_pylist() for name in _SCHEMA.names]
@@ -287,7 +287,7 @@ def source_of(root: Path) -> str | None:
 
 
 def data_version(rows: Iterable[FileRow]) -> str:
-    """Return the hex digest of the sorted (path, bytes, sha256) of all rows but kept ones; it identifies the content."""
+    """Return the hex digest of the sorted (path, bytes, sha256) of all but kept rows; equal content, equal digest."""
     lines = sorted(f"{row.path}\0{row.bytes}\0{row.sha256}\n" for row in rows if not row.kept)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
