@@ -1,7 +1,7 @@
-"""What a rule is and what it says.
+"""Rules and the verdicts that they return.
 
-A rule looks at one published or staged directory and returns a verdict. The same rules keep bad data from being
-published and, as asset checks, look at what is published. Nothing here knows Dagster.
+A rule examines one published or staged directory and returns a verdict. The same rules keep bad data from being
+published and, as asset checks, examine what is published. Nothing here knows Dagster.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ Severity = Literal["error", "warn"]
 Scalar = str | int | float | bool
 
 MAX_EXAMPLES = 10
-"""Offenders that a verdict lists; the rest is only counted, so that a verdict stays readable."""
+"""Offenders that a verdict lists; it only counts the rest, so that it stays readable."""
 
 _SHOWN = 5
 """Offenders that the text of an error lists."""
@@ -25,11 +25,11 @@ class Verdict:
 
     Attributes:
         rule: Name of the rule.
-        passed: False where at least one record offends.
-        checked: Number of records that the rule looked at.
+        passed: False if at least one record offends.
+        checked: Number of records that the rule examined.
         offenders: Number of records that offend.
         examples: The first offenders in the order of their names, at most `MAX_EXAMPLES`; plain text.
-        remedy: What a person can do about it; empty where the rule passed.
+        remedy: What the user can do about it; empty if the rule passed.
         facts: Further numbers worth showing, by name.
     """
 
@@ -52,10 +52,10 @@ class Rule(Generic[View_contra]):
 
     Attributes:
         name: Snake-case name; it is the asset check's name too.
-        description: One sentence for a person: what holds, and why it matters.
-        severity: "error" where data that fails is unusable, "warn" where a person should look.
-        blocking: Whether a failure keeps the staged tree from being published and stops what is downstream.
-        judge: Looks at a view of the directory and returns the verdict.
+        description: One sentence for the user: what must hold, and why it matters.
+        severity: "error" if data that fails is unusable, "warn" if the user should look at it.
+        blocking: Whether a failure keeps the staged tree from being published and stops the assets downstream.
+        judge: Examines a view of the directory and returns the verdict.
         remedy: What the user can do if it does not hold.
     """
 
@@ -80,8 +80,8 @@ def verdict_of(
     Args:
         rule: Name of the rule.
         offenders: Names of offending records, in any order; all are counted, the first ten in sorted order are listed.
-        checked: Number of records that were looked at.
-        remedy: What to do where there are offenders.
+        checked: Number of records that were examined.
+        remedy: What to do if there are offenders.
         facts: Further numbers to show.
     """
     names = sorted(offenders)
@@ -97,7 +97,7 @@ def verdict_of(
 
 
 def in_words(verdicts: Iterable[Verdict]) -> str:
-    """Return what failed rules say, for the text of an error: how many offend, the first of them, the remedy."""
+    """Return the failed verdicts as text for an error: how many records offend, the first of them, the remedy."""
     return "; ".join(
         f"{verdict.rule}: {verdict.offenders:,} of {verdict.checked:,} ({', '.join(verdict.examples[:_SHOWN])}). "
         f"{verdict.remedy}"
@@ -107,13 +107,13 @@ def in_words(verdicts: Iterable[Verdict]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the body of a rule found.
+    """The result of a rule's function.
 
     Attributes:
         offenders: Names of offending records, in any order.
-        checked: Number of records that were looked at.
+        checked: Number of records that were examined.
         facts: Further numbers to show.
-        remedy: What to do in this case, if it is not what the rule says in general.
+        remedy: What to do in this case, if it differs from the rule's general remedy.
     """
 
     offenders: Iterable[str]
@@ -125,10 +125,10 @@ class Found:
 def rule(
     remedy: str, *, severity: Severity, blocking: bool = False
 ) -> Callable[[Callable[[View_contra], Found]], Rule[View_contra]]:
-    """Turn a function that finds offenders into a rule that bears its name and is described by its docstring.
+    """Turn a function that finds offenders into a rule; its name and its docstring become the rule's.
 
     Args:
-        remedy: What a person can do where there are offenders.
+        remedy: What the user can do if there are offenders.
         severity: As `Rule.severity`.
         blocking: As `Rule.blocking`.
     """
