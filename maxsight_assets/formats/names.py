@@ -1,6 +1,6 @@
-"""File names as annotations state them: which can be a path of ours, and which member of an archive is meant.
+"""File names as annotations state them: checks which may be paths in a dataset, and finds their archive members.
 
-Here: names. Not here: what is done with the files (`datasets.landing`).
+Here: names. Not here: how the files are landed (`datasets.landing`).
 """
 
 import re
@@ -11,10 +11,10 @@ from urllib.parse import unquote
 import polars as pl
 
 KINDS = (".jpg", ".jpeg", ".png")
-"""Endings of pictures, in any case."""
+"""Suffixes of image files, in upper or lower case."""
 
 FOREIGN = r"\\|^[A-Za-z]:|://"
-"""What only names of Windows and addresses hold: no file is kept under such a name, so that the bare name counts."""
+"""Pattern that only Windows paths and addresses match: no file is kept under such a name, only under its bare name."""
 
 NOT_HELD = "not in the archive"
 CLIMBS = "its name is no path inside the dataset's folder"
@@ -31,18 +31,18 @@ REMEDIES = {
     NO_ID: "Name the images by 16 lower-case hex digits, in the tables and as files.",
     NOT_IN_DIRECTORY: "Put them there, or take them out of the tables.",
 }
-"""What to do about images that did not land, by reason; any other reason is the network's or a server's answer."""
+"""What to do about images that were not landed, by reason; other reasons are from the network or a server."""
 
 
 def bare(name: str) -> str:
-    """Return the last part of a path of any system, or of an address without its query."""
+    """Return the last part of a path of any system, or of an address; an address loses its query."""
     if "://" in name:
         name = unquote(re.split(r"[?#]", name)[0])
     return re.split(r"[/\\]", name)[-1]
 
 
 def fault_of(path: str) -> str | None:
-    """Return why a file may not be kept under a path; None if it may."""
+    """Return why a file may not be kept under a path; None if it may be."""
     parts = path.split("/")
     if re.search(FOREIGN, path) or re.search(r"[\x00-\x1f\x7f]", path):
         return CLIMBS
@@ -52,7 +52,7 @@ def fault_of(path: str) -> str | None:
 
 
 def placed(images: pl.DataFrame, folder: str) -> pl.DataFrame:
-    """Give images that are named as on Windows or by an address their bare name below `folder`, if it is unique."""
+    """Replace Windows paths and addresses in `path` by the bare name below `folder`, if it is unique."""
     odd = images["path"].str.strip_prefix(f"{folder}/").str.contains(FOREIGN).fill_null(value=False)
     if not odd.any():
         return images
@@ -67,15 +67,15 @@ def placed(images: pl.DataFrame, folder: str) -> pl.DataFrame:
 def find_members(
     members: Collection[str], wanted: Iterable[str], *, prefix: str = ""
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Find the member of an archive that is meant by each path: that of the same path, else the one of its bare name.
+    """Find the member of an archive for each path: the member with the same path, else the only one with its bare name.
 
     Args:
         members: Names of the archive's files.
         wanted: Paths in the published directory.
-        prefix: What the archive's names begin with before such a path.
+        prefix: Prefix of the archive's names before such a path.
 
     Returns:
-        The path of each member that is taken, and the reason for each path that has none.
+        The path for each member that was found, by member name; and the reason for each path without a member.
     """
     fit, missing = [], {}
     for path in sorted(wanted):

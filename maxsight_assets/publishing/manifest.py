@@ -84,7 +84,7 @@ class ManifestInfo:
     Attributes:
         asset: The asset that published it.
         source: `embedded` (the drawn world) or `upstream`.
-        selection: What the version was asked to hold, as JSON values.
+        selection: The selection that the version was published for, as JSON values.
         inputs: Fingerprint or data version of each upstream file or asset that it was made from, by key.
         data_version: Digest of what it publishes.
         files: Number of files of the data version; kept files do not count. The same for `bytes`.

@@ -281,8 +281,8 @@ class Stage:
         """Judge the tree and swap it in; if it equals what is published, leave that as it is.
 
         Args:
-            selection: What the version was asked to hold, as JSON values.
-            inputs: Fingerprint or data version of what it was made from, by key.
+            selection: The selection that the version is published for, as JSON values.
+            inputs: Fingerprint or data version of each upstream file or asset that it was made from, by key.
             gate: Runs the blocking rules on the tree and returns their verdicts.
             keep: Whether published files that are no longer recorded stay, as `kept` (raw data); otherwise they are our
                 own outputs and are left out. The user's files stay in either case.

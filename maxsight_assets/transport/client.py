@@ -1,6 +1,6 @@
 """The one way to upstream: probes, downloads and reads ranges of objects over https, http, s3, hf and file.
 
-All traffic of a run goes through one `Client`, so that its limits, credentials and cancel event hold for all of it.
+All traffic of a run goes through one `Client`, so that its limits, credentials and cancel event apply to all of it.
 """
 
 import contextlib
@@ -131,7 +131,7 @@ class Client:
             file,
             dest,
             limits=self.limits,
-            cancel=abort or self._cancel,  # whoever cancels many sets their `abort`
+            cancel=abort or self._cancel,  # a cancelled `download_many` sets `abort`
             progress=self._progress if durable else None,  # `download_many` reports the sum
             trust=self._scheme(file).trust(file),
             durable=durable,

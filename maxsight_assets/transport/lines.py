@@ -195,7 +195,7 @@ def _headers(address: Address) -> Mapping[str, str]:
 
 
 def _answer(status: int, call: _Call) -> Answer | None:
-    """Return the last answer of a call (interim ones come before it); None if none came."""
+    """Return the last answer of a call (interim ones precede it); None if there is none."""
     text = b"".join(call.header).decode("latin-1")
     first, *rest = text[text.rfind("\nHTTP/") + 1 :].split("\n")
     if not first.startswith("HTTP/"):

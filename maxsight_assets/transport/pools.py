@@ -42,7 +42,7 @@ def new_pool(url: str, guard: Guard, watch: Watch, *, most_idle: int) -> Pool:
     Args:
         url: An address on the host.
         guard: Vets each IP address that is connected to, except a proxy's, which the user chose.
-        watch: Told of each socket.
+        watch: The watcher, which gets each socket.
         most_idle: Idle connections that are kept.
     """
     parts = urlsplit(url)
