@@ -22,8 +22,8 @@ class RemoteFile:
         url: Where it is: `https://`, `http://`, `s3://bucket/key`, `file://`, or `hf://datasets/<repo>@<rev>/<path>`.
         bytes: Its length, if the catalog states it.
         sha256: Lower-case hex digest, if the catalog or an earlier landing states it. The same for `md5`, `sha1`.
-        index_sha256: Digest of a zip's central directory, which states the size and CRC-32 of each member. It is all
-            that is known of a zip of which only ranges were read when the user accepted it.
+        index_sha256: Digest of a zip's central directory, which states the size and CRC-32 of each member. If the user
+            accepted a zip after a run had read only ranges of it, this is its only known digest.
         on_change: What to do if upstream has other bytes than the pinned ones: `stop` until the user accepts them, or
             `follow`.
         mirror_env: Environment variable that points the dataset to a mirror; messages name it if upstream refuses.

@@ -75,7 +75,7 @@ def fingerprints(grays: NDArray[np.uint8], size: tuple[int, int] | None = None) 
 
 
 def distances(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Count the bits in which fingerprints differ, or in which they differ if one is mirrored, whichever is less."""
+    """Count the bits that differ between fingerprints, as they are or with one mirrored, whichever is less."""
     differing = left ^ right
     return np.asarray(np.minimum(np.bitwise_count(differing), np.bitwise_count(differing ^ MIRROR)))
 

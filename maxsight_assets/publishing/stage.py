@@ -31,7 +31,7 @@ Gate = Callable[[Path, Manifest], Sequence[Verdict]]
 
 _FIELDS = tuple(field.name for field in fields(FileRow))
 _RECOVERY_WAIT_S = 10.0
-"""Seconds that a reader waits if it meets a directory between two renames, which take milliseconds."""
+"""Seconds that a reader waits if it meets a directory between two renames: far longer than these take."""
 
 
 def read_published(target: Path) -> Manifest | None:

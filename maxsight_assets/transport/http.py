@@ -1,6 +1,6 @@
 """One HTTP exchange under our own rules: each redirect vetted, headers dropped across hosts, every answer judged.
 
-Built on urllib3, because a client that follows redirects by itself cannot keep these rules, and because requests is
+Built on urllib3, for two reasons. A client that follows redirects by itself cannot keep these rules, and requests is
 slower on small objects (docs/benchmarks.md). The caller retries, resumes and hashes (`transport.transfer`).
 """
 

@@ -23,8 +23,8 @@ def in_order(
     """Yield the results of `work(item, abort)` in the order of the items; at most `ahead` are begun and not yet taken.
 
     `abort` is set when the first error, or the end of the iteration, makes the rest pointless. An error that no retry
-    mends sets it at once. An error that may pass sets it only when its turn comes, so that the results before it are
-    not lost. Close the iterator (`contextlib.closing`) if it may be left before its end.
+    mends sets it at once. An error that may pass sets it only in its turn, so that the results before it are not
+    lost. Close the iterator (`contextlib.closing`) if it may be left before its end.
     """
     abort = threading.Event()
     begun: deque[Future[Result]] = deque()

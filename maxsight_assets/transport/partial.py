@@ -1,7 +1,7 @@
 """A download that is not whole yet: the bytes so far, and a sidecar file that states which version they belong to.
 
-The file is always a prefix of the object. The sidecar states a length and the hash of the prefix of that length, so
-that a later run can distinguish a sound prefix from one that a crash has torn. What follows that length is cut off.
+The file is always a prefix of the object. The sidecar states a length and the hash of the prefix of that length. By
+them, a later run detects a prefix that a crash has torn. It cuts off the bytes after that length.
 """
 
 import fcntl
