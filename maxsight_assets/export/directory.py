@@ -1,7 +1,7 @@
-"""The directory of an export: written beside its place, recorded, and put there in one step.
+"""Write the directory of an export beside its place, record it, and put it there in one step.
 
-An export lies where a user wants it, among files of the user's own. So nothing is replaced but an export of the same
-form that is still as it was written, and nothing is kept beside it: `publishing` does both for directories of its own.
+The user chooses the place of an export, among the user's own files. So only an untouched export of the same format is
+replaced, and nothing is kept beside it. `publishing` is for the project's own directories, where earlier versions stay.
 """
 
 import os
@@ -24,14 +24,14 @@ def put(out: Path, form: str, version: Version, *, selection: dict[str, str], wr
 
     Args:
         out: The directory of the export; its parents are made.
-        form: Name of the form that is exported.
+        form: Name of the format.
         version: The splits that are exported.
-        selection: What was asked for, for the record.
-        write: Writes and judges all files in an empty directory; what it raises leaves `out` as it was.
+        selection: The request, for the manifest.
+        write: Writes and judges all files in an empty directory; if it raises, `out` stays as it was.
 
     Raises:
-        Refused: The directory holds anything but an untouched export of this form.
-        LandingError: The disk failed; the text says how.
+        Refused: The directory holds anything but an untouched export of this format.
+        LandingError: The disk failed; the text states how.
     """
     target = Path(os.path.realpath(out))
     with disk.explaining(target):
@@ -52,10 +52,10 @@ def put(out: Path, form: str, version: Version, *, selection: dict[str, str], wr
 
 
 def refuse_reserved(out: Path, places: Places) -> None:
-    """Refuse a directory that is, or lies in, one that the project publishes or keeps.
+    """Refuse a directory that the project publishes or keeps, or that lies in such a directory.
 
     Raises:
-        Refused: It does.
+        Refused: It is such a directory.
     """
     target = Path(os.path.realpath(out))
     clash = next(filter(target.is_relative_to, [places.splits.resolve(), *reserved(places.data_dir)]), None)
@@ -64,7 +64,7 @@ def refuse_reserved(out: Path, places: Places) -> None:
 
 
 def exported_version(out: Path, form: str) -> str | None:
-    """Return the data version of the splits that a directory is an export of; None if it is no export of the form."""
+    """Return the data version of the exported splits in a directory; None if it is not an export of the format."""
     try:
         manifest = Manifest.read(out)
     except LandingError:  # damaged, or of a later release
@@ -83,7 +83,7 @@ def _prefix(target: Path) -> str:
 
 
 def _left_behind(target: Path) -> Iterator[Path]:
-    """What killed exports of this machine left beside their place."""
+    """Return what killed exports of this machine left beside their place."""
     for path in target.parent.glob(f"{_prefix(target)}{disk.host()}~*"):
         if not disk.made_by_living(path.name):
             yield path
@@ -112,7 +112,7 @@ def _swap(beside: Path, target: Path) -> None:
 
 
 def _refuse_foreign(target: Path, asset: str) -> None:
-    """Refuse to replace anything but an export that is as it was written; a link holds nothing and may go."""
+    """Refuse to replace anything but an untouched export; a link holds nothing and may be replaced."""
     if not target.is_dir():
         if os.path.lexists(target):
             raise Refused(f"{target}: is a file; {_ELSEWHERE}")
