@@ -1,7 +1,7 @@
-"""What is made from the raw datasets: the evaluation sets and the training splits, staged, judged and published.
+"""Stage, judge and publish what is made from the raw datasets: the evaluation sets and the training splits.
 
-The work is in `evaluation` and `splitting`; this module reads what is published, hands it over, and publishes the
-result. Both are made anew at each run, which takes seconds: equal bytes are not published again.
+The work is in `evaluation` and `splitting`. This module reads the published inputs, passes them on, and publishes the
+result. Both outputs are made anew at each run, because that is fast; equal bytes are not published again.
 """
 
 import csv
@@ -43,13 +43,13 @@ SPLITS_ASSET = "cleaned_splits"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What one run came to.
+    """The result of one run.
 
     Attributes:
-        manifest: Of what is published now.
-        changed: Whether that is another data version than before.
+        manifest: Manifest of the version that is published now.
+        changed: Whether its data version differs from the previous one.
         report: The evaluation contract, or the report of the splits, as it was written.
-        seconds: Wall time of the whole.
+        seconds: Wall time of the whole run.
     """
 
     manifest: Manifest
@@ -60,11 +60,11 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What was written into a staged tree.
+    """The result of writing into a staged tree.
 
     Attributes:
         report: The evaluation contract, or the report of the splits.
-        inputs: Data versions that it was made from, by asset.
+        inputs: Data versions that the tree was made from, by asset.
         selection: Stored with the version.
     """
 
@@ -154,13 +154,14 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
     Args:
         profile: Says which datasets are on.
         places: Where they are published.
-        stated: What a person stated for this run; what is left out keeps its stored value, or the profile's at first.
+        stated: Fields that the user states for this run; the others keep their stored values, or the profile's at
+            first.
         gate: Runs the blocking rules on the staged tree.
 
     Raises:
         LandingError: An input is not published yet, or a blocking rule failed; the last good version stays.
         SettingsError: The strategy does not fit the publishers' splits, or a stated value does not fit its field.
-        FormatError: There is no such label space, or it or the manifest of the audio files cannot be read.
+        FormatError: The label space is missing, or it or the table of the audio files cannot be read.
     """
     present = read_published(places.splits)
     stored = SplitsSelection.model_validate(present.info.selection) if present else profile.cleaned_splits
@@ -182,7 +183,7 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
             config=selection.splitting,
             cleaning=selection.cleaning,
         )
-        del parts  # the splits hold what they need of them
+        del parts  # the splits hold what they need of their inputs
         audio = None if places.audio is None else pair(splits.images, places.audio)
         report = write_splits(splits, stage.root, inputs=inputs, audio=audio, lists=selection.detector_lists)
         return _Written(report, inputs, selection.model_dump(mode="json"))
@@ -192,7 +193,7 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
 
 
 def training_tables(sources: Iterable[Source], places: Places) -> Tables:
-    """All records that the training splits of these datasets are made from."""
+    """Return all records that the training splits of these datasets are made from."""
     parts = _training_records(sources, places)
     return Tables(
         images=pl.concat([part.tables.images for part in parts]),
@@ -213,7 +214,7 @@ def _origin(profile: Profile) -> Literal["embedded", "upstream"]:
 
 
 def _noting(gate: Gate, places: Places, target: Path) -> Gate:
-    """The gate; what passes it is noted before it is published, so that `prune` never misses a split."""
+    """Return a gate that notes what passes it before it is published, so that `prune` never misses a split."""
 
     def judge(root: Path, manifest: Manifest) -> Sequence[Verdict]:
         verdicts = gate(root, manifest)
@@ -232,11 +233,11 @@ def _make(
     write: Callable[[Stage], _Written],
     gate: Gate,
 ) -> Made:
-    """Stage, write, judge, publish."""
+    """Stage, write, judge and publish one output."""
     started = time.monotonic()
     with staging(target, asset=asset, source=origin, wait_s=WAIT_S) as stage:
         present = stage.present
-        discard(stage.root.iterdir())  # what an interrupted run left may be of other settings
+        discard(stage.root.iterdir())  # an interrupted run may have left files made with other settings
         written = write(stage)
         for path in sorted(path for path in stage.root.rglob("*") if path.is_file()):
             record_made(stage, path.relative_to(stage.root).as_posix())

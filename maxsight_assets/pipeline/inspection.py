@@ -1,6 +1,6 @@
-"""Which rules hold for which published directory, and how a directory is opened for them.
+"""Know the rules of each published directory, and open a directory for them.
 
-The publishing gate, the asset checks and `maxsight-assets verify` all come here, so that they mean the same.
+The publishing gate, the asset checks and `maxsight-assets verify` all use this module, so that they judge alike.
 """
 
 import contextlib
@@ -32,9 +32,9 @@ class Inspection:
 
     Attributes:
         asset: Name of the asset.
-        rules: What must hold, in the order in which it is told.
-        directory: Where it is published.
-        open: Opens a published or staged tree, with its manifest, as the rules look at it.
+        rules: The rules that must hold, in the order in which they are reported.
+        directory: The published directory.
+        open: Opens a published or staged tree, with its manifest, as the view that the rules take.
     """
 
     asset: str
@@ -43,13 +43,13 @@ class Inspection:
     open: Callable[[Places, Path, Manifest], Any]
 
     def view(self, places: Places) -> Any:
-        """What is published, opened; None where nothing is."""
+        """Return the view of the published directory; None if nothing is published."""
         root = self.directory(places)
         manifest = read_published(root)
         return None if manifest is None else self.open(places, root, manifest)
 
     def gate(self, places: Places) -> Callable[[Path, Manifest], Sequence[Verdict]]:
-        """Judges a staged tree by the blocking rules."""
+        """Return the function that judges a staged tree by the blocking rules."""
         blocking = tuple(rule for rule in self.rules if rule.blocking)
         return lambda root, manifest: verdict.run(blocking, self.open(places, root, manifest))
 
@@ -68,7 +68,7 @@ RAW = {name: _raw(source) for name, source in SOURCES.items()}
 
 
 def _digests(places: Places) -> dict[str, str]:
-    """sha256 of every landed image by its path relative to DATA_DIR, as the raw manifests state it."""
+    """Return the sha256 of every landed image by its path relative to DATA_DIR, as the raw manifests state it."""
     manifests = {
         source.directory: manifest
         for source in SOURCES.values()
@@ -130,15 +130,15 @@ SPLITS = Inspection(asset=SPLITS_ASSET, rules=SPLIT_RULES, directory=lambda plac
 
 
 def of_profile(profile: Profile) -> tuple[Inspection, ...]:
-    """The inspections of every asset that is in the profile's graph, upstream first."""
+    """Return the inspection of every asset in the profile's graph, inputs first."""
     return (*(RAW[name] for name in profile.selections), EVALUATION, SPLITS)
 
 
 def named(profile: Profile, name: str) -> Inspection:
-    """The inspection of an asset by its name, or by the short name of its dataset (`coco` for `coco_raw`).
+    """Return the inspection of an asset by its name, or by the short name of its dataset (`coco` for `coco_raw`).
 
     Raises:
-        SettingsError: There is no such asset in the profile's graph; the text offers the nearest names.
+        SettingsError: The profile's graph has no such asset; the text offers the nearest names.
     """
     inspections = {each.asset: each for each in of_profile(profile)}
     short = {source.dataset: source.asset for source in profile.sources}
@@ -152,17 +152,17 @@ def named(profile: Profile, name: str) -> Inspection:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The verdict of one rule, as a line.
+    """The verdict of one rule, as commands print it in one line.
 
     Attributes:
         asset: The asset's name.
         rule: The rule's name.
-        passed: Whether it holds.
+        passed: Whether the rule holds.
         severity: "error" or "warn".
-        offenders: Number of records that offend.
-        examples: The first of them.
-        checked: Number of records that were looked at.
-        remedy: What to do; empty if it holds.
+        offenders: Number of records that break the rule.
+        examples: The first of these records.
+        checked: Number of records that the rule looked at.
+        remedy: What the user should do; empty if the rule holds.
     """
 
     asset: str
@@ -176,20 +176,20 @@ class Told:
 
     @property
     def is_error(self) -> bool:
-        """Whether it does not hold, and what is published should not be used."""
+        """Return whether the rule fails so that the published version should not be used."""
         return not self.passed and self.severity == "error"
 
 
 def verify(profile: Profile, places: Places, assets: Sequence[str]) -> list[Told]:
-    """Judge what is published by every rule.
+    """Judge the published directories by every rule.
 
     Args:
         profile: Says which assets there are.
-        places: Where they are published.
-        assets: Names of the assets to judge; none for all that are published.
+        places: The published directories.
+        assets: Names of the assets to judge; empty for all published assets.
 
     Raises:
-        SettingsError: There is no asset of such a name, or it has published nothing.
+        SettingsError: An asset does not exist, or has published nothing.
     """
     told = []
     for inspection in [named(profile, name) for name in assets] or of_profile(profile):

@@ -1,4 +1,4 @@
-"""A look at a published raw dataset: what is in it, in a few numbers and a picture."""
+"""Summarise a published raw dataset in a few numbers and a picture."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from maxsight_assets.publishing.manifest import Manifest
 SHEET_IMAGES = 12
 
 SIZES = (("up to 10 px", 10.0), ("up to 32 px", 32.0), ("up to 96 px", 96.0), ("larger", float("inf")))
-"""Classes of box sizes by the root of the area: 32 and 96 are COCO's own, 10 is what a distant door handle takes."""
+"""Classes of box sizes by the root of the area: 32 and 96 are COCO's own, 10 is the size of a distant door handle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What a raw dataset holds.
+    """The content of a raw dataset.
 
     Attributes:
-        splits: Images and boxes by the publisher's split.
-        classes: Boxes by the publisher's class, most frequent first.
-        sizes: Boxes by size class, see `SIZES`.
-        licences: Images by licence address.
-        sheet: A JPEG of some images with their boxes; always the same ones for the same images.
+        splits: Numbers of images and boxes by the publisher's split.
+        classes: Numbers of boxes by the publisher's class, most frequent first.
+        sizes: Numbers of boxes by size class, see `SIZES`.
+        licences: Numbers of images by licence address.
+        sheet: A JPEG that shows some images with their boxes; equal datasets show equal images.
     """
 
     splits: Mapping[str, tuple[int, int]]
@@ -38,12 +38,12 @@ class Overview:
 
 
 def overview(source: Source, root: Path, manifest: Manifest) -> Overview:
-    """Look at what is published.
+    """Summarise the published directory of a dataset.
 
     Args:
-        source: Which dataset.
+        source: The dataset.
         root: Its published directory.
-        manifest: What the directory holds.
+        manifest: Manifest of that directory.
     """
     tables = source.tables(root, manifest)
     images, boxes = tables.images, tables.boxes
@@ -67,7 +67,7 @@ def _counts(values: pl.Series, unknown: str) -> dict[str, int]:
 
 
 def _items(tables: Tables, root: Path, manifest: Manifest) -> list[Item]:
-    """Some landed images, chosen by their ids alone, with their boxes."""
+    """Return some landed images, chosen by their ids alone, with their boxes."""
     landed = {f"{root.name}/{row.path}" for row in manifest.selected()}
     images = tables.images.filter(pl.col("path").is_in(list(landed)))
     chosen = take(images["image_id"], SHEET_IMAGES, seed=0)

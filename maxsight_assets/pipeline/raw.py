@@ -1,7 +1,7 @@
-"""The raw datasets, one `Source` each, and the one way in which a new version of any of them is landed.
+"""Land a new version of a raw dataset, in the same way for every `Source`.
 
-Look at upstream; if the present version was made from what is there now, stop. Else stage, choose, fetch, verify,
-judge by the blocking rules, publish.
+Probe upstream; if the published version was made from what upstream has now, stop. Otherwise stage, choose, fetch,
+verify, judge by the blocking rules, and publish.
 """
 
 import contextlib
@@ -20,22 +20,22 @@ from maxsight_assets.publishing.stage import read_published, staging
 from maxsight_assets.verification.views import MISSING
 
 WAIT_S = 60.0
-"""Seconds to wait for another process that lands the same directory before the step fails, to be retried."""
+"""Seconds to wait for another process that lands the same directory before the step fails and is retried."""
 
 UNFETCHED = "unfetched"
-"""Key among a version's inputs: how many images no try brought. No probe of upstream ever equals such inputs."""
+"""Key among a version's inputs: the number of images that no try brought. No probe of upstream equals such inputs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What one landing came to.
+    """The result of one landing.
 
     Attributes:
-        manifest: Of what is published now.
-        changed: Whether that is another data version than before.
-        tally: What was fetched.
-        seconds: Wall time of the whole.
-        fingerprint: What upstream had.
+        manifest: Manifest of the version that is published now.
+        changed: Whether its data version differs from the previous one.
+        tally: Counts of what was fetched.
+        seconds: Wall time of the whole landing.
+        fingerprint: Fingerprint of the upstream files that the landing read.
     """
 
     manifest: Manifest
@@ -46,7 +46,7 @@ class Version:
 
 
 def selection_of(source: Source, target: Path, *, default: Selection, stated: Mapping[str, object]) -> Selection:
-    """The selection of the next version: the stored one, or the profile's at first, with what a person states now.
+    """Return the selection of the next version: the stored one, or the profile's at first, with the user's changes.
 
     Raises:
         SettingsError: A stated value does not fit.
@@ -57,14 +57,14 @@ def selection_of(source: Source, target: Path, *, default: Selection, stated: Ma
 
 
 def fingerprint(source: Source, upstream: Upstream, target: Path, *, default: Selection) -> str:
-    """What upstream has now of the files that the next version would be made from."""
+    """Return the fingerprint that upstream has now for the files that the next version would be made from."""
     selection = selection_of(source, target, default=default, stated={})
     upstream = replace(upstream, target=target)
     return combined(upstream.probe(source.files(selection)))
 
 
 def fingerprint_of(manifest: Manifest) -> str:
-    """What upstream had of the files that a version was made from, as `fingerprint` says it."""
+    """Return the fingerprint that upstream had for the files that a version was made from, see `fingerprint`."""
     return combined({key: value for key, value in manifest.info.inputs.items() if key != UNFETCHED})
 
 
@@ -82,14 +82,14 @@ def refresh(
     """Bring a raw directory up to what upstream has and the selection asks for.
 
     Args:
-        source: Which dataset.
+        source: The dataset.
         upstream: Its upstream, open.
         data_dir: Root of all datasets.
-        cache: Parquet file of what is known of images by content.
+        cache: Parquet file of facts of images by content.
         default: Selection of a first version.
-        stated: Fields of the selection that a person stated for this run.
+        stated: Fields of the selection that the user stated for this run.
         gate: Runs the blocking rules on the staged tree.
-        before_reading: Told the fingerprint of the upstream before anything is fetched.
+        before_reading: Receives the fingerprint of the upstream before anything is fetched.
 
     Raises:
         LandingError: See its subclasses; the last good version stays.
@@ -117,14 +117,14 @@ def refresh(
         measure_images(stage, stage.rows.values(), cache=cache)
 
         if tally.failed:
-            inputs[UNFETCHED] = str(tally.failed)  # so that the next run does not take this version for complete
+            inputs[UNFETCHED] = str(tally.failed)  # so that the next run does not treat this version as complete
         manifest = stage.publish(selection=selection.model_dump(mode="json"), inputs=inputs, gate=gate, keep=True)
     changed = present is None or present.info.data_version != manifest.info.data_version
     return Version(manifest, changed, tally, time.monotonic() - started, found)
 
 
 def _lacks_images(root: Path) -> bool:
-    """Whether a landing noted images that upstream does not give; a run that states a selection asks for them again."""
+    """Return whether a landing noted missing images; a run that states a selection asks upstream for them again."""
     with contextlib.suppress(OSError), (root / MISSING).open(encoding="utf-8") as stream:
         return sum(1 for _ in islice(stream, 2)) > 1
     return False

@@ -1,4 +1,4 @@
-"""What is published of the raw datasets, read into the one table model: for training, and for evaluation."""
+"""Read the published raw datasets into the common table model, for training and for evaluation."""
 
 import json
 from collections.abc import Mapping
@@ -18,18 +18,18 @@ from maxsight_assets.publishing.stage import read_published
 from maxsight_assets.splitting.build import Evaluation
 
 _SHOWN = 5
-"""Files that an error names; the rest is counted."""
+"""Largest number of files that an error names; the others are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Images, boxes and what is known of the image files.
+    """Images, boxes and facts of the image files.
 
     Attributes:
         tables: Images and boxes, as published.
-        facts: FILE_FACTS table, one row an image file that is there.
+        facts: FILE_FACTS table, one row per existing image file.
         inputs: Data version of the raw asset that was read, by its name.
-        tolerance: How many of them may be damaged, as the raw asset's selection states.
+        tolerance: The number of records that may be damaged, from the raw asset's selection.
     """
 
     tables: Tables
@@ -42,7 +42,7 @@ def read(source: Source, splits: frozenset[str], *, data_dir: Path, cache: Path)
     """Read the published records of some of a raw dataset's splits.
 
     Args:
-        source: Which dataset.
+        source: The dataset.
         splits: Names of the publisher's splits.
         data_dir: Root of all datasets.
         cache: Parquet file of what is known of images by content.
@@ -78,12 +78,11 @@ def read_evaluation(root: Path, *, data_dir: Path, cache: Path) -> tuple[Evaluat
         data_dir: Root of all datasets.
         cache: Parquet file of what is known of images by content.
 
-    Returns:
-        The images with what is known of their files, and the data version of the sets.
+    Returns: The images with the facts of their files, and the data version of the sets.
 
     Raises:
-        LandingError: The evaluation sets are not published yet, or a file or picture of theirs cannot be read or is
-            another by now, so that nobody can tell whether training holds a near copy of what they measure on.
+        LandingError: The evaluation sets are not published yet, or one of their files or pictures changed or cannot be
+            read. Then near copies of evaluation images could not be kept out of training.
     """
     manifest = read_published(root)
     if manifest is None:

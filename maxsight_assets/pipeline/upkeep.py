@@ -1,4 +1,4 @@
-"""Looking after a raw directory by hand: mend it, take over what is there, accept a change upstream, free space."""
+"""Maintain a raw directory on the user's request: repair it, accept a change upstream, free space."""
 
 import contextlib
 import tempfile
@@ -24,7 +24,7 @@ from maxsight_assets.publishing.swap import State
 from maxsight_assets.remote import Probe, RemoteFile
 
 HASHED_BYTES = 1 << 30
-"""Up to this length a changed file is fetched for the hash of the whole, which takes minutes on an ordinary line."""
+"""A changed file up to this length is fetched to compute its hash, which takes minutes on an ordinary connection."""
 
 
 class _Image(msgspec.Struct):
@@ -36,17 +36,17 @@ class _Named(msgspec.Struct):
 
 
 def repair(source: Source, upstream: Upstream, target: Path) -> tuple[str, ...]:
-    """Fetch exactly the files of a published directory that are missing or not as they were landed.
+    """Fetch exactly the files of a published directory that are missing or changed since they were landed.
 
     Returns:
-        The paths that were mended, relative to the directory.
+        The repaired paths, relative to the directory.
 
     Raises:
-        LandingError: A damaged file was made here rather than landed, or upstream has other bytes now.
+        LandingError: This project made the damaged file, rather than landing it, or upstream has other bytes now.
     """
     upstream = replace(upstream, target=target)
     with contextlib.ExitStack() as stack:
-        downloads = State.of(target).scratch()  # where this is killed, the next opening removes it
+        downloads = State.of(target).scratch()  # if this process is killed, the next opening removes it
         stack.callback(disk.discard, [downloads])
         archives: dict[str, Archive] = {}
 
@@ -70,11 +70,11 @@ def repair(source: Source, upstream: Upstream, target: Path) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What was accepted, and how it was learnt.
+    """The accepted facts of an upstream file, and their origin.
 
     Attributes:
-        file: The upstream file with the facts that count from now on.
-        how: Where its digests come from, for a person.
+        file: The upstream file with the facts that are valid from now on.
+        how: The origin of its digests, as text for the user.
     """
 
     file: RemoteFile
@@ -82,19 +82,19 @@ class Acceptance:
 
 
 def accept(upstream: Upstream, key: str, target: Path) -> Acceptance:
-    """Record that an upstream file changed and that its present bytes are the right ones from now on.
+    """Record that an upstream file changed and that its present bytes are the expected ones from now on.
 
-    Its hash is taken from the run that stopped at it, where that had received all of it and upstream has that version
-    still. Else the file is fetched for its hash; but of a zip of more than `HASHED_BYTES` just the index is read and
-    accepted, which states the size and CRC-32 of every member.
+    The hash comes from the run that stopped at the file, if that run received all of it and upstream still has that
+    version. Otherwise the file is fetched to compute its hash. Of a zip larger than `HASHED_BYTES` only the index is
+    read and accepted; it states the size and CRC-32 of every member.
 
     Args:
-        upstream: Where it is.
-        key: Its key in the catalog.
-        target: The directory that is landed from it.
+        upstream: The upstream that has the file.
+        key: The key of the file in the catalog.
+        target: The directory that is landed from the file.
 
     Returns:
-        What upstream has now; a copy that was fetched to learn its hash is not kept.
+        The facts that upstream has now; a copy that was fetched for its hash is not kept.
     """
     unpinned = replace(upstream.catalog.file(key), bytes=None, sha256=None, md5=None, sha1=None)
     probe = upstream.client.probe(unpinned)
@@ -121,10 +121,10 @@ def _by_index(key: str, probe: Probe) -> bool:
 
 
 def dataset_of(key: str) -> str:
-    """The dataset whose catalog lists an upstream file.
+    """Return the dataset whose catalog lists an upstream file.
 
     Raises:
-        SettingsError: None does.
+        SettingsError: No catalog lists the file.
     """
     for catalog in catalogs.every():
         if key in catalog.files:
@@ -135,16 +135,17 @@ def dataset_of(key: str) -> str:
 def prune(
     target: Path, made: Iterable[Path], *, noted: Callable[[], Mapping[Path, Path]] = dict, really: bool
 ) -> PruneReport:
-    """Delete what no selection and no split needs: see `maintenance.prune`.
+    """Delete the files that no selection and no split needs: see `maintenance.prune`.
 
     Args:
         target: The published directory.
-        made: Directories of the splits and evaluation sets; images that their present or previous version names stay.
-        noted: Says which directories count too and must be there, each with its note: see `Places.noted`.
-        really: Delete; else only say what would go.
+        made: Directories of the splits and evaluation sets; images that their present or previous version names are
+            kept.
+        noted: Returns further directories, which must exist, each with its note: see `Places.noted`.
+        really: Delete; otherwise only report what would be deleted.
 
     Raises:
-        SettingsError: One of those is away, so that nobody knows what it names.
+        SettingsError: One of the noted directories is missing, so that the images it names are unknown.
     """
 
     def protected() -> Iterator[str]:
@@ -167,14 +168,14 @@ def _require_readable(directory: Path, note: Path) -> None:
 
 
 def _named_by(directories: Iterable[Path]) -> set[str]:
-    """The images that the present or the previous version of these directories names."""
+    """Return the images that the present or the previous version of these directories names."""
     versions = [version for directory in directories for version in (directory, State.of(directory).previous)]
     named: set[str] = set()
     for path in sorted(path for version in versions for path in version.rglob("*.json")):
         try:
             document = msgspec.json.decode(path.read_bytes(), type=_Named)
         except msgspec.ValidationError:
-            continue  # a report or the like
+            continue  # for instance a report
         except msgspec.DecodeError as error:
             raise FormatError(f"{path}: {error}; nothing is deleted while it cannot be read") from None
         named.update(image.file_name for image in document.images)
