@@ -1,6 +1,7 @@
 """Launchpad forms made of the configuration models: the same fields and descriptions, each of them optional.
 
-What a person leaves out keeps its stored value, so every field of a form may be null; the model itself says what fits.
+A field that the user leaves out keeps its stored value, so every field of a form may be null. The model validates the
+values.
 """
 
 import types
@@ -12,7 +13,7 @@ from pydantic import BaseModel, Field, create_model
 
 
 def stated_of(model: type[BaseModel]) -> Any:
-    """The Launchpad form of a configuration model."""
+    """Return the Launchpad form of a configuration model."""
     fields: dict[str, Any] = {
         name: (_form(field.annotation) | None, Field(default=None, description=field.description))
         for name, field in model.model_fields.items()
@@ -21,12 +22,12 @@ def stated_of(model: type[BaseModel]) -> Any:
 
 
 def stated(config: dg.Config) -> dict[str, Any]:
-    """What a person filled in, by field."""
+    """Return the values that the user filled in, by field."""
     return {name: value for name, value in config.model_dump().items() if value is not None}
 
 
 def _form(annotation: Any) -> Any:
-    """The nearest type that Dagster's run config knows."""
+    """Return the nearest type that Dagster's run config knows."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _form(arguments[0])

@@ -1,4 +1,4 @@
-"""Resources: where things are on disk, and how the upstreams are reached."""
+"""The resources: the directories on disk, and access to the upstreams."""
 
 import threading
 from contextlib import AbstractContextManager
@@ -27,7 +27,7 @@ class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def places(self) -> Places:
-        """The directories as paths."""
+        """Return the directories as paths."""
         audio = Path(self.audio_dir) if self.audio_dir else None
         return Places(Path(self.data_dir), Path(self.splits_dir), Path(self.state_dir), audio)
 
@@ -40,19 +40,19 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
     hf_token: str | None = Field(default=None, description="From HF_TOKEN.")
 
     def credentials(self) -> "Credentials":
-        """Whom to say one is; anonymous where there is no S3 to say it to, see `s3.PublishersUpstreams`."""
+        """Return the S3 credentials; anonymous if no S3 is configured, see `s3.PublishersUpstreams`."""
         from maxsight_assets.transport.options import Credentials
 
         return Credentials(hf_token=SecretStr(self.hf_token.strip()) if self.hf_token else None)
 
     def embedded(self) -> "Embedded | None":
-        """What serves the upstreams from this machine; None: they are the publishers' own."""
+        """Return what serves the upstreams from this machine; None if they are the publishers' own."""
         return None
 
     def open(
         self, dataset: str, *, cancel: threading.Event | None = None, progress: "Progress | None" = None
     ) -> "AbstractContextManager[Upstream]":
-        """One upstream, ready to be read; its traffic ends when the block is left, for whatever reason."""
+        """Open one upstream for reading; its traffic ends when the block is left, for whatever reason."""
         from maxsight_assets.datasets.upstreams import Access, open_upstream
 
         access = Access(
@@ -65,7 +65,7 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 def storage_of(settings: Settings) -> Storage:
-    """The storage resource that the settings describe."""
+    """Return the storage resource that the settings describe."""
     return Storage(
         data_dir=str(settings.data_dir),
         splits_dir=str(settings.splits_dir),

@@ -1,5 +1,5 @@
-"""What keeps the graph fresh: sensors, schedules, and the condition that asks for a refresh.
+"""Keep the graph fresh: sensors, schedules, and the condition that requests a refresh.
 
-Here: when a run is asked for. Not here: what a run does (`assets`), and what becomes of a killed one (`health`,
+Here: when a run is requested. Not here: what a run does (`assets`), and how a killed run is handled (`health`,
 `launcher`). Begin with `condition.py`.
 """

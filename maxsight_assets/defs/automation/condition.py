@@ -1,8 +1,8 @@
-"""The condition that asks for a refresh: an asset wants a run while it is not made from what its inputs are now.
+"""The condition that requests a refresh: an asset needs a run while it is not made from what its inputs hold now.
 
-It is a level, not an edge: what an asset was made from (Dagster records it with each materialization) is compared with
-what its dependencies hold now, so nothing is lost while a sensor, the daemon or a run is down, and nothing is asked for
-twice. Who reports a change upstream is in `sensors`; what a raw asset says of its upstream is in `inputs`.
+It is a level, not an edge: it compares what an asset was made from (Dagster records it with each materialization) with
+what its dependencies hold now. So nothing is lost while a sensor, the daemon or a run is down, and nothing is requested
+twice. `sensors` reports a change upstream; `inputs` reports what a raw asset reads.
 
 It is a custom condition, which Dagster evaluates only under a sensor with `use_user_code_server` (that of `sensors`). A
 plain sensor returning run requests could compute the same level; a condition shows its reasons on the asset's
@@ -27,8 +27,8 @@ def refresh_condition(*, published: Published, tries: int = 3, backoff_s: float 
 
     Args:
         published: Reads what an asset has published.
-        tries: Runs that are asked for per change before a person is needed.
-        backoff_s: Seconds from the end of a run that did not land to the next ask; doubles with every ask.
+        tries: Number of runs that are requested per change before the user is needed.
+        backoff_s: Seconds from the end of a run that did not land to the next request; doubles with every request.
     """
     on = dg.AutomationCondition
     ready = (
@@ -44,18 +44,18 @@ def refresh_condition(*, published: Published, tries: int = 3, backoff_s: float 
 
 @dataclass(frozen=True)
 class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
-    """Asks for a run of an asset that was made from other data than its inputs have now.
+    """Requests a run of an asset that was made from other data than its inputs have now.
 
-    A first landing is never asked for. Nothing is asked for while an ancestor is behind itself, so that no run reads
-    half of a change. A refresh that does not land is asked for again, `tries` times in all, with a wait that doubles
-    and counts from the end of the failed run; then a warning in the tick's log says so, and nothing more is asked for
-    until the inputs change once more or a person's run lands. Where a person cancels a run, asked for or by hand, the
-    same goes for it at once.
+    A first landing is never requested. Nothing is requested while an ancestor is itself behind, so that no run reads
+    half of a change. A refresh that does not land is requested again, `tries` times in all, with a wait that doubles
+    and counts from the end of the failed run. Then the tick's log warns, and nothing is requested until the inputs
+    change again or a run that the user started lands. If the user cancels a run, whoever started it, requests stop at
+    once in the same way.
 
     Attributes:
-        ready: Further conditions; all must hold when a run is asked for.
-        tries: Runs that are asked for per change.
-        backoff_s: Seconds from the end of a failed run to the next ask, before doubling.
+        ready: Further conditions; all must hold when a run is requested.
+        tries: Number of runs that are requested per change.
+        backoff_s: Seconds from the end of a failed run to the next request, before doubling.
     """
 
     ready: dg.AutomationCondition[Any]
@@ -64,12 +64,12 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
 
     @property
     def name(self) -> str:
-        """What the Automation tab calls it."""
+        """Return its name on the Automation tab."""
         return "refresh_when_behind"
 
     @property
     def description(self) -> str:
-        """What the Automation tab says of it."""
+        """Return its text on the Automation tab."""
         return (
             f"Made from other data than its inputs have now; asked for {self.tries} times, "
             f"{self.backoff_s:g} s or more after a failure"
@@ -77,13 +77,13 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
 
     @property
     def children(self) -> Sequence[dg.AutomationCondition[Any]]:
-        """What the Automation tab shows below this one; each looks only at what the one before passed."""
+        """Return the conditions below this one on the Automation tab; each sees only what the one before it passed."""
         return (Behind(), AncestorsSettled(), self.ready, *IDLE)
 
     async def evaluate(  # type: ignore[override]  # Dagster awaits coroutine functions; its stub names the plain form only
         self, context: dg.AutomationContext[dg.AssetKey]
     ) -> dg.AutomationResult[dg.AssetKey]:
-        """Decide for one asset at one tick; the cursor holds the asks made for the present change, nothing else."""
+        """Decide for one asset at one tick; the cursor holds only the requests made for the present change."""
         subset, children = context.candidate_subset, []
         for index, child in enumerate((Behind(), AncestorsSettled(), self.ready)):
             part = context.for_child_condition(child, child_indices=[index], candidate_subset=subset)
@@ -104,7 +104,7 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
         return dg.AutomationResult(context, subset, cursor=cursor, child_results=children)
 
     def _decide(self, context: dg.AutomationContext[dg.AssetKey]) -> tuple[str | None, tuple["Reason", ...]]:
-        """Return the cursor, and what speaks for and against a run now that all conditions hold."""
+        """Return the cursor, and the reasons for and against a run now that all conditions hold."""
         # Read again, because a run that `ready` saw as ended may have landed after `Behind` looked.
         records = Records.of(context)
         moved = records.moved(context.key)
@@ -151,7 +151,7 @@ class Behind(dg.AutomationCondition[dg.AssetKey]):
 
     @property
     def name(self) -> str:
-        """What the Automation tab calls it."""
+        """Return its name on the Automation tab."""
         return "behind"
 
     def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
@@ -161,15 +161,15 @@ class Behind(dg.AutomationCondition[dg.AssetKey]):
 
 @dataclass(frozen=True)
 class AncestorsSettled(dg.AutomationCondition[dg.AssetKey]):
-    """False while something above the asset is behind and will be refreshed; what reads it now would read one half."""
+    """False while an ancestor is behind and will be refreshed; a run would read half of a change."""
 
     @property
     def name(self) -> str:
-        """What the Automation tab calls it."""
+        """Return its name on the Automation tab."""
         return "ancestors_settled"
 
     def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
-        """Compare the versions of all ancestors that have a condition; others move only when a person says so."""
+        """Compare the versions of all ancestors that have a condition; others change only when the user runs them."""
         graph = context.asset_graph
         ancestors = [key for key in graph.get_ancestor_asset_keys(context.key) if graph.get(key).automation_condition]
         return _where(context, lambda records: not any(records.moved(key) for key in ancestors))
@@ -177,16 +177,16 @@ class AncestorsSettled(dg.AutomationCondition[dg.AssetKey]):
 
 @dataclass(frozen=True)
 class PublishedHere(dg.AutomationCondition[dg.AssetKey]):
-    """True if the asset, and everything of ours that it is made from, is published in this DATA_DIR.
+    """True if the asset, and everything of this project that it is made from, is published in this DATA_DIR.
 
-    The event log may be of another DATA_DIR: then nothing was landed here, and a person asks for a first landing.
+    The event log may belong to another DATA_DIR. Then nothing was landed here, and the user starts a first landing.
     """
 
     published: Published
 
     @property
     def name(self) -> str:
-        """What the Automation tab calls it."""
+        """Return its name on the Automation tab."""
         return "published in this DATA_DIR, with its inputs"
 
     def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
@@ -198,16 +198,17 @@ class PublishedHere(dg.AutomationCondition[dg.AssetKey]):
 
 @dataclass(frozen=True)
 class InputsReported(dg.AutomationCondition[dg.AssetKey]):
-    """True if what the asset's inputs have published is what the event log says; else a run would not settle anything.
+    """True if the event log has the version that each input has published; otherwise a run would settle nothing.
 
-    They differ after a rollback while DAGSTER_HOME was away, say: `maxsight-assets report` reports what is there.
+    They differ, for instance, after a rollback without DAGSTER_HOME. `maxsight-assets report` brings the log up to
+    date.
     """
 
     published: Published
 
     @property
     def name(self) -> str:
-        """What the Automation tab calls it."""
+        """Return its name on the Automation tab."""
         return "inputs on the disk are those of the event log (else: maxsight-assets report)"
 
     def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
@@ -219,15 +220,15 @@ class InputsReported(dg.AutomationCondition[dg.AssetKey]):
 
 @dataclass(frozen=True)
 class InputsChecked(dg.AutomationCondition[dg.AssetKey]):
-    """True where what the asset's inputs hold now passed their blocking checks.
+    """True if what the asset's inputs hold now passed their blocking checks.
 
-    Dagster's own `all_deps_blocking_checks_passed` is false too after a run that failed, or was cancelled, before it
-    landed or judged anything: one such run would hold all that is below for ever, without a word.
+    Dagster's own `all_deps_blocking_checks_passed` is also false after a run that failed, or was cancelled, before it
+    landed or judged anything. One such run would block all descendants forever, without a message.
     """
 
     @property
     def name(self) -> str:
-        """What the Automation tab calls it."""
+        """Return its name on the Automation tab."""
         return "inputs_checked"
 
     def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
@@ -240,11 +241,11 @@ class InputsChecked(dg.AutomationCondition[dg.AssetKey]):
 
 @dataclass(frozen=True)
 class Reason(dg.AutomationCondition[dg.AssetKey]):
-    """One thing that a run may have to wait for when all else is ready; its label says why, as long as it does.
+    """One thing that a run may have to wait for when all else is ready; while it waits, the label states why.
 
     Attributes:
         label: What must hold.
-        why_not: Why it does not; empty if it does.
+        why_not: Why it does not hold; empty if it does.
     """
 
     label: str
@@ -252,25 +253,25 @@ class Reason(dg.AutomationCondition[dg.AssetKey]):
 
     @property
     def met(self) -> bool:
-        """Whether it holds."""
+        """Return whether it holds."""
         return not self.why_not
 
     def unless(self, why_not: object) -> "Reason":
-        """Return this one, not met if there is a reason why."""
+        """Return this reason, not met if `why_not` states a cause."""
         return replace(self, why_not=why_not) if isinstance(why_not, str) else self
 
     @property
     def name(self) -> str:
-        """What the Automation tab calls it."""
+        """Return its name on the Automation tab."""
         return self.label
 
     @property
     def description(self) -> str:
-        """What the Automation tab says of it; an evaluation is stored when this changes."""
+        """Return its text on the Automation tab; an evaluation is stored when this text changes."""
         return self.why_not or self.label
 
     def get_label(self) -> str:
-        """What the Automation tab shows."""
+        """Return the label on the Automation tab."""
         return f"{self.label} ({self.why_not})" if self.why_not else self.label
 
     def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
@@ -288,7 +289,7 @@ IDLE = (
 
 
 def _clock(at: float) -> str:
-    """A time of day for a person, in UTC."""
+    """Return a time of day as text for the user, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M UTC")
 
 
@@ -303,20 +304,20 @@ def _show(context: dg.AutomationContext[dg.AssetKey], *, passed: bool, said: str
 def _where(
     context: dg.AutomationContext[dg.AssetKey], holds: Callable[[Records], bool]
 ) -> dg.AutomationResult[dg.AssetKey]:
-    """The asset where it is a candidate still and `holds`; the event log is read only then."""
+    """Pass the asset on if it is still a candidate and `holds`; only a candidate's event log is read."""
     true = not context.candidate_subset.is_empty and holds(Records.of(context))
     return dg.AutomationResult(context, context.candidate_subset if true else context.get_empty_subset())
 
 
 @dataclass(frozen=True, slots=True)
 class Asks:
-    """The runs asked for so far because of one change.
+    """The runs requested so far because of one change.
 
     Attributes:
-        moved: The inputs that moved and the data versions that they have now; another value is another change.
-        times: Number of asks.
-        at: When the last one was made, seconds since the epoch; 0 where none was.
-        given_up: Whether the log says already that no more follow.
+        moved: The inputs that moved, with their present data versions; another value is another change.
+        times: Number of requests.
+        at: Time of the last request, in seconds since the epoch; 0 if there was none.
+        given_up: Whether the log already states that no more follow.
     """
 
     moved: Mapping[str, str]
@@ -326,7 +327,7 @@ class Asks:
 
     @classmethod
     def from_cursor(cls, cursor: str | None, moved: Mapping[str, str]) -> "Asks":
-        """Take up the count for `moved`; begin at none where the cursor is lost, unreadable or of another change."""
+        """Return the count for `moved`; it starts at none if the cursor is lost, unreadable or of another change."""
         try:
             asks = msgspec.json.decode(cursor, type=cls) if cursor else cls(moved)
         except msgspec.MsgspecError:
@@ -335,17 +336,17 @@ class Asks:
 
     @staticmethod
     def has_given_up(cursor: str | None) -> bool:
-        """Whether a cursor says that no more follow."""
+        """Return whether a cursor states that no more requests follow."""
         try:
             return bool(cursor) and msgspec.json.decode(cursor or "", type=Asks).given_up
         except msgspec.MsgspecError:
             return False
 
     def not_before(self, failed_at: float, backoff_s: float, *, now: float) -> float:
-        """When the next ask may be made, seconds since the epoch.
+        """Return when the next request may be made, in seconds since the epoch.
 
-        A new change too waits once after a run that failed: an upstream that says something else at every look would
-        otherwise be asked for at every tick. A time that is still to come is of a clock that has been set back since.
+        A new change also waits once after a failed run. Otherwise an upstream with another fingerprint at every probe
+        would cause a request at every tick. A time in the future comes from a clock that has since been set back.
         """
         since = min(max(self.at, failed_at), now)
         return since + backoff_s * 2.0 ** max(self.times - 1, 0) if since else 0.0

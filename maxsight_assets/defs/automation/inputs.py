@@ -1,7 +1,7 @@
-"""What a raw asset says of its upstream: the fingerprint that it lands from, before it reads, and the tags it returns.
+"""Report the fingerprint of the upstream that a raw asset lands from, before it reads, and make the tags it returns.
 
-Dagster records an input's version when the step starts, which is what the sensor saw last, not what the landing read. A
-landing that says so itself is not repeated when the sensor reports the same fingerprint later.
+Dagster records an input's version when the step starts: the version that the sensor saw last, not the one that the
+landing reads. If the landing reports its own, it is not repeated when the sensor later reports the same fingerprint.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from maxsight_assets.defs.automation.records import DATA_VERSION_TAG, INPUT_TAG_
 
 
 def last_reported(instance: dg.DagsterInstance, upstream: dg.AssetKey) -> str | None:
-    """The fingerprint of an upstream that is the last one in the event log, or None where there is none."""
+    """Return the last fingerprint of an upstream in the event log; None if there is none."""
     entry = instance.get_latest_materialization_event(upstream)
     return (entry.tags or {}).get(DATA_VERSION_TAG) if entry else None
 
 
 def is_landing(instance: dg.DagsterInstance, asset: dg.AssetKey) -> bool:
-    """Whether the latest run that is to land an asset has not ended, nor landed it."""
+    """Return whether the latest run that is planned to land an asset has neither ended nor landed it."""
     entry = next((record.asset_entry for record in instance.get_asset_records([asset])), None)
     run_id = entry.last_run_id if entry else None
     if entry is None or not run_id or (entry.last_materialization and entry.last_materialization.run_id == run_id):
@@ -28,7 +28,7 @@ def is_landing(instance: dg.DagsterInstance, asset: dg.AssetKey) -> bool:
 
 
 def report(upstream: dg.AssetKey, fingerprint: str, **metadata: dg.MetadataValue) -> dg.AssetMaterialization:
-    """The event that says what an upstream holds now; automation ignores an observation of an asset without code."""
+    """Return the event that reports what an upstream holds; automation ignores observations of external assets."""
     return dg.AssetMaterialization(
         upstream,
         tags={DATA_VERSION_TAG: fingerprint},
@@ -37,11 +37,11 @@ def report(upstream: dg.AssetKey, fingerprint: str, **metadata: dg.MetadataValue
 
 
 def reported(context: dg.AssetExecutionContext, fingerprints: Mapping[dg.AssetKey, str]) -> dict[str, str]:
-    """Say what an asset is about to land from. Call it before the first byte is read.
+    """Report what an asset is about to land from. Call it before the first byte is read.
 
     Args:
         context: The context of the step that lands.
-        fingerprints: What each upstream of the asset holds, as its sensor would compute it.
+        fingerprints: The fingerprint of each upstream of the asset, as its sensor would compute it.
 
     Returns:
         The tags for the `dg.MaterializeResult` of the landing.

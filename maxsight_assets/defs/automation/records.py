@@ -1,6 +1,6 @@
-"""What the event log says of assets: what each was made from, what it holds now, how its latest run ended.
+"""Read from the event log what each asset was made from, what it holds now, and how its latest run ended.
 
-Read only; the decisions are in `condition`.
+Nothing here writes; the decisions are in `condition`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
@@ -17,33 +17,33 @@ Published = Callable[[dg.AssetKey], str | None]
 """Returns the data version that an asset has published in this DATA_DIR, or None if nothing is published there."""
 
 VERDICTS = 10
-"""Latest verdicts of a check that are looked through for one of what its asset holds now, see `judged`."""
+"""Number of latest verdicts of a check that are searched for one on what its asset holds now, see `judged`."""
 
 MISCONFIGURED = "wrong configuration"
-"""Metadata of a step's failure that no other run of the asset need fear."""
+"""Metadata of a step's failure that this run's configuration caused; other runs of the asset may succeed."""
 
 UNJUDGED = "its own checks"
-"""Stands among what moved where an asset landed and a blocking check of it did not run: the run died between, say."""
+"""Listed among what moved if an asset landed but a blocking check of it did not run: the run died between, say."""
 
 
 def made_from(inputs: Mapping[str, str]) -> dict[str, str]:
-    """Tags of a materialization that say which data versions it read, by asset.
+    """Return tags of a materialization that name the data versions it read, by asset.
 
-    Dagster's own are those of the latest materializations; a person may have brought an older version back on the disk.
+    Dagster's own tags name the latest materializations, but the user may have restored an older version on disk.
     """
     return {f"{INPUT_TAG_PREFIX}{asset}": version for asset, version in inputs.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the event log holds of one asset.
+    """The records of one asset in the event log.
 
     Attributes:
-        tags: Of the latest materialization; None where there is none.
-        landed_by: The run of the latest materialization.
-        landed_id: Where the latest materialization stands in the event log.
-        landed_at: When that was, seconds since the epoch; of an upstream, when what it holds was reported.
-        last_run: The latest run that was to materialize the asset, or did.
+        tags: Tags of the latest materialization; None if there is none.
+        landed_by: The run that made the latest materialization.
+        landed_id: Position of the latest materialization in the event log.
+        landed_at: Its time, in seconds since the epoch; for an upstream, the time of the report.
+        last_run: The latest run that was planned to materialize the asset, or did.
     """
 
     tags: Mapping[str, str] | None = None
@@ -54,7 +54,7 @@ class Record:
 
 
 def records_of(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, Record]:
-    """Return the records of those of these assets that ever landed, in one query."""
+    """Return the records of these assets, in one query; an asset that never landed has none."""
     entries = (record.asset_entry for record in instance.get_asset_records(list(keys)))
     return {
         entry.asset_key: Record(
@@ -70,16 +70,16 @@ def records_of(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> dic
 
 
 def judged(instance: dg.DagsterInstance, check: dg.AssetCheckKey, record: Record) -> dg.AssetCheckEvaluation | None:
-    """Return what a check said last of what its asset holds now; None if it has not been asked.
+    """Return the latest verdict of a check on what its asset holds now; None if the check has not run on it.
 
-    Dagster has the verdicts in the order in which they were planned: that of a landing stands behind those of all runs
-    of the checks alone that began while it landed, and that looked at what the asset held before.
+    Dagster returns verdicts in the order in which they were planned. Runs of the checks alone that began during a
+    landing looked at the previous version, but their verdicts come before that of the landing.
     """
     latest = instance.event_log_storage.get_asset_check_execution_history(check, limit=VERDICTS, status=JUDGED)
     for each in latest:
         evaluation = each.evaluation
         target = evaluation.target_materialization_data if evaluation else None
-        by_its_run = bool(record.landed_by) and each.run_id == record.landed_by  # what no run reports has no run
+        by_its_run = bool(record.landed_by) and each.run_id == record.landed_by  # reports outside runs have no id
         if evaluation and (by_its_run or (target and target.storage_id == record.landed_id)):
             return evaluation
     return None
@@ -90,8 +90,8 @@ class Ended:
     """The end of a run.
 
     Attributes:
-        at: Seconds since the epoch; 0 for none.
-        run_id: The run; empty for none.
+        at: Seconds since the epoch; 0 if there is no such run.
+        run_id: The run; empty if there is none.
     """
 
     at: float = 0.0
@@ -100,7 +100,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What the event log holds of an asset and of all that is above it, read at one moment."""
+    """The records of an asset and of all its ancestors in the event log, read at one moment."""
 
     instance: dg.DagsterInstance
     parents: Mapping[dg.AssetKey, Set[dg.AssetKey]]
@@ -122,14 +122,14 @@ class Records:
         )
 
     def moved(self, key: dg.AssetKey) -> dict[str, str]:
-        """The inputs whose data version now is not the one that `key` was made from; empty where `key` never landed.
+        """Return the inputs whose data version is not the one that `key` was made from; empty if `key` never landed.
 
         Args:
-            key: The asset itself or one above it.
+            key: The asset itself or one of its ancestors.
 
         Returns:
-            The data versions that they have now, by name, in the order of the names; where none did, but nobody has
-            judged what the asset holds, its own by `UNJUDGED`: a run of it asks the checks.
+            Their present data versions, by name, in the order of the names. If no input moved, but the asset's version
+            has no verdict, its own version under the name `UNJUDGED`, because a run of the asset runs the checks.
         """
         made_from = self.by_key.get(key, Record()).tags
         if made_from is None:
@@ -137,24 +137,24 @@ class Records:
         now = {dep.to_user_string(): self.by_key.get(dep, Record()).tags or {} for dep in self.parents[key]}
         versions = {dep: tags[DATA_VERSION_TAG] for dep, tags in sorted(now.items()) if DATA_VERSION_TAG in tags}
         moved = {dep: version for dep, version in versions.items() if version != made_from.get(INPUT_TAG_PREFIX + dep)}
-        landed_by_a_run = bool(self.by_key[key].landed_by)  # who reports another version has judged it before
+        landed_by_a_run = bool(self.by_key[key].landed_by)  # a report outside of any run is made after judging
         if not moved and landed_by_a_run and self._unjudged(key):
             moved[UNJUDGED] = made_from.get(DATA_VERSION_TAG, "")
         return moved
 
     def _unjudged(self, key: dg.AssetKey) -> list[dg.AssetCheckKey]:
-        """The blocking checks that nobody asked of what the asset holds now; a person may have run some of them."""
+        """Return the blocking checks that have not run on what the asset holds now; the user may have run some."""
         return [check for check in self.blocking[key] if self._verdict(check) is None]
 
     def is_being_judged(self, key: dg.AssetKey) -> bool:
-        """Whether nobody has judged what the asset holds now, and a run that may is at work: `in_progress` is false.
+        """Return whether the asset's version has no verdict yet and a run that may judge it is at work.
 
-        It is the run that landed the asset, or the one in which a check was planned last.
+        That run landed the asset, or was the last in which a check was planned. `in_progress` is false for it.
         """
         return any(not run.dagster_run.is_finished for run in self._judges(key))
 
     def _judges(self, key: dg.AssetKey) -> list[dg.RunRecord]:
-        """The runs that were to judge what the asset holds now; none where it is judged."""
+        """Return the runs that were planned to judge what the asset holds now; none if it is judged."""
         unjudged, history = self._unjudged(key), self.instance.event_log_storage.get_asset_check_execution_history
         if not unjudged:
             return []
@@ -163,7 +163,7 @@ class Records:
         return [run for each in ids if (run := self.instance.get_run_record_by_id(each))]
 
     def passed(self, check: dg.AssetCheckKey) -> bool:
-        """Whether a check passed what its asset holds now; a check that was planned and never ran says nothing."""
+        """Return whether a check passed what its asset holds now; a planned check that never ran does not count."""
         return bool(self._verdict(check))
 
     def _verdict(self, check: dg.AssetCheckKey) -> bool | None:
@@ -171,26 +171,26 @@ class Records:
         return evaluation.passed if evaluation else None
 
     def version(self, key: dg.AssetKey) -> str | None:
-        """The data version that an asset holds by the event log; None where it never landed."""
+        """Return the data version of an asset in the event log; None if it never landed."""
         return (self.by_key.get(key, Record()).tags or {}).get(DATA_VERSION_TAG)
 
     def failed(self, key: dg.AssetKey) -> "Ended":
-        """Return when the latest run ended without landing or judging the asset; 0 if it did, or if it had no chance.
+        """Return when the latest run ended without landing or judging the asset; 0 if it did, or had no chance to.
 
-        A run that somebody configured wrongly says nothing about how the next one will fare.
+        A run that the user configured wrongly does not predict how the next one will end.
         """
         runs = [run for run in self._in_vain(key) if not self._is_misconfigured(run.dagster_run.run_id)]
         return max((Ended(run.end_time or 0.0, run.dagster_run.run_id) for run in runs), default=Ended())
 
     def _is_misconfigured(self, run_id: str) -> bool:
-        """Whether steps of a run failed, and all of them because of their configuration."""
+        """Return whether steps of a run failed, and all of them because of their configuration."""
         records = self.instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
         events = [record.event_log_entry.dagster_event for record in records]
         said = [event.step_failure_data.user_failure_data for event in events if event]
         return bool(said) and all(data and MISCONFIGURED in data.metadata for data in said)
 
     def cancelled(self, key: dg.AssetKey, moved: Mapping[str, str]) -> str | None:
-        """Return the run that a person cancelled since the inputs in `moved` have; None if there is none."""
+        """Return the run that the user cancelled after the inputs in `moved` changed; None if there is none."""
         names = {UNJUDGED if each == key else each.to_user_string(): record for each, record in self.by_key.items()}
         since = max((names[each].landed_at for each in moved), default=float("inf"))
         stopped = [run for run in self._in_vain(key) if run.dagster_run.status == dg.DagsterRunStatus.CANCELED]
@@ -198,10 +198,10 @@ class Records:
         return next((each for each in ids if self._is_by_a_person(each)), None)
 
     def _is_by_a_person(self, run_id: str) -> bool:
-        """Whether a cancelled run's worker ended it, or it had none yet; else the worker was gone, and the run failed.
+        """Return whether a cancelled run's worker ended it, or it had no worker yet; otherwise the worker was gone.
 
-        A worker's own event has its process id. What the UI and run monitoring write for a worker that is gone, after
-        a power cut, say, has none.
+        A worker's own event has its process id. The UI and run monitoring write an event without one for a worker that
+        is gone, for instance after a power cut. Such a run failed.
         """
         kinds = {dg.DagsterEventType.PIPELINE_STARTING, dg.DagsterEventType.PIPELINE_START}
         cancelled = {dg.DagsterEventType.PIPELINE_CANCELED}
@@ -211,7 +211,7 @@ class Records:
         return not began or any(event and event.event_type in cancelled and event.pid is not None for event in events)
 
     def _in_vain(self, key: dg.AssetKey) -> list[dg.RunRecord]:
-        """The latest run of the asset where it did not land it, or else those that were to judge what is landed."""
+        """Return the asset's latest run if it did not land the asset, else the runs planned to judge what is landed."""
         record = self.by_key.get(key, Record())
         if not record.last_run or record.last_run == record.landed_by:
             runs = self._judges(key)

@@ -1,7 +1,7 @@
 """The schedules: a refresh and a re-verification of what is landed, at fixed times.
 
-Both leave alone what no person ever landed. The refresh also finds what no fingerprint shows (other bytes under the
-same name, size and time); the verification runs the checks alone and moves no data.
+Both ignore assets that were never landed. The refresh also finds changes that no fingerprint shows (other bytes under
+the same name, size and time). The verification only runs the checks and moves no data.
 """
 
 import dagster as dg
@@ -17,14 +17,14 @@ def scheduled_refresh(
     timezone: str = "UTC",
     default_status: dg.DefaultScheduleStatus = dg.DefaultScheduleStatus.STOPPED,
 ) -> dg.ScheduleDefinition:
-    """A schedule that lands again, in one run, the selected assets that are landed, and what is made from them.
+    """Return a schedule that lands the selected landed assets again, in one run, with what is made from them.
 
     Args:
-        selection: The raw assets; what is below them comes along.
+        selection: The raw assets; their descendants are included.
         published: Reads what an asset has published in this DATA_DIR.
         cron: When, in cron's five fields.
         timezone: The time zone of `cron`, for instance "Europe/Madrid".
-        default_status: Stopped by default: it looks at every byte of every dataset, which a person should choose.
+        default_status: Stopped by default: it reads every byte of every dataset, which the user should choose.
     """
     target = selection.downstream()
 
@@ -53,7 +53,7 @@ def scheduled_verification(
     timezone: str = "UTC",
     default_status: dg.DefaultScheduleStatus = dg.DefaultScheduleStatus.STOPPED,
 ) -> dg.ScheduleDefinition:
-    """A schedule that runs the checks of the selected assets that are landed, and nothing else.
+    """Return a schedule that runs the checks of the selected landed assets, and nothing else.
 
     Args:
         selection: The assets whose checks are run.
@@ -93,7 +93,7 @@ def _repository(context: dg.ScheduleEvaluationContext) -> dg.RepositoryDefinitio
 def _landed(
     context: dg.ScheduleEvaluationContext, selection: dg.AssetSelection, published: Published
 ) -> list[dg.AssetKey]:
-    """The selected assets that are landed in this DATA_DIR, and so is everything of ours that they are made from."""
+    """Return the selected assets that are landed in this DATA_DIR, as are this project's assets that they are made from."""
     graph = _repository(context).asset_graph
     needed = {
         key: graph.get_ancestor_asset_keys(key, include_self=True) & graph.materializable_asset_keys

@@ -1,7 +1,7 @@
-"""The sensors: one that evaluates the refresh condition, and one per upstream that reports a change there.
+"""The sensors: one evaluates the refresh condition, and one per upstream reports a change there.
 
-An upstream sensor asks for no run. It reports the upstream's fingerprint to the event log when it is not the last one
-there, and keeps no memory of its own; the condition does the rest. One upstream that is away hides no other.
+An upstream sensor requests no run. It reports the upstream's fingerprint to the event log if that is not the last one
+there; the condition does the rest. An upstream that does not answer affects no other.
 """
 
 import json
@@ -17,7 +17,7 @@ from maxsight_assets.errors import LandingError
 from maxsight_assets.transport.redact import scrub
 
 Fingerprint = Callable[[threading.Event], str]
-"""Computes what an upstream holds now, as a short text; gives up soon after the event is set."""
+"""Computes the fingerprint of what an upstream holds now, as a short text; stops soon after the event is set."""
 
 CURSOR_VERSION = 1
 
@@ -28,12 +28,12 @@ def refresh_sensor(
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.RUNNING,
     minimum_interval_s: int = 30,
 ) -> dg.AutomationConditionSensorDefinition:
-    """The sensor that evaluates the condition of every asset.
+    """Return the sensor that evaluates the condition of every asset.
 
     Args:
-        target: The assets; all by default. It must take in every asset with a condition, or Dagster adds a default
-            sensor for the rest, under which a custom condition is dead.
-        default_status: Whether it runs before a person has said so.
+        target: The assets; all by default. It must include every asset with a condition. Otherwise Dagster adds a
+            default sensor for the others, and that sensor does not evaluate a custom condition.
+        default_status: Whether the sensor runs before the user has started it.
         minimum_interval_s: Seconds between two ticks; a chain of three assets takes three.
     """
     return dg.AutomationConditionSensorDefinition(
@@ -42,7 +42,7 @@ def refresh_sensor(
         description="Refreshes what was landed before and is behind its inputs now. Never asks for a first landing.",
         default_status=default_status,
         minimum_interval_seconds=minimum_interval_s,
-        # Without it a condition that is not Dagster's own is silently dead: no tick, no error, no run.
+        # Without this, a custom condition is silently ignored: no tick, no error, no run.
         use_user_code_server=True,
     )
 
@@ -58,18 +58,19 @@ def upstream_sensor(
     warn_after: int = 3,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
-    """A sensor that reports what one upstream holds when that is news.
+    """Return a sensor that reports what one upstream holds if that changed.
 
     Args:
         name: Name of the sensor.
         asset_key: The upstream's asset.
-        fingerprint: Computes the upstream's fingerprint. A `LandingError` or `OSError` means that upstream is away.
-        landed_as: The asset that lands from it. Nothing is reported while it lands: it says itself what it reads, which
-            may be of another selection than the published one that a look goes by.
-        minimum_interval_s: Seconds between two looks.
-        budget_s: Seconds that a look may take; Dagster ends a tick after 60.
-        warn_after: Looks in a row that fail before the tick's log warns.
-        default_status: Whether it runs before a person has said so.
+        fingerprint: Computes the upstream's fingerprint. A `LandingError` or `OSError` means that upstream does not
+            answer.
+        landed_as: The asset that lands from it. Nothing is reported during a landing: the landing reports what it
+            reads, and its selection may differ from the published one, which the sensor uses.
+        minimum_interval_s: Seconds between two probes.
+        budget_s: Seconds that a probe may take; Dagster ends a tick after 60.
+        warn_after: Number of failed probes in a row after which the tick's log warns.
+        default_status: Whether the sensor runs before the user has started it.
     """
     looked = dg.AssetCheckKey(landed_as, LOOKED)
 
@@ -113,7 +114,7 @@ def upstream_sensor(
 
 @dataclass(frozen=True, slots=True)
 class _Cursor:
-    """What a sensor remembers between two ticks: the looks in a row that failed."""
+    """What a sensor keeps between two ticks: the number of failed probes in a row."""
 
     failures: int = 0
     version: int = CURSOR_VERSION
@@ -123,7 +124,7 @@ class _Cursor:
 
 
 def _failures(context: dg.SensorEvaluationContext) -> int:
-    """Looks in a row that failed; a cursor that cannot be read is begun anew, because raising would repeat for ever."""
+    """Return the number of failed probes in a row; 0 if the cursor is unreadable, as an error would repeat forever."""
     if not context.cursor:
         return 0
     try:
@@ -137,7 +138,7 @@ def _failures(context: dg.SensorEvaluationContext) -> int:
 
 
 def _within(budget_s: float, fingerprint: Fingerprint) -> str:
-    """Compute a fingerprint, or raise TimeoutError once the budget is used up."""
+    """Compute a fingerprint, or raise TimeoutError when the budget is used up."""
     late = threading.Event()
     outcome: list[str | BaseException] = []
 

@@ -1,8 +1,9 @@
-"""The state of the refresh as asset checks, so that a page shows what else only one of a day's 2,880 tick logs would.
+"""Show the state of the refresh as asset checks on the asset's page rather than in one of a day's 2,880 tick logs.
 
 `refresh_is_not_stuck` fails once the refresh condition gives up or finds its run cancelled, until the asset lands or no
-longer needs to. `upstream_looked_at_recently` fails while looks at an upstream fail, or nobody looks. Whoever notices
-reports it; a run of the checks says what was reported last, or that a landing has settled it. Neither blocks anything.
+longer needs to. `upstream_looked_at_recently` fails while probes of an upstream fail, or while no sensor probes it. The
+sensors report the state. A run of the checks repeats the last report, unless a landing has settled it. Neither check
+blocks anything.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ STUCK = "refresh_is_not_stuck"
 LOOKED = "upstream_looked_at_recently"
 
 NAMES = frozenset({STUCK, LOOKED})
-"""They judge how the asset is kept fresh, not what it has published; `verify` knows nothing of them."""
+"""They judge how the asset is kept fresh, not what it has published; `verify` does not include them."""
 
 
 def state_specs(asset: str, *, has_upstream: bool) -> list[dg.AssetCheckSpec]:
@@ -32,7 +33,7 @@ def state_specs(asset: str, *, has_upstream: bool) -> list[dg.AssetCheckSpec]:
 def evaluation(
     instance: dg.DagsterInstance, check: dg.AssetCheckKey, *, passed: bool, said: str
 ) -> dg.AssetCheckEvaluation:
-    """Return the event that says what the state of an asset is now; it is said of the version that has landed last."""
+    """Return the event that reports the state of an asset; it refers to the version that landed last."""
     record = records_of(instance, [check.asset_key]).get(check.asset_key)
     target = None
     if record is not None and record.landed_id is not None:
@@ -51,12 +52,12 @@ def evaluation(
 
 
 def state_now(instance: dg.DagsterInstance, check: dg.AssetCheckKey, *, sensor: str | None) -> dg.AssetCheckResult:
-    """Return what a run of the checks says of an asset's state.
+    """Return the result that a run of the checks gives for an asset's state.
 
     Args:
-        instance: Holds what was reported.
-        check: Which of the checks.
-        sensor: Name of the sensor that looks at the asset's upstream; None if it has none.
+        instance: The instance that holds the reports.
+        check: The check of the asset's state.
+        sensor: Name of the sensor that probes the asset's upstream; None if it has none.
     """
     wrong = _reported_since_landing(instance, check)
     if wrong is None and check.name == LOOKED and sensor is not None:
@@ -71,7 +72,7 @@ def state_now(instance: dg.DagsterInstance, check: dg.AssetCheckKey, *, sensor: 
 
 
 def _reported_since_landing(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> str | None:
-    """What is wrong by the last report; None if nothing is, or if the asset has landed since."""
+    """Return what the last report found wrong; None if nothing, or if the asset has landed since."""
     record = records_of(instance, [check.asset_key]).get(check.asset_key)
     last = judged(instance, check, record) if record is not None else None
     return last.description if last is not None and not last.passed else None
