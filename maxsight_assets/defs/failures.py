@@ -1,4 +1,4 @@
-"""Our errors as Dagster's: what a retry may mend is retried, everything else fails at once and says why."""
+"""Turn this project's errors into Dagster's: retry what a retry may repair; fail at once with the reason otherwise."""
 
 import random
 from collections.abc import Iterator
@@ -12,20 +12,20 @@ from maxsight_assets.defs.automation.records import MISCONFIGURED
 from maxsight_assets.errors import LandingError, MaxSightAssetsError, NotPublished, SettingsError
 
 RETRIES = 2
-"""Of a step that reads from the network; `landing` has used up its own retries by then."""
+"""Retries of a step that reads from the network; `landing` has by then used up its own retries."""
 
 DELAY_S = 30.0
-"""Seconds before the first of them, give or take half; each later one waits twice as long."""
+"""Seconds before the first retry, plus or minus half; each later retry waits twice as long."""
 
 
 @contextmanager
 def as_failures(attempt: int = RETRIES) -> Iterator[None]:
-    """Turn an error of ours into a `dg.Failure`, or into a request for a retry where one makes sense.
+    """Turn an error of this project into a `dg.Failure`, or into a request for a retry if one makes sense.
 
-    The request is made here rather than by a retry policy, which would have Dagster try again what a person stopped.
+    The request is made here because a retry policy would let Dagster retry what the user stopped.
 
     Args:
-        attempt: How often the step was retried already.
+        attempt: Number of retries of the step so far.
     """
     try:
         yield
@@ -50,5 +50,5 @@ def as_failures(attempt: int = RETRIES) -> Iterator[None]:
         said = disk.explained(error, Path(error.filename)) if error.filename else None
         raise dg.Failure(description=f"{type(said or error).__name__}: {said or error}", allow_retries=False) from error
     except Exception as error:
-        # A mistake of ours, or a machine in trouble: the same attempt again would only hide it.
+        # A fault of this project or of the machine: a retry would only hide it.
         raise dg.Failure(description=f"{type(error).__name__}: {error}", allow_retries=False) from error

@@ -1,6 +1,6 @@
-"""What Dagster's records say that needs a user: dead runs, taken slots, failing ticks, silent daemons and the like.
+"""Find in Dagster's records what needs the user: dead runs, taken slots, failing ticks, silent daemons and the like.
 
-Read only, but for `mend`. What belongs to the machine rather than to Dagster is in `commands.doctor`.
+Only `mend` writes. `commands.doctor` examines the machine rather than Dagster.
 """
 
 import json
@@ -26,12 +26,12 @@ REFRESH = "refresh"
 """Name of the sensor that evaluates the condition of every asset."""
 
 SILENT_S = 120.0
-"""A daemon whose last sign of life is older is down: it gives one every 30 s (dagster/_daemon/controller.py)."""
+"""A daemon whose last heartbeat is older is down: it sends one every 30 s (dagster/_daemon/controller.py)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of examining one thing.
 
     Attributes:
         level: "OK", "WARN" (slower, or at the user's own risk), "ERROR" (something fails, or would).
@@ -43,13 +43,13 @@ class Finding:
 
 
 def examine_home(home: Path, automations: Set[str]) -> list[Finding]:
-    """Look through the records of a DAGSTER_HOME that has some: see `examine`."""
+    """Examine the records of a DAGSTER_HOME that has some: see `examine`."""
     with dg.DagsterInstance.from_config(str(home)) as instance:
         return examine(instance, automations)
 
 
 def examine(instance: dg.DagsterInstance, automations: Set[str]) -> list[Finding]:
-    """Look through the records of one DAGSTER_HOME.
+    """Examine the records of one DAGSTER_HOME.
 
     Args:
         instance: The records.
@@ -65,10 +65,10 @@ def examine(instance: dg.DagsterInstance, automations: Set[str]) -> list[Finding
 
 
 def mend(instance: dg.DagsterInstance) -> list[str]:
-    """Do what is safe: end dead runs, free what ended runs hold, begin an unreadable cursor of `refresh` anew.
+    """Make the safe repairs: end dead runs, free what ended runs hold, reset an unreadable cursor of `refresh`.
 
     Returns:
-        What was done, a line each.
+        What was done, one line each.
     """
     held = instance.event_log_storage.get_concurrency_run_ids()
     done = workers.heal(instance)
@@ -171,7 +171,7 @@ def _is_readable(cursor: str | None) -> bool:
 
 
 def _given_up(state: InstigatorState) -> Iterator[Finding]:
-    """The assets for which the condition asks no more, as its cursor holds it: see `automation.condition.Asks`."""
+    """Report assets for which the condition requests no more runs, by its cursor: see `automation.condition.Asks`."""
     data = state.instigator_data
     if not isinstance(data, SensorInstigatorData) or not _is_readable(data.cursor):
         return
@@ -193,7 +193,7 @@ def _decoded(state: object) -> dict[str, dict[str, str]]:
 
 
 def running_by_default(defs: dg.Definitions) -> Set[str]:
-    """Names of the sensors and schedules that run unless a user stops them."""
+    """Return the names of the sensors and schedules that run unless the user stops them."""
     sensors: Sequence[dg.SensorDefinition] = [
         each for each in defs.sensors or () if isinstance(each, dg.SensorDefinition)
     ]

@@ -1,7 +1,7 @@
-"""The run launcher of dagster.yaml: Dagster's own, which also knows whether the process of a run lives.
+"""The run launcher of dagster.yaml: Dagster's own, extended to detect whether the process of a run lives.
 
-With it Dagster's run monitoring fails a run whose process died, after a power cut for instance, within its poll
-interval; without it such a run stays STARTED, and its pool slot taken, for as long as `max_runtime_seconds` says.
+With it, Dagster's run monitoring fails a run whose process died, for instance in a power cut, within its poll interval.
+Without it, such a run stays STARTED, and its pool slot taken, until `max_runtime_seconds` have passed.
 """
 
 import signal
@@ -14,23 +14,23 @@ from maxsight_assets.disk import host
 
 
 class AttentiveRunLauncher(DefaultRunLauncher):
-    """Launches runs as Dagster does by default, and tells a run whose processes are gone from one that works."""
+    """Launches runs as Dagster does by default, and detects a run whose processes are gone."""
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Launch a run, and record on which machine."""
+        """Launch a run, and record the machine."""
         self._instance.add_run_tags(context.dagster_run.run_id, {HOST_TAG: host()})
         super().launch_run(context)
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """Make Dagster's run monitoring ask."""
+        """Return True, so that Dagster's run monitoring asks for the health of runs."""
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Report whether a process of the run lives.
 
-        Dagster fails a run at any other answer than RUNNING or SUCCESS, UNKNOWN included. So a run of another machine,
-        and one of which no process is known, count as running: `max_runtime_seconds` is their limit.
+        Dagster fails a run at any answer other than RUNNING or SUCCESS, including UNKNOWN. So a run of another machine,
+        or without a known process, counts as running: `max_runtime_seconds` is its limit.
         """
         crew = Crew.of(self._instance, run)
         if crew.life is Life.GONE:
@@ -38,7 +38,7 @@ class AttentiveRunLauncher(DefaultRunLauncher):
         return CheckRunHealthResult(WorkerStatus.RUNNING, f"{crew}: {crew.life.value}")
 
     def terminate(self, run_id: str) -> bool:
-        """Interrupt the processes of a run, as its code server would; that server may be gone, or never was.
+        """Interrupt the processes of a run, as its code server would; that server may be gone or may not have existed.
 
         A run whose processes are gone counts as failed, not as cancelled: there was nothing left to cancel.
         """
@@ -50,7 +50,7 @@ class AttentiveRunLauncher(DefaultRunLauncher):
             return fail(self._instance, run, crew)
         processes = crew.found()
         if not processes:
-            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]  # Dagster's has no types
+            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]  # Dagster's method has no types
         self._instance.report_run_canceling(run)
         for process in processes:
             process.send_signal(signal.SIGINT)

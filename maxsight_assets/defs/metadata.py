@@ -1,6 +1,6 @@
-"""What the asset pages, the checks and the logs show: numbers, small tables, pictures.
+"""Make what the asset pages, the checks and the logs show: numbers, small tables, pictures.
 
-Text that came from upstream (file names, class names) is shown as text, never as markdown or as a link.
+Text from upstream (file names, class names) is shown as plain text, never as Markdown or as a link.
 """
 
 import base64
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 Metadata = dict[str, dg.MetadataValue]
 
 SPLIT_COUNTS = ("images", "boxes", "crowds", "images_above_10_boxes", "boxes_beyond_10")
-"""Counts of the report that the page shows for each split."""
+"""Counts in the report that the page shows for each split."""
 
 CHART_ROWS = 20
-"""Bars of a chart; the table beside it has them all."""
+"""Largest number of bars of a chart; the table beside it has all rows."""
 
 MAX_PICTURE_BYTES = 140_000
-"""Base64 of a picture of this size stays below 200 kB, which the UI still shows quickly."""
+"""Largest picture: its Base64 stays below 200 kB, which the UI still shows quickly."""
 
 
 def of_verdict(verdict: "Verdict") -> Metadata:
-    """How many records a rule looked at, who offends and what to do."""
+    """Return how many records a rule looked at, which of them break it, and what to do."""
     shown: Metadata = {
         "checked": dg.MetadataValue.int(verdict.checked),
         "offenders": dg.MetadataValue.int(verdict.offenders),
@@ -49,7 +49,7 @@ def of_verdict(verdict: "Verdict") -> Metadata:
 
 
 def of_overview(seen: "Overview") -> Metadata:
-    """What a raw dataset holds, in a few tables and pictures."""
+    """Return the content of a raw dataset, in a few tables and pictures."""
     from maxsight_assets.formats.tables import BOXES, IMAGES
     from maxsight_assets.images.preview import bar_chart
 
@@ -66,7 +66,7 @@ def of_overview(seen: "Overview") -> Metadata:
 
 
 def of_told(told: "Told") -> Metadata:
-    """A verdict of the command line, as `of_verdict` shows it."""
+    """Return a verdict of the command line, as `of_verdict` shows it."""
     shown: Metadata = {
         "checked": dg.MetadataValue.int(told.checked),
         "offenders": dg.MetadataValue.int(told.offenders),
@@ -79,7 +79,7 @@ def of_told(told: "Told") -> Metadata:
 
 
 def of_manifest(manifest: "Manifest | None", target: str) -> Metadata:
-    """What a directory has published, by its manifest alone."""
+    """Return what a directory has published, by its manifest alone."""
     if manifest is None:
         return {"path": dg.MetadataValue.path(target), "files": dg.MetadataValue.int(0)}
     info = manifest.info
@@ -94,7 +94,7 @@ def of_manifest(manifest: "Manifest | None", target: str) -> Metadata:
 
 
 def of_version(version: "Version", target: str) -> Metadata:
-    """What one landing of a raw dataset came to."""
+    """Return the result of one landing of a raw dataset."""
     from maxsight_assets.publishing.manifest import ROWS
 
     info, tally = version.manifest.info, version.tally
@@ -123,7 +123,7 @@ def of_version(version: "Version", target: str) -> Metadata:
 
 
 def _places(manifest: "Manifest") -> list[tuple[str, int, float]]:
-    """The path, below `path`, of each annotation file, and of each folder of other files with all that is below it."""
+    """Return the path of each annotation file, and of each folder of other files with all that is below it."""
     files: Counter[str] = Counter()
     size: Counter[str] = Counter()
     for row in manifest.selected():
@@ -134,7 +134,7 @@ def _places(manifest: "Manifest") -> list[tuple[str, int, float]]:
 
 
 def columns_of(schema: "pl.Schema") -> dg.MetadataValue:
-    """The columns of a table of `formats.tables`."""
+    """Return the columns of a table of `formats.tables`."""
     from maxsight_assets.formats.tables import ABOUT
 
     return dg.MetadataValue.table_schema(
@@ -145,7 +145,7 @@ def columns_of(schema: "pl.Schema") -> dg.MetadataValue:
 
 
 def of_evaluation(made: "Made", target: str) -> Metadata:
-    """What the evaluation sets hold, one row a set."""
+    """Return the content of the evaluation sets, one row per set."""
     sets = sorted(made.report["sets"].items())
     columns = ("images", "boxes", "ignored_boxes", "boxes_outside_label_space")
     return {
@@ -160,7 +160,7 @@ def of_evaluation(made: "Made", target: str) -> Metadata:
 
 
 def of_splits(made: "Made", places: "Places") -> Metadata:
-    """What the splits hold and what became of the rest, in tables that answer a person's questions."""
+    """Return the content of the splits and the fate of the other records, in tables for the user."""
     report = made.report
     splits = report["splits"]
     classes = sorted({label for each in splits.values() for label in each["classes"]})
@@ -199,7 +199,7 @@ def of_splits(made: "Made", places: "Places") -> Metadata:
 
 
 def _exports(places: "Places") -> Metadata:
-    """What was exported of the splits up to now, so that a new version shows what to export again."""
+    """Return the exports of the splits up to now, so that the page of a new version shows what to export again."""
     from maxsight_assets.export.notes import noted
 
     rows = [(each.form, each.directory, each.data_version[:12]) for each in noted(places) if each.is_there]
@@ -229,7 +229,7 @@ def _by_rule(counts: Mapping[str, Mapping[str, int]]) -> dg.TableMetadataValue:
 
 
 def _by_licence(splits: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """Images of each split by the name of their licence: publishers give the same one by http and by https."""
+    """Yield each split's images by the name of the licence: publishers give the same licence by http and by https."""
     from maxsight_assets.formats.licences import licence_name
 
     counts: dict[str, Counter[str]] = {}
@@ -240,7 +240,7 @@ def _by_licence(splits: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.TableMetadataValue:
-    """A small table; every value is a number or plain text."""
+    """Return a small table; every value is a number or plain text."""
     records = [
         dg.TableRecord({name: value if isinstance(value, int | float) else str(value) for name, value in pairs})
         for pairs in (zip(columns, row, strict=True) for row in rows)
@@ -250,11 +250,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.TableMeta
 
 
 def picture(jpeg: bytes, *, title: str) -> dg.MarkdownMetadataValue:
-    """A picture that the UI shows behind "Show Markdown".
+    """Return a picture that the UI shows behind "Show Markdown".
 
     Args:
         jpeg: The encoded picture, at most `MAX_PICTURE_BYTES` bytes.
-        title: Our own words, never text from upstream.
+        title: This project's own words, never text from upstream.
     """
     if len(jpeg) > MAX_PICTURE_BYTES:
         return dg.MetadataValue.md(f"{title}: {len(jpeg):,} bytes are too many to show here")
@@ -262,7 +262,7 @@ def picture(jpeg: bytes, *, title: str) -> dg.MarkdownMetadataValue:
 
 
 def chart(svg: str, *, title: str) -> dg.MarkdownMetadataValue:
-    """A chart that the UI shows behind "Show Markdown"; as an image, so that no text in it is ever markup."""
+    """Return a chart that the UI shows behind "Show Markdown", as an image, so that no text in it is markup."""
     return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
 
 

@@ -1,4 +1,4 @@
-"""Progress of downloads as log lines of a step, few enough to read."""
+"""Report the progress of downloads as log lines of a step, few enough to read."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ class _Progress(Protocol):
 
 
 def progress_log(log: dg.DagsterLogManager, *, every_s: float = EVERY_S) -> _Progress:
-    """A progress callback that logs bytes, rate and time left every few seconds."""
+    """Return a progress callback that logs bytes, rate and remaining time every few seconds."""
     lock = threading.Lock()
     started: dict[str, tuple[float, int]] = {}
     said = [time.monotonic()]

@@ -1,7 +1,7 @@
-"""Reports to the event log what a command did to a published directory beside any run: one function for all of them.
+"""Report to the event log what a command did to a published directory outside of any run.
 
-The asset's page is right then, and what is below it follows. What is on the disk is judged first and reported with its
-verdicts, so that the refresh never finds a version that nobody has judged.
+So the asset's page is right, and its descendants follow. The version on disk is judged first and reported with its
+verdicts, so that the refresh never finds a version without verdicts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,11 +30,11 @@ class Change:
     """What a command did to a published directory.
 
     Attributes:
-        said: In words, for the asset's page.
-        verdicts: What the rules say of it now; empty if they were not asked.
-        details: Further entries of the page, in words.
-        seen: The fingerprint of the upstream that it was landed from just now; None if upstream was not looked at.
-        stays: Whether a person chose this version, so that it stays until its inputs change once more.
+        said: The change in words, for the asset's page.
+        verdicts: The verdicts of the rules on it now; empty if no rule was run.
+        details: Further entries of the asset's page, in words.
+        seen: The fingerprint of the upstream that it was just landed from; None if upstream was not probed.
+        stays: Whether the user chose this version, so that it stays until its inputs change again.
     """
 
     said: str
@@ -45,10 +45,10 @@ class Change:
 
 
 def report_change(instance: dg.DagsterInstance, inspection: Inspection, places: Places, change: Change) -> bool:
-    """Report what an asset has published now: a materialization if that is another version, else an observation.
+    """Report what an asset has published now: a materialization if the version is new, else an observation.
 
     Returns:
-        Whether it was another version than the event log had.
+        Whether the event log had another version.
     """
     key = dg.AssetKey(inspection.asset)
     directory = inspection.directory(places)
@@ -84,14 +84,14 @@ def report_change(instance: dg.DagsterInstance, inspection: Inspection, places: 
 def report_verdicts(
     instance: dg.DagsterInstance, inspection: Inspection, places: Places, verdicts: Sequence[Told]
 ) -> None:
-    """Report what the rules say of what an asset has published, unless the event log has another version of it."""
+    """Report the verdicts of the rules on an asset's published version, unless the event log has another version."""
     record = _record_of_published(instance, inspection, places)
     if record is not None:
         _report_verdicts(instance, inspection, record, verdicts)
 
 
 def difference(instance: dg.DagsterInstance, inspection: Inspection, places: Places) -> str | None:
-    """Return in words how the event log differs from what an asset has published; None if it does not."""
+    """Return in words how the event log differs from an asset's published version; None if it does not."""
     key, manifest = dg.AssetKey(inspection.asset), read_published(inspection.directory(places))
     record = records_of(instance, [key]).get(key)
     logged = (record.tags or {}).get(DATA_VERSION_TAG) if record else None
@@ -104,7 +104,7 @@ def difference(instance: dg.DagsterInstance, inspection: Inspection, places: Pla
 
 
 def verdicts_of(instance: dg.DagsterInstance, inspection: Inspection, places: Places) -> list[Told]:
-    """Return what the checks said last of what an asset has published; none if the event log has another version."""
+    """Return the latest verdicts on an asset's published version; none if the event log has another version."""
     record = _record_of_published(instance, inspection, places)
     if record is None:
         return []

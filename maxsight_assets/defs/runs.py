@@ -1,4 +1,4 @@
-"""Runs of the graph that are started from the command line rather than from the UI; the UI shows them all the same."""
+"""Run the graph from the command line rather than from the UI; the UI shows these runs too."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -19,19 +19,19 @@ from maxsight_assets.errors import SettingsError
 from maxsight_assets.pipeline.inspection import Told
 
 CONSOLE = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
-"""What a terminal shows of a run: our own lines, not Dagster's account of every step."""
+"""Logging in a terminal: this project's own lines, without Dagster's events of every step."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """What one run came to.
+    """The result of one run.
 
     Attributes:
         run_id: Dagster's id of the run.
         success: Whether every step succeeded and every blocking check passed.
         materialized: Data version of each asset that was materialized, by name.
         checks: The verdicts, in the order in which they were given.
-        failures: What failed, one line a step.
+        failures: The failures, one line per step.
         interrupted: Whether a signal ended it.
     """
 
@@ -55,18 +55,18 @@ def materialize(
     """Materialize assets and run their checks in this process.
 
     Runs that a dead process left are failed first, and again while a step waits for a pool slot. SIGINT, SIGTERM and
-    SIGHUP end the run and the waiting; however it ends, it leaves no run unended and no slot taken.
+    SIGHUP end the run or the wait. However the run ends, it is recorded as ended and keeps no slot.
 
     Args:
         defs: The definitions.
-        select: Names of assets; none for all.
+        select: Names of assets; empty for all.
         instance: Keeps the record of the run.
         published: Reads what an asset has published.
-        run_config: What a person would state in the Launchpad.
-        say: Is given each line that a person should read while the run is at work.
+        run_config: The values that the user would state in the Launchpad.
+        say: Receives each line that the user should read during the run.
 
     Raises:
-        SettingsError: There is no asset of that name.
+        SettingsError: `select` names an asset that does not exist.
     """
     job = defs.resolve_implicit_global_asset_job_def()
     known = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
@@ -105,7 +105,7 @@ def materialize(
 
 
 def _leave_nothing(instance: dg.DagsterInstance, run_id: str) -> None:
-    """End this process's own run, if it has not ended, and free its slots: Dagster keeps those of interrupted steps."""
+    """End this process's own run if it has not ended, and free its slots: Dagster keeps those of interrupted steps."""
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
         instance.report_run_failed(run, "The command that started it ended before it did.")
@@ -119,7 +119,7 @@ def _is_interruption(event: dg.DagsterEvent) -> bool:
 
 
 def _said(event: dg.DagsterEvent) -> str:
-    """One line on why a step failed; the whole story is in the run's log."""
+    """Return one line on why a step failed; the run's log has the details."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return f"{event.step_key}: {data.user_failure_data.description}"

@@ -1,6 +1,6 @@
-"""The publishers' upstreams, with S3 as Dagster users set it up: dagster-aws's S3Resource.
+"""The publishers' upstreams, with S3 configured as usual in Dagster: dagster-aws's S3Resource.
 
-A module of its own, because importing dagster-aws takes seconds that the embedded upstream should not cost.
+This is a module of its own because dagster-aws is slow to import and the embedded upstream does not need it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -28,10 +28,10 @@ class PublishersUpstreams(Upstreams):
     s3: S3Resource
 
     def credentials(self) -> "Credentials":
-        """What the S3 resource says, as landing understands it.
+        """Return the credentials of the S3 resource, in the form that landing uses.
 
         Raises:
-            SettingsError: It wants to sign and has no keys.
+            SettingsError: The resource should sign requests and has no keys.
         """
         from dataclasses import replace
 
@@ -45,7 +45,7 @@ class PublishersUpstreams(Upstreams):
     def _keys(self) -> tuple[str | None, ...]:
         if self.s3.aws_access_key_id and self.s3.aws_secret_access_key:
             keys = (getattr(self.s3, name) for name in KEYS)
-            return tuple(key and key.strip() for key in keys)  # an EnvVar is as the environment has it
+            return tuple(key and key.strip() for key in keys)  # the value in the environment may have spaces around it
         from botocore.exceptions import BotoCoreError
         from botocore.session import Session
 
@@ -64,7 +64,7 @@ class PublishersUpstreams(Upstreams):
 
 
 def s3_of(settings: Settings) -> S3Resource:
-    """The S3 resource that the settings describe: anonymous, unless the environment holds a key.
+    """Return the S3 resource that the settings describe: anonymous, unless the environment holds a key.
 
     A secret is passed on as `EnvVar`, so that the UI shows the variable's name and never its value.
     """
@@ -74,7 +74,7 @@ def s3_of(settings: Settings) -> S3Resource:
 
 
 def publishers_upstreams_of(settings: Settings, s3: S3Resource) -> PublishersUpstreams:
-    """The upstreams resource that the settings describe; an address may hold a password, so it is an `EnvVar` too."""
+    """Return the upstreams resource of the settings; an address may hold a password, so it is an `EnvVar` too."""
     return PublishersUpstreams(
         allowed_hosts=sorted(settings.allowed_hosts),
         mirrors={name: dg.EnvVar(name) for name in settings.mirrors},

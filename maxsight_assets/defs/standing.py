@@ -1,8 +1,8 @@
-"""Keeps the verdicts of what is published standing when a run fails, or is cancelled, before it lands anything.
+"""Keep the verdicts on a published version if a run fails, or is cancelled, before it lands anything.
 
-Dagster plans the checks of a run when the run is created, and shows a check that was planned and never asked as failed:
-a typo in the Launchpad would turn every check of a sound asset red. What the checks said of the published version is
-reported once more instead, by whose run and why. A run that landed something has verdicts of its own, or lacks them.
+Dagster plans the checks of a run when the run is created, and shows a planned check that never ran as failed: a typo in
+the Launchpad would turn every check of a sound asset red. So the verdicts on the published version are reported once
+more, with the run and the reason. A run that landed something has its own verdicts, or lacks them.
 """
 
 import dagster as dg
@@ -14,7 +14,7 @@ _CHECK = {dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, dg.DagsterEventTyp
 
 
 def verdicts_stand(instance: dg.DagsterInstance, run_id: str, published: Published) -> int:
-    """Report the verdicts of the published versions once more, of each asset that a run was to land and did not.
+    """Report the verdicts on the published version again, for each asset that a run should have landed and did not.
 
     Args:
         instance: Where the run is recorded.
@@ -22,7 +22,7 @@ def verdicts_stand(instance: dg.DagsterInstance, run_id: str, published: Publish
         published: Reads what an asset has published; another version than the event log's has no verdict.
 
     Returns:
-        The number of verdicts that were reported; 0 if that was done before.
+        The number of reported verdicts; 0 if they were reported before.
     """
     events = instance.get_records_for_run(run_id, of_type=_MATERIALIZE | _CHECK).records
     said = [event for record in events if (event := record.event_log_entry.dagster_event) is not None]
@@ -65,7 +65,7 @@ def verdicts_stand(instance: dg.DagsterInstance, run_id: str, published: Publish
 
 
 def standing_sensors(published: Published) -> list[dg.SensorDefinition]:
-    """Return the sensors that do so for runs of the UI, the daemon and the command line, also of killed ones."""
+    """Return the sensors that do so for runs of the UI, the daemon and the command line, including killed runs."""
     return [
         _sensor("verdicts_stand_after_a_failure", dg.DagsterRunStatus.FAILURE, published),
         _sensor("verdicts_stand_after_a_cancel", dg.DagsterRunStatus.CANCELED, published),
@@ -79,7 +79,7 @@ def _sensor(name: str, status: dg.DagsterRunStatus, published: Published) -> dg.
         description="Keeps the verdicts of what is published standing when a run ends before it lands anything.",
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        monitor_all_code_locations=True,  # runs of the command line belong to none
+        monitor_all_code_locations=True,  # runs of the command line belong to no code location
     )
     def keep(context: dg.RunStatusSensorContext) -> None:
         verdicts_stand(context.instance, context.dagster_run.run_id, published)

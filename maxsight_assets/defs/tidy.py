@@ -1,7 +1,7 @@
-"""Clears away what runs and ticks leave behind and nobody reads again: by `maxsight-assets tidy`, and once a day.
+"""Delete what runs and ticks leave behind and no reader needs again: by `maxsight-assets tidy`, and once a day.
 
-Dagster's own `retention` purges the rows of ticks and nothing else. Kept whatever their age: runs that have not ended,
-and those whose events say what an asset holds, what it was made from and what its checks found.
+Dagster's own `retention` purges the rows of ticks and nothing else. Two kinds of runs are kept whatever their age: runs
+that have not ended, and runs whose events state what an asset holds, what it was made from and what its checks found.
 """
 
 import time
@@ -18,10 +18,10 @@ from maxsight_assets.defs.automation.records import VERDICTS
 from maxsight_assets.publishing.swap import State
 
 SETTLED_DAYS = 1 / 24
-"""A shard or a log without a run may belong to one that is being created, if it is younger."""
+"""A younger shard or log without a run may belong to a run that is being created."""
 
 WORLD_DAYS = 1.0
-"""A process of an earlier release may still serve its drawn world, if that is younger."""
+"""A younger drawn world may still be served by a process of an earlier release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Limits:
     Attributes:
         runs_days: Records of runs that ended.
         tick_logs_days: What the ticks of sensors and schedules printed.
-        staging_days: What an interrupted landing staged, for the next one to go on from.
+        staging_days: What an interrupted landing staged, from which the next one continues.
     """
 
     runs_days: float
@@ -41,12 +41,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Tidied:
-    """What was cleared away.
+    """What was deleted.
 
     Attributes:
-        counts: How many of each kind, for a user.
-        bytes: What they took on the disk, in all.
-        whole: Whether everything was looked at before the time was over.
+        counts: Numbers by kind, as text for the user.
+        bytes: Their total size on disk.
+        whole: Whether everything was examined within the time.
     """
 
     counts: dict[str, int]
@@ -68,15 +68,15 @@ def tidy(
     worlds: Iterable[Path],
     budget_s: float,
 ) -> Tidied:
-    """Clear away what is older than the limits.
+    """Delete what is older than the limits.
 
     Args:
         instance: The records of one DAGSTER_HOME.
-        limits: How long what is kept.
+        limits: How long each kind is kept.
         checks: The asset checks, whose verdicts stay.
-        targets: The directories that are published to.
+        targets: The published directories.
         worlds: Drawn worlds of earlier generators.
-        budget_s: Seconds after which no more is begun.
+        budget_s: Seconds after which nothing more is started.
     """
     deadline = time.monotonic() + budget_s
     deleted, whole = _delete_runs(instance, _needed(instance, checks), limits.runs_days, deadline=deadline)
@@ -99,7 +99,7 @@ def tidy(
 
 
 def tidy_sensor(clear: Callable[[dg.DagsterInstance], Tidied]) -> dg.SensorDefinition:
-    """A sensor that clears away once a day, and says in its tick what went; it asks for no run."""
+    """Return a sensor that deletes once a day, and reports in its tick what was deleted; it requests no run."""
 
     @dg.sensor(
         name="tidy",
@@ -116,7 +116,7 @@ def tidy_sensor(clear: Callable[[dg.DagsterInstance], Tidied]) -> dg.SensorDefin
 def _delete_runs(
     instance: dg.DagsterInstance, kept: Set[str], older_than_days: float, *, deadline: float
 ) -> tuple[Set[str], bool]:
-    """Delete the records of old runs that no asset's state rests on; say which, and whether the time was enough."""
+    """Delete old runs that no asset's state depends on; return their ids, and whether the time was sufficient."""
     deleted: set[str] = set()
     before = datetime.now(UTC) - timedelta(days=older_than_days)
     for run in instance.get_runs(dg.RunsFilter(statuses=FINISHED_STATUSES, updated_before=before)):
@@ -129,7 +129,7 @@ def _delete_runs(
 
 
 def _needed(instance: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey]) -> Set[str]:
-    """The runs whose events say what each asset holds and how its checks judged it."""
+    """Return the runs whose events state what each asset holds and how its checks judged it."""
     needed: set[str] = set()
     for record in instance.get_asset_records():
         entry = record.asset_entry
@@ -143,7 +143,7 @@ def _needed(instance: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey]) ->
 
 
 def _files_of_no_run(instance: dg.DagsterInstance, home: Path, deleted: Set[str]) -> Iterator[Path]:
-    """Shards of the event log and compute logs of runs deleted now or before: `delete_run` leaves both on the disk."""
+    """Find event log shards and compute logs of runs that are deleted: `delete_run` leaves both on disk."""
     found = [*(home / "history/runs").glob("????????-????-*.db*"), *(home / "storage").glob("????????-????-*")]
     for path in sorted(found):
         run_id = path.name.partition(".")[0]
@@ -152,13 +152,13 @@ def _files_of_no_run(instance: dg.DagsterInstance, home: Path, deleted: Set[str]
 
 
 def _tick_logs(home: Path, days: float) -> Iterator[Path]:
-    """Captured output of the ticks of sensors and schedules, which `retention` leaves; 12 kB each at a refresh tick."""
+    """Find the captured output of the ticks of sensors and schedules, which `retention` leaves."""
     root = home / "storage/__repository__"
     return (path for path in root.rglob("*") if path.is_file() and _age_days(path) > days)
 
 
 def _left_staging(targets: Iterable[Path], days: float) -> Iterator[Path]:
-    """What runs that ended left under construction; the next run of the asset would go on from it."""
+    """Find what ended runs left under construction; the next run of the asset would continue from it."""
     for target in targets:
         sessions = State.of(target).sessions
         for path in sessions.iterdir() if sessions.is_dir() else ():
@@ -171,6 +171,6 @@ def _age_days(path: Path) -> float:
 
 
 def size(path: Path) -> int:
-    """Bytes of a file, or of all files below a directory."""
+    """Return the bytes of a file, or of all files below a directory."""
     files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
     return sum(each.stat().st_size for each in files)

@@ -1,6 +1,6 @@
-"""What a run of the command line does while another one has its pool slot, and how a signal ends it.
+"""Wait visibly while another run has the pool slot of a command-line run, and let a signal end the run.
 
-Dagster's executor waits for a slot without a word, at full speed, and looks at no interrupt meanwhile.
+Dagster's executor waits for a slot silently, in a busy loop, and handles no interrupt meanwhile.
 """
 
 import signal
@@ -19,18 +19,18 @@ from dagster._utils.interrupts import check_captured_interrupt
 from maxsight_assets.defs import workers
 
 POLL_S = 0.5
-"""Seconds between two looks for a slot: a user's Ctrl-C, or the slot, is noticed within them."""
+"""Seconds between two attempts to claim a slot; Ctrl-C, or a free slot, is noticed within this time."""
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP do what SIGINT does while the block runs; signals that are ignored (nohup) stay so."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # only there can handlers be set
+        yield  # handlers can be set only there
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        handler = signal.getsignal(signal.SIGINT)  # Dagster sets one of its own while a run is at work
+        handler = signal.getsignal(signal.SIGINT)  # Dagster sets its own handler during a run
         if callable(handler):
             handler(number, frame)
 
@@ -47,10 +47,10 @@ def ended_by_signals() -> Iterator[None]:
 
 @contextmanager
 def waiting_aloud(instance: dg.DagsterInstance, say: Callable[[str], None]) -> Iterator[None]:
-    """While the block runs, say for whom a step of this process waits, free what dead runs hold, heed interrupts.
+    """During the block, report the run that a step of this process waits for, free dead runs' slots, heed interrupts.
 
-    The claim is the one call that Dagster's executor makes again and again while it waits, on its main thread and
-    outside of any transaction; nothing else is to be hooked into.
+    The claim is the one call that Dagster's executor repeats while it waits, on its main thread and outside of any
+    transaction. There is no other hook.
     """
     storage = instance.event_log_storage
     claim = storage.claim_concurrency_slot
@@ -76,7 +76,7 @@ def waiting_aloud(instance: dg.DagsterInstance, say: Callable[[str], None]) -> I
 
 
 def _holders(instance: dg.DagsterInstance, pool: str, told: set[str]) -> Iterator[str]:
-    """A line on each run that holds a slot of the pool and was not told of yet."""
+    """Return one line on each run that holds a slot of the pool and was not reported yet."""
     for slot in instance.event_log_storage.get_concurrency_info(pool).claimed_slots:
         record = instance.get_run_record_by_id(slot.run_id)
         if record is None or slot.run_id in told:

@@ -1,7 +1,7 @@
-"""Who works on a run, whether those processes live, and what is done about a run whose processes are gone.
+"""Find the processes of a run and whether they live, and end a run whose processes are gone.
 
-Belongs here: everything that the launcher, the command line and `doctor` must judge alike. A process that died with its
-machine writes no event, so Dagster by itself keeps its run STARTED, and the pool slot taken, until somebody ends it.
+Here: everything that the launcher, the command line and `doctor` must judge alike. A process that died with its machine
+writes no event. So Dagster by itself keeps its run STARTED, and the pool slot taken, until the user ends the run.
 """
 
 import json
@@ -19,7 +19,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from maxsight_assets.disk import host
 
 HOST_TAG = "maxsight/host"
-"""Tag of a run that names the machine on which its processes are."""
+"""Tag of a run that names the machine of its processes."""
 
 CLOCK_SLACK_S = 2.0
 """psutil computes when a process started from the boot time, which Linux states in whole seconds (`btime`, proc(5))."""
@@ -41,16 +41,16 @@ class Process:
     """A process that works, or worked, on a run.
 
     Attributes:
-        pid: Its id on its machine.
-        named_at: When the run's event log named it, seconds since the epoch; a process that started later, after the
-            machine did for instance, is another one with the same id.
+        pid: The process id on its machine.
+        named_at: When the run's event log named it, in seconds since the epoch. A process that started later, for
+            instance after a restart of the machine, is another one with the same id.
     """
 
     pid: int
     named_at: float
 
     def found(self) -> psutil.Process | None:
-        """The process on this machine; None if it is gone, a zombie, or another process has its id by now."""
+        """Return the process on this machine; None if it is gone, a zombie, or if another process now has its id."""
         try:
             process = psutil.Process(self.pid)
             ended = process.status() == psutil.STATUS_ZOMBIE
@@ -64,9 +64,10 @@ class Crew:
     """The processes of one run, as its event log names them.
 
     Attributes:
-        host: The machine that they are on; None where that is not known.
-        workers: Those that lead the run.
-        children: Those that execute a step each, under the multiprocess executor; they outlive their worker.
+        host: The machine of the processes; None if it is not known.
+        workers: The processes that lead the run.
+        children: The processes that execute one step each, under the multiprocess executor; they may outlive their
+            worker.
     """
 
     host: str | None
@@ -90,7 +91,7 @@ class Crew:
         )
 
     def found(self) -> list[psutil.Process]:
-        """The processes on this machine that lead the run; where none does, its steps that live on."""
+        """Return the processes on this machine that lead the run; if none does, the steps that are still alive."""
         if self.host != host():
             return []
         leading = [found for worker in self.workers if (found := worker.found())]
@@ -98,7 +99,7 @@ class Crew:
 
     @property
     def life(self) -> Life:
-        """Whether any process of the run lives; an orphaned step counts, because it still writes."""
+        """Return whether any process of the run lives; an orphaned step counts, because it still writes."""
         if self.host is not None and self.host != host():
             return Life.ELSEWHERE
         if self.host is None or not self.workers:
@@ -106,7 +107,7 @@ class Crew:
         return Life.LIVES if self.found() else Life.GONE
 
     def step_lives(self) -> bool:
-        """Whether a step of the run may still be at work, whatever became of the run."""
+        """Return whether a step of the run may still be at work, whatever the state of the run."""
         return self.host == host() and any(child.found() for child in self.children)
 
     def __str__(self) -> str:
@@ -116,7 +117,7 @@ class Crew:
 
 
 def _host_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """The machine of a run: its tag, else this one where the records are a local file that no other machine writes."""
+    """Return the machine of a run: its tag, or this machine if the records are a local file that only it writes."""
     tags = run.tags
     if GRPC_INFO_TAG in tags and (server := _server_host(tags[GRPC_INFO_TAG])) not in LOOPBACK:
         return server
@@ -130,14 +131,14 @@ def _server_host(info: str) -> str:
 
 
 def named(run: dg.DagsterRun) -> str:
-    """A run as a line of text names it: the beginning of its id, and its assets."""
+    """Return the name of a run in a line of text: the beginning of its id, and its assets."""
     keys = sorted(key.to_user_string() for key in run.asset_selection or ())
     keys = keys or sorted({key.asset_key.to_user_string() for key in run.asset_check_selection or ()})
     return f"run {run.run_id[:8]} ({', '.join(keys) or 'all assets'})"
 
 
 def dead(instance: dg.DagsterInstance) -> Iterator[tuple[dg.DagsterRun, Crew]]:
-    """The runs that have not ended, though all of their processes have."""
+    """Return the runs that have not ended although all of their processes have."""
     for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE_RUN_STATUSES)):
         crew = Crew.of(instance, run)
         if crew.life is Life.GONE:
@@ -145,7 +146,7 @@ def dead(instance: dg.DagsterInstance) -> Iterator[tuple[dg.DagsterRun, Crew]]:
 
 
 def fail(instance: dg.DagsterInstance, run: dg.DagsterRun, crew: Crew) -> bool:
-    """Count a run whose processes are gone as failed; False if it ended by itself meanwhile."""
+    """Mark a run whose processes are gone as failed; return False if it ended by itself meanwhile."""
     latest = instance.get_run_by_id(run.run_id)
     if latest is None or latest.is_finished:
         return False
@@ -154,12 +155,12 @@ def fail(instance: dg.DagsterInstance, run: dg.DagsterRun, crew: Crew) -> bool:
 
 
 def heal(instance: dg.DagsterInstance) -> list[str]:
-    """Fail the runs whose processes are gone, and free the pool slots and the places in the queue of runs that ended.
+    """Fail the runs whose processes are gone, and free the pool slots and queue places of runs that ended.
 
-    A slot stays while a step of its run lives: it still writes.
+    A slot stays taken while a step of its run lives, because the step still writes.
 
     Returns:
-        What was done, a line each.
+        What was done, one line each.
     """
     said = [
         f"{named(run)}: its {crew} is gone; counted as failed, what it held is free"
@@ -174,5 +175,5 @@ def heal(instance: dg.DagsterInstance) -> list[str]:
 
 
 def since(seconds: float) -> str:
-    """A moment as a line of text states it, in local time."""
+    """Return a moment as text, in local time."""
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,4 +1,4 @@
-"""The evaluation sets, from every validation split that is landed."""
+"""The asset of the evaluation sets, made from every landed validation split."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,7 +19,7 @@ else:
 
 
 def evaluation_asset(profile: Profile, raw_names: Sequence[str]) -> dg.AssetsDefinition:
-    """The asset `inference_eval_set` over the raw assets that the profile switches on."""
+    """Return the asset `inference_eval_set` over the raw assets that the profile switches on."""
 
     @dg.asset(group_name="evaluation", kinds={"json"}, deps=raw_names, pool="inference_eval_set", code_version="1")
     def inference_eval_set(

@@ -1,4 +1,4 @@
-"""The raw datasets, one asset each: what lands from an upstream, as training and evaluation scripts expect it."""
+"""The assets of the raw datasets: what lands from an upstream, as training and evaluation scripts expect it."""
 
 import dagster as dg
 
@@ -12,7 +12,7 @@ from maxsight_assets.profiles.model import Profile
 
 
 def raw_asset(source: Source, profile: Profile) -> dg.AssetsDefinition:
-    """The asset that lands one dataset; its page and its launchpad form follow from the dataset's row."""
+    """Return the asset that lands one dataset; its page and its Launchpad form follow from the dataset's row."""
 
     def land(
         context: dg.AssetExecutionContext, config: dg.Config, storage: Storage, upstreams: Upstreams
@@ -40,7 +40,7 @@ def _land(
     storage: Storage,
     upstreams: Upstreams,
 ) -> dg.MaterializeResult[None]:
-    """Bring one raw directory up to date and say what it holds."""
+    """Bring one raw directory up to date and report what it holds."""
     from maxsight_assets.defs import metadata
     from maxsight_assets.pipeline.inspection import RAW
     from maxsight_assets.pipeline.overview import overview

@@ -1,4 +1,4 @@
-"""The training splits."""
+"""The asset of the training splits."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
@@ -24,12 +24,12 @@ else:
 def splits_asset(
     profile: Profile, raw_names: Sequence[str], *, more: "Callable[[Places], Metadata]"
 ) -> dg.AssetsDefinition:
-    """The asset `cleaned_splits` over the raw assets that training draws from.
+    """Return the asset `cleaned_splits` over the raw assets that training draws from.
 
     Args:
-        profile: The default selection.
-        raw_names: Names of those assets.
-        more: What else its page shows, made when the splits are published.
+        profile: Holds the default selection.
+        raw_names: Names of the raw assets.
+        more: Makes further entries of the asset's page when the splits are published.
     """
 
     @dg.asset(

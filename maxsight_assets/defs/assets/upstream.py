@@ -1,4 +1,4 @@
-"""Upstream assets: what stands for a publisher in the lineage. A sensor reports on them; nothing here lands them."""
+"""The upstream assets, which represent publishers in the lineage. A sensor reports on them; no run lands them."""
 
 import dagster as dg
 
@@ -6,7 +6,7 @@ from maxsight_assets.catalog.model import Catalog
 
 
 def upstream_spec(catalog: Catalog) -> dg.AssetSpec:
-    """The external asset of one upstream; its data version is a fingerprint of the files that are landed from it."""
+    """Return the external asset of one upstream; its data version is a fingerprint of the files landed from it."""
     files = "\n".join(f"- `{key}`" for key in sorted(catalog.files))
     return dg.AssetSpec(
         catalog.upstream_asset,

@@ -1,6 +1,6 @@
-"""Asset checks: the rules of each published directory, asked together, so that one scan answers all checks of an asset.
+"""Asset checks: the rules of each published directory, judged together, so that one scan serves all checks of an asset.
 
-They can be run alone, which is how verification is scheduled.
+They can run without the asset, which is how verification is scheduled.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ UPSTREAMS = {source.asset: source.upstream_asset for source in SOURCES.values()}
 
 
 def published_checks(profile: Profile) -> list[dg.AssetChecksDefinition]:
-    """The checks of every asset that the profile switches on."""
+    """Return the checks of every asset that the profile switches on."""
     return [_checks_of(inspection) for inspection in of_profile(profile)]
 
 
@@ -36,7 +36,7 @@ def _checks_of(inspection: Inspection) -> dg.AssetChecksDefinition:
         ]
         + state_specs(inspection.asset, has_upstream=upstream is not None),
         can_subset=True,
-        pool=inspection.asset,  # the asset's own: what is being looked at is not exchanged under it by another run
+        pool=inspection.asset,  # the asset's own, so that no other run replaces what is being judged
     )
     def checks(context: dg.AssetCheckExecutionContext, storage: Storage) -> Iterator[dg.AssetCheckResult]:
         from maxsight_assets.defs import metadata
