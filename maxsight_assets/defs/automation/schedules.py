@@ -93,7 +93,7 @@ def _repository(context: dg.ScheduleEvaluationContext) -> dg.RepositoryDefinitio
 def _landed(
     context: dg.ScheduleEvaluationContext, selection: dg.AssetSelection, published: Published
 ) -> list[dg.AssetKey]:
-    """Return the selected assets that are landed in this DATA_DIR together with all this project's assets above them."""
+    """Return the selected assets that are landed in this DATA_DIR with all of this project's assets above them."""
     graph = _repository(context).asset_graph
     needed = {
         key: graph.get_ancestor_asset_keys(key, include_self=True) & graph.materializable_asset_keys
