@@ -1,7 +1,7 @@
 """MaxSight Assets: vision datasets for an object detector, landed, verified, cleaned, split and kept fresh.
 
-Here: the names that training code and notebooks use, imported when they are first asked for, so that importing the
-package costs nothing. Not here: anything else. Begin with docs/explanation/architecture.md, or with `build.py`.
+Here: the names that training code and notebooks use. They are imported at first use, so that importing the package is
+fast. Not here: anything else. Begin with docs/explanation/architecture.md, or with `build.py`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from maxsight_assets.api import export_maxsight, export_yolo, iter_samples, load_split, verify_coco_dataset
 
-    coco_raw: Any  # a Dagster AssetsDefinition, as the three others
+    coco_raw: Any  # a Dagster AssetsDefinition, like the three others
     openimages_subset: Any
     cleaned_splits: Any
     inference_eval_set: Any

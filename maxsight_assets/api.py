@@ -1,4 +1,4 @@
-"""What `from maxsight_assets import ...` gives to training code and notebooks, with the settings filled in."""
+"""The functions that training code and notebooks import from `maxsight_assets`, with the settings filled in."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,12 +21,12 @@ __all__ = ["export_maxsight", "export_yolo", "iter_samples", "load_split", "veri
 
 
 def load_split(name: "Split") -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """The images and annotations of a published split as tables; see `splitting.read.load_split`."""
+    """Return the images and annotations of a published split as tables; see `splitting.read.load_split`."""
     return read.load_split(name, settings.load(writable=False).splits_dir)
 
 
 def iter_samples(name: "Split") -> "Iterator[tuple[Path, NDArray[np.float64], list[str]]]":
-    """A published split image by image: file, boxes, labels; see `splitting.read.iter_samples`."""
+    """Yield a published split image by image: file, boxes, labels; see `splitting.read.iter_samples`."""
     here = settings.load(writable=False)
     return read.iter_samples(name, splits_dir=here.splits_dir, data_dir=here.data_dir)
 

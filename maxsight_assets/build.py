@@ -1,4 +1,4 @@
-"""The composition root: settings -> every definition that Dagster loads; the UI, the CLI and the tests come here."""
+"""Make every definition that Dagster loads from the settings, for the UI, the command line and the tests."""
 
 import os
 import threading
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
 OWNERS = ["team:maxsight-data"]
 
 TICK_S = 30.0
-"""Seconds that clearing away may take in a tick, which Dagster ends after 60."""
+"""Seconds that `tidy` may take in a tick; Dagster ends a tick after 60."""
 
 FIRST_S = 120.0
-"""Seconds that a process waits for another one to make Dagster's databases, which takes one or two."""
+"""Seconds that a process waits while another process makes Dagster's databases."""
 
 
 class SampleUpstreams(Upstreams):
@@ -66,11 +66,11 @@ class SampleUpstreams(Upstreams):
 
 
 def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """All definitions of one code location.
+    """Return all definitions of one code location.
 
     Args:
-        settings: What the environment says.
-        overrides: Resources that replace the ones made from the settings, by name; for tests.
+        settings: The settings from the environment.
+        overrides: Resources, by name, that replace those made from the settings; for tests.
     """
     profile = profiles.load(settings.profile)
     embedded = profile.upstream == "embedded"
@@ -96,7 +96,7 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
         for asset in assets
     ]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # the refresh sensor needs a beta flag, and says why
+        warnings.simplefilter("ignore", dg.BetaWarning)  # the refresh sensor needs a beta flag, see there
         refresh = refresh_sensor()
     reporting = [
         _reporting_sensor(source, upstreams, settings, profile.selections[source.dataset]) for source in profile.sources
@@ -124,7 +124,7 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
 
 
 def tidy(settings: Settings, instance: dg.DagsterInstance, *, budget_s: float) -> Tidied:
-    """Clear away what runs and ticks left and is older than the settings' limits; what is landed stays."""
+    """Delete what runs and ticks left if it is older than the settings' limits; landed files stay."""
     profile, places = profiles.load(settings.profile), Places.of(settings)
     return clear_away(
         instance,
@@ -137,7 +137,7 @@ def tidy(settings: Settings, instance: dg.DagsterInstance, *, budget_s: float) -
 
 
 def _placed(spec: dg.AssetSpec, profile: str, directory: Path) -> dg.AssetSpec:
-    """The spec with a head that says whose state its page shows: one DAGSTER_HOME may have seen several."""
+    """Return the spec with a heading that names the profile and directory: one DAGSTER_HOME may serve several."""
     return spec.replace_attributes(
         description=f"Profile `{profile}`, in `{directory}`.\n\n{spec.description or ''}",
         tags={**spec.tags, "profile": profile},
@@ -150,7 +150,7 @@ def _placed(spec: dg.AssetSpec, profile: str, directory: Path) -> dg.AssetSpec:
 
 
 def published_in(settings: Settings) -> Published:
-    """Return what reads the settings' DATA_DIR: what is landed is what is on the disk, not what the event log says."""
+    """Return the function that reads a published version from the settings' DATA_DIR rather than from the event log."""
     directories = _directories(settings)
 
     def published(key: dg.AssetKey) -> str | None:
@@ -166,7 +166,7 @@ def _directories(settings: Settings) -> dict[dg.AssetKey, Path]:
 
 
 def _upstreams(settings: Settings, *, embedded: bool, given: Mapping[str, Any]) -> dict[str, Any]:
-    """How the upstreams are reached: the embedded one, or the publishers' own, by S3 among others."""
+    """Return the resources that reach the upstreams: the embedded one, or the publishers' own, over S3 among others."""
     if embedded:
         return {"upstreams": SampleUpstreams(world=str(Places.of(settings).world))}
     from maxsight_assets.defs.s3 import publishers_upstreams_of, s3_of
@@ -176,7 +176,7 @@ def _upstreams(settings: Settings, *, embedded: bool, given: Mapping[str, Any]) 
 
 
 def _section(profile: Profile) -> Callable[[Places], metadata.Metadata]:
-    """What the sample adds to the page of the splits."""
+    """Return the function that makes the sample's section on the page of the splits."""
 
     def shown(places: Places) -> metadata.Metadata:
         section = sample.section_of(profile, places)
@@ -188,7 +188,7 @@ def _section(profile: Profile) -> Callable[[Places], metadata.Metadata]:
 def _reporting_sensor(
     source: Source, upstreams: Upstreams, settings: Settings, default: Selection
 ) -> dg.SensorDefinition:
-    """The sensor that reports what one upstream has now."""
+    """Return the sensor that reports what one upstream has now."""
 
     def fingerprint(cancel: threading.Event) -> str:
         from maxsight_assets.pipeline import raw
@@ -210,10 +210,10 @@ def _reporting_sensor(
 
 
 def asset(settings: Settings, name: str) -> dg.AssetsDefinition:
-    """One asset of the settings' graph.
+    """Return one asset of the settings' graph.
 
     Raises:
-        SettingsError: The profile has switched it off.
+        SettingsError: The profile has switched the asset off.
     """
     for each in build_defs(settings).assets or ():
         if isinstance(each, dg.AssetsDefinition) and dg.AssetKey(name) in each.keys:
@@ -223,9 +223,9 @@ def asset(settings: Settings, name: str) -> dg.AssetsDefinition:
 
 @contextmanager
 def opened_instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance of DAGSTER_HOME, its databases made.
+    """Open the Dagster instance of DAGSTER_HOME, and make its databases if they are missing.
 
-    One process at a time makes them: two at once fail in SQLite.
+    Only one process at a time makes them, because two at once fail in SQLite.
     """
     with hold(home, target=home, wait_s=FIRST_S):
         instance = dg.DagsterInstance.from_config(str(home))
@@ -241,12 +241,12 @@ def materialize(
     """Materialize assets of the settings' graph in this process; the record of the run is kept in DAGSTER_HOME.
 
     Args:
-        settings: What the environment says.
-        select: Names of assets; none for all.
-        say: Is given each line that a person should read while the run is at work.
+        settings: The settings from the environment.
+        select: Names of assets; empty for all.
+        say: Receives each line that the user should read during the run.
 
     Raises:
-        SettingsError: There is no asset of a name in `select`.
+        SettingsError: `select` names an asset that does not exist.
     """
     profile = profiles.load(settings.profile)
     assets = [named(profile, name).asset for name in select]
@@ -256,35 +256,35 @@ def materialize(
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The event log in DAGSTER_HOME, beside any run: what it says of the settings' DATA_DIR, and what it is told.
+    """The event log in DAGSTER_HOME, outside of any run: reads and writes its records of the settings' DATA_DIR.
 
     Attributes:
-        settings: What the environment says.
+        settings: The settings from the environment.
     """
 
     settings: Settings
 
     def report(self, asset: str, change: Change) -> bool:
-        """Report what a command did to what an asset has published; see `report_change`.
+        """Report a command's change of an asset's published directory; see `report_change`.
 
         Raises:
-            NotReported: The event log cannot be reached; so does every method here.
+            NotReported: The event log cannot be reached. Every method here raises it.
         """
         with self._reached(asset) as (instance, inspection, places):
             return report_change(instance, inspection, places, change)
 
     def report_verdicts(self, asset: str, verdicts: Sequence[Told]) -> None:
-        """Report what the rules say of what an asset has published."""
+        """Report the verdicts of the rules on an asset's published version."""
         with self._reached(asset) as (instance, inspection, places):
             report_verdicts(instance, inspection, places, verdicts)
 
     def difference(self, asset: str) -> str | None:
-        """Return how the event log differs from what an asset has published; None if it does not."""
+        """Return how the event log differs from an asset's published version; None if it does not."""
         with self._reached(asset) as (instance, inspection, places):
             return difference(instance, inspection, places)
 
     def verdicts(self, asset: str) -> list[Told]:
-        """Return what the checks said last of what an asset has published."""
+        """Return the latest verdicts of the checks on an asset's published version."""
         with self._reached(asset) as (instance, inspection, places):
             return verdicts_of(instance, inspection, places)
 
@@ -296,5 +296,5 @@ class Log:
                 yield instance, inspections[asset], Places.of(self.settings)
         except MaxSightAssetsError:
             raise
-        except Exception as error:  # of any storage, and what a command did is done
+        except Exception as error:  # any storage may raise any error, and the command's work is done
             raise NotReported(f"the event log cannot be reached ({scrub(error) or type(error).__name__})") from error

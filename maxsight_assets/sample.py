@@ -1,6 +1,6 @@
-"""What the profile `sample` adds to the product: an upstream that is drawn here, and what became of its seeded faults.
+"""What the profile `sample` adds: an upstream that is drawn on this machine, and a report on its deliberate faults.
 
-Part of the composition root: the command line and `build` ask here, and no other module knows `sample_upstream`.
+Part of the composition root: the command line and `build` use it, and no other module imports `sample_upstream`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A table that is shown beside what the product says of the training splits.
+    """A table that is shown beside the report on the training splits.
 
     Attributes:
-        title: What it is about.
-        columns: Their names, and how wide each is printed.
-        rows: One text a column.
+        title: Its heading.
+        columns: The name and the printed width of each column.
+        rows: The rows, with one text per column.
     """
 
     title: str
@@ -33,12 +33,12 @@ class Section:
 
 
 def embedded_of(profile: Profile, places: Places) -> "Embedded | None":
-    """What serves the profile's upstream from this machine; None if the publishers' own are asked."""
+    """Return what serves the profile's upstream from this machine; None if the profile uses the publishers' servers."""
     return serving(places.world) if profile.upstream == "embedded" else None
 
 
 def serving(world: Path) -> "Embedded":
-    """What serves the world that is drawn in a directory, or will be at first use."""
+    """Return what serves the world drawn in a directory; the world is drawn at first use."""
     return partial(_serve, world)
 
 
@@ -52,14 +52,14 @@ def _serve(world: Path) -> Iterator[str]:
 
 
 def outdated(places: Places) -> list[Path]:
-    """The worlds that earlier generators drew here, and that nothing serves any more."""
+    """Return the worlds that earlier generators drew here and that are no longer served."""
     from maxsight_assets.sample_upstream.world import outdated as not_of_this_generator
 
     return not_of_this_generator(places.world)
 
 
 def section_of(profile: Profile, places: Places) -> Section | None:
-    """What became of each fault that the sample's upstream holds on purpose; None for a profile without any."""
+    """Return what became of each deliberate fault of the sample's upstream; None for a profile without such faults."""
     if profile.upstream != "embedded":
         return None
     from maxsight_assets.sample_upstream.fates import fates
@@ -72,7 +72,7 @@ def section_of(profile: Profile, places: Places) -> Section | None:
 
 
 def touch(places: Places, dataset: str, *, back: bool) -> str:
-    """Change a file of the drawn world, as an upstream does; see `sample_upstream.touch`.
+    """Change a file of the drawn world, as a publisher would; see `sample_upstream.touch`.
 
     Raises:
         ValueError: The dataset has no other edition.

@@ -1,7 +1,7 @@
-"""Environment variables -> one frozen, validated `Settings`.
+"""Read the environment variables into one frozen, validated `Settings`.
 
-Every variable is read here and nowhere else. A wrong value is one line that names the variable, raised when the
-settings are read, before anything else happens.
+Every variable is read here and nowhere else. A wrong value raises an error of one line that names the variable, when
+the settings are read and before anything else happens.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ MIRROR_SCHEMES = ("https", "http", "s3", "file")
 ENDPOINT_SCHEMES = ("https", "http")
 
 NAME_BYTES = 255
-"""Longest name of a file on Linux (NAME_MAX in <limits.h>) and macOS; said at once, even below a missing one."""
+"""Longest name of a file on Linux (NAME_MAX in <limits.h>) and macOS; checked even if the parent is missing."""
 
 
 def _address(value: str, *, schemes: Sequence[str]) -> SecretStr:
@@ -44,7 +44,7 @@ def _address(value: str, *, schemes: Sequence[str]) -> SecretStr:
         parts = urlsplit(value)
         place = parts.path.startswith("/") and parts.path.strip("/") if parts.scheme == "file" else parts.hostname
         sound = parts.scheme in schemes and place and parts.port != 0
-    except ValueError:  # of the port, or of brackets; its text may repeat a password
+    except ValueError:  # wrong port or brackets; the error's text may repeat a password
         sound = False
     if not sound or not value.isprintable() or " " in parts.netloc:
         raise ValueError(f"is no address of a mirror; write {', '.join(f'{s}://' for s in schemes)} and a host")
@@ -52,7 +52,7 @@ def _address(value: str, *, schemes: Sequence[str]) -> SecretStr:
 
 
 def _hosts(value: str | frozenset[str]) -> frozenset[str]:
-    """The servers of a list such as "nas.local, 192.168.1.20:8080"; without a port, those of http and https."""
+    """Return the servers in a list such as "nas.local, 192.168.1.20:8080"; without a port, those of http and https."""
     if not isinstance(value, str):
         return value
     hosts: set[str] = set()
@@ -74,7 +74,7 @@ def _directory(value: str) -> Path:
     except RuntimeError:
         raise ValueError("there is no such home directory; write the path in full") from None
     try:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # whether it can be made is asked later
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # see `require_writable`
             path.stat()
     except OSError as error:
         raise ValueError(f"cannot be used ({error.strerror}); choose another place") from None
@@ -85,7 +85,7 @@ def _directory(value: str) -> Path:
 
 COCO_DIRECTORY = "coco_raw"
 COCO_FOLDERS = ("train2017", "annotations")
-"""What MaxSight's own scripts mean by DATA_DIR: the directory of this name, or one that holds these."""
+"""Folders that mark the COCO directory, which MaxSight's own scripts call DATA_DIR."""
 
 Mirror = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=MIRROR_SCHEMES))]
 """An address; a secret, because it may hold a password or a signature."""
@@ -98,7 +98,7 @@ Hosts = Annotated[frozenset[str], BeforeValidator(_hosts)]
 Days = Annotated[float, Field(ge=0)]
 
 Directory = Annotated[Path, BeforeValidator(_directory)]
-"""A directory, there or not, as an absolute path; `~` is a home directory."""
+"""A directory, which may be missing, as an absolute path; `~` is a home directory."""
 
 
 def _profile(value: str) -> str:
@@ -117,7 +117,7 @@ ProfileName = Annotated[str, BeforeValidator(_profile)]
 
 
 class Settings(BaseModel):
-    """What the environment says; docs/reference/environment.md is made of these fields."""
+    """The settings from the environment; docs/reference/environment.md is generated from these fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -207,7 +207,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _paths_follow_profile(cls, values: dict[str, object]) -> dict[str, object]:
-        """The sample profile has a directory of its own, so that drawn pictures never mix with real ones."""
+        """Give the sample profile a directory of its own, so that drawn pictures never mix with real ones."""
         sample = values.get("MAXSIGHT_PROFILE", "sample") == "sample"
         data_dir = values.get("DATA_DIR") or ("datasets_sample" if sample else "datasets")
         splits_dir = values.get("SPLITS_DIR") or f"{data_dir}/cleaned_splits"
@@ -223,17 +223,17 @@ class Settings(BaseModel):
 
     @property
     def state_dir(self) -> Path:
-        """Facts of images and the embedded upstream, which can be made again; notes of where splits were published."""
+        """Return the directory of image facts and the embedded upstream (remade if missing), and of notes on splits."""
         return self.data_dir / ".maxsight"
 
     def mirror(self, variable: str | None) -> str | None:
-        """The address that replaces the publisher's own, by the name of its variable."""
+        """Return the address that replaces the publisher's own, by the name of its variable."""
         address = self.mirrors.get(variable or "")
         return None if address is None else address.get_secret_value()
 
     @property
     def s3_endpoint(self) -> str | None:
-        """Another S3 than Amazon's."""
+        """Return the address of an S3 service other than Amazon's, if the environment states one."""
         return None if self.aws_endpoint_url_s3 is None else self.aws_endpoint_url_s3.get_secret_value()
 
 
@@ -243,7 +243,7 @@ def load(environment: Mapping[str, str] | None = None, *, writable: bool = True)
     Args:
         environment: Variables to read instead of the process's own, which stand above the project file; empty and blank
             values count as unset.
-        writable: Whether DATA_DIR and SPLITS_DIR must be writable; who only reads does without.
+        writable: Whether DATA_DIR and SPLITS_DIR must be writable; a caller that only reads passes False.
 
     Raises:
         SettingsError: A variable is wrong; the text is one line and names it.
@@ -317,20 +317,20 @@ def _of_project(path: Path, profile: str | None) -> dict[str, str]:
 
 
 def require_writable(settings: Settings) -> None:
-    """Refuse a DATA_DIR or SPLITS_DIR that cannot be written, looking at the nearest parent that exists.
+    """Refuse a DATA_DIR or SPLITS_DIR that cannot be written, judged by the nearest existing parent.
 
     Raises:
-        SettingsError: One cannot; the text is one line and names it.
+        SettingsError: A directory cannot be written; the text is one line and names its variable.
     """
     for variable, directory in (("DATA_DIR", settings.data_dir), ("SPLITS_DIR", settings.splits_dir)):
         _require_writable(variable, directory)
 
 
 def directory(variable: str, value: str) -> Path:
-    """A directory that a variable names and that is no field of the settings, as an absolute path.
+    """Return a directory that a variable outside the settings names, as an absolute path.
 
     Raises:
-        SettingsError: It cannot be one, or cannot be written; the text is one line and names the variable.
+        SettingsError: It cannot be a directory, or cannot be written; the text is one line and names the variable.
     """
     try:
         path = _directory(value)
@@ -341,14 +341,14 @@ def directory(variable: str, value: str) -> Path:
 
 
 def reserved(data_dir: Path) -> list[Path]:
-    """Return the directories of DATA_DIR, splits apart, that the project publishes or keeps, links resolved."""
+    """Return the directories of DATA_DIR that the project publishes or keeps, except splits, with links resolved."""
     published = [*(catalog.directory for catalog in catalogs.every()), "inference_eval", ".maxsight"]
     beside = [f".{name}.maxsight" for name in published]  # versions under construction and previous ones
     return [(data_dir / name).resolve() for name in (*published, *beside)]
 
 
 def _one_line(error: ValidationError) -> str:
-    """The first wrong variable; never what may be a secret in its value."""
+    """Return one line on the first wrong variable, without a value that may be secret."""
     first = error.errors(include_url=False, include_context=False, include_input=True)[0]
     place = [str(part) for part in first["loc"] if part != "mirrors"]
     variable = place[0] if place else "environment"
@@ -360,7 +360,7 @@ def _one_line(error: ValidationError) -> str:
 
 
 def _require_one_place_of_checkpoints(values: Mapping[str, str]) -> None:
-    """Refuse two names of one directory that disagree."""
+    """Refuse two variables for one directory if they disagree."""
     ours, theirs = (values.get(name) for name in ("CHECKPOINTS_DIR", "CHECKPOINTS_BASE"))
     if ours and theirs and ours != theirs:
         raise SettingsError(
@@ -369,10 +369,10 @@ def _require_one_place_of_checkpoints(values: Mapping[str, str]) -> None:
 
 
 def _require_root_of_datasets(settings: Settings) -> None:
-    """Refuse the directory of COCO as the root of all datasets: MaxSight's own scripts call that one DATA_DIR."""
+    """Refuse the COCO directory as the root of all datasets: MaxSight's own scripts call that directory DATA_DIR."""
     given = settings.data_dir
     held = None
-    with contextlib.suppress(OSError):  # a directory that cannot be searched is refused where it is used
+    with contextlib.suppress(OSError):  # a directory that cannot be searched is refused when it is used
         held = next((name for name in COCO_FOLDERS if (given / name).is_dir()), None)
     if given.name != COCO_DIRECTORY and held is None:
         return
@@ -385,7 +385,7 @@ def _require_root_of_datasets(settings: Settings) -> None:
 
 
 def _require_own_place(settings: Settings) -> None:
-    """Refuse splits that would be published over something else, or something else over them."""
+    """Refuse a SPLITS_DIR that would overwrite another directory, or be overwritten by one."""
     splits, data_dir = settings.splits_dir.resolve(), settings.data_dir.resolve()
     others = reserved(data_dir)
     clash = data_dir if data_dir.is_relative_to(splits) else next(filter(splits.is_relative_to, others), None)
@@ -397,7 +397,7 @@ def _require_own_place(settings: Settings) -> None:
 
 
 def _require_whole_keys(settings: Settings) -> None:
-    """Refuse half a key of S3: nothing could be signed with it."""
+    """Refuse half of an S3 key pair, because it cannot sign requests."""
     key, secret = settings.aws_access_key_id is not None, settings.aws_secret_access_key is not None
     names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
     if key != secret:
@@ -412,7 +412,7 @@ def _require_writable(variable: str, directory: Path) -> None:
     if not existing.is_dir():
         raise SettingsError(f"{variable}={directory}: {existing} is not a directory; choose another place")
     try:
-        # Permission bits do not tell: root passes them all, and a mounted drive may be read-only.
+        # Permission bits do not decide this: root passes them all, and a mounted drive may be read-only.
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
         reason = error.strerror or type(error).__name__
