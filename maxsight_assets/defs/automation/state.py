@@ -79,7 +79,7 @@ def _reported_since_landing(instance: dg.DagsterInstance, check: dg.AssetCheckKe
 
 
 def _silence(instance: dg.DagsterInstance, sensor: str) -> str | None:
-    """Why nobody looks: the sensor was stopped, or its ticks fail. One that no daemon ever ran says nothing."""
+    """Return why no sensor probes: it was stopped, or its ticks fail. A sensor that never ran does not count."""
     if instance.schedule_storage is None:
         return None  # in memory: no sensor ran, so none was stopped
     states: Sequence[InstigatorState] = [
