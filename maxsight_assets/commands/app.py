@@ -171,6 +171,20 @@ def verify(
         raise typer.Exit(summary.conclude(out, told))
 
 
+@app.command("verify-coco", epilog="Example: maxsight-assets verify-coco ~/datasets/coco --level decode")
+def verify_coco(
+    directory: Annotated[Path | None, typer.Argument(help="The directory; none for the landed one.")] = None,
+    as_json: AsJson = False,
+    level: Level = "hashes",
+    ask_upstream: AskUpstream = False,
+) -> None:
+    """Check any directory that looks like COCO 2017, landed here or not; `verify coco DIRECTORY` is the same."""
+    with _settings(writable=False) as settings:
+        raise typer.Exit(
+            cli_raw.verify_coco(settings, directory, level=level, as_json=as_json, ask_upstream=ask_upstream)
+        )
+
+
 @app.command(epilog="Example: maxsight-assets explain coco/139")
 def explain(
     image_id: Annotated[str, typer.Argument(help="The publisher's id, <source>/<id>, or the id in a split.")],

@@ -9,7 +9,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -17,6 +17,7 @@ from maxsight_assets import disk
 from maxsight_assets.archives.archive import Member, open_archive
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import SplitCounts
+from maxsight_assets.datasets.coco import foreign
 from maxsight_assets.datasets.coco import source as coco
 from maxsight_assets.datasets.coco.rules import CocoView
 from maxsight_assets.datasets.coco.selection import CocoSelection
@@ -108,16 +109,22 @@ def verify_coco_dataset(
     seen: RawView
     compared: tuple[Finding, ...] = ()
     if manifest is None:
-        left_out |= _OF_HASHES
-        seen = _as_found(root, read=level == "decode", cache=cache)
-        compared = () if level == "names" else (_compared(seen, upstream),)
+        left_out |= _OF_HASHES | {"no_unlisted_files"}  # judged by the layout
+        seen, layout = _as_found(root, read=level == "decode", cache=cache)
+        layouts = tuple(
+            Finding("error" if severity == "error" else "warn", description, verdict)
+            for severity, description, verdict in foreign.of_layout(layout)
+        )
+        compared = (*(() if level == "names" else (_compared(seen, upstream),)), *layouts)
     else:
         seen = coco.SOURCE.view(root, manifest, cache=cache)
     rules = [rule for rule in coco.SOURCE.rules if rule.name not in left_out]
     verdicts = run(rules, seen)
+    if manifest is None:
+        verdicts = tuple(replace(each, remedy=foreign.remedy_for(each.rule, each.remedy)) for each in verdicts)
     counts = dict(sorted(seen.counted.items()))
     catalog = catalogs.load("coco").counts
-    without_manifest: Literal["upstream", "nothing"] = "upstream" if upstream and compared else "nothing"
+    without_manifest: Literal["upstream", "nothing"] = "upstream" if upstream and level != "names" else "nothing"
     return CocoReport(
         directory=root,
         level=level,
@@ -177,7 +184,7 @@ def _fault(root: Path, path: str, member: Member | None) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _as_found(root: Path, *, read: bool, cache: Path | None) -> CocoView:
+def _as_found(root: Path, *, read: bool, cache: Path | None) -> tuple[CocoView, foreign.Layout]:
     """A directory that nobody landed, as the rules look at it: whatever its annotations and their splits hold."""
     splits = [split for split in coco.SPLITS if coco.annotation_path(root, split).is_file()]
     if not splits:
@@ -185,14 +192,27 @@ def _as_found(root: Path, *, read: bool, cache: Path | None) -> CocoView:
             f"{root}: does not look like COCO 2017: none of "
             f"{', '.join(coco.annotation_path(Path(), split).as_posix() for split in coco.SPLITS)} is there"
         )
+    layout = foreign.layout_of(root, {split: _listed(root, split) for split in splits})
+    splits = [split for split in splits if split in layout.here] or splits
+    aside = {*layout.companions, *layout.unlisted}
     found = [
         (path, entry.stat().st_size)
         for path, entry in disk.walk(root)
-        if path.partition("/")[0] in {"annotations", *splits} and entry.is_file()
+        if path.partition("/")[0] in {"annotations", *splits} and path not in aside and entry.is_file()
     ]
     began = time.time() if read else None
     digests = disk.in_threads(lambda item: disk.sha256_of(root / item[0])[1] if read else _NOT_READ, found)
     rows = [FileRow(path, size, digest, "unverified") for (path, size), digest in zip(found, digests, strict=True)]
     selection = {"splits": dict.fromkeys(splits)}
     manifest = Manifest.of(rows, asset="coco_raw", source="upstream", selection=selection, inputs={})
-    return CocoView(root=root, manifest=manifest, place=coco.DIRECTORY, read=coco.tables, cache=cache, hashed_at=began)
+    view = CocoView(root=root, manifest=manifest, place=coco.DIRECTORY, read=coco.tables, cache=cache, hashed_at=began)
+    return view, layout
+
+
+def _listed(root: Path, split: str) -> frozenset[str]:
+    """File names that the annotations of a split list; none if they cannot be read, which the rules say."""
+    try:
+        paths = coco.read_split(root, split).tables().images["path"].drop_nulls()
+    except FormatError:
+        return frozenset()
+    return frozenset(path.removeprefix(f"{coco.DIRECTORY}/{split}/") for path in paths)
