@@ -1,4 +1,4 @@
-"""What every source does alike: look at its upstream files, and bring members of archives into a staged tree."""
+"""Do what is the same for every source: probe its upstream files, and land members of archives in a staged tree."""
 
 import re
 import threading
@@ -28,7 +28,7 @@ from maxsight_assets.verdict import Verdict
 from maxsight_assets.verification.views import MISSING
 
 IMAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}\.(jpg|jpeg|png)")
-"""Image file names that are taken from annotations: one path segment of plain characters, so that none climbs out."""
+"""Image file names that are taken from annotations: one segment of plain characters, so that none leaves the tree."""
 
 NAMES_SHOWN = 5
 """Members of an archive that an error names."""
@@ -45,11 +45,11 @@ class Upstream:
 
     Attributes:
         catalog: Its files and their addresses.
-        client: Carries the traffic.
-        origin: `embedded` for the drawn world, `upstream` for a publisher; one never lands over the other.
-        cancel: Ends all traffic within ten seconds once set.
-        target: The published directory that is landed, where one is: what a person accepted for it counts, and its
-            file system is looked at before a byte moves.
+        client: The HTTP client.
+        origin: `embedded` for the drawn world, `upstream` for a publisher; neither ever lands over the other.
+        cancel: Ends all traffic within ten seconds when set.
+        target: The published directory to land, if any: changes that the user accepted for it count, and its file
+            system is examined before a byte moves.
     """
 
     catalog: Catalog
@@ -59,32 +59,32 @@ class Upstream:
     target: Path | None = None
 
     def file(self, key: str) -> RemoteFile:
-        """The upstream file with that key, with the facts of the catalog or those that a person accepted instead."""
+        """Return the upstream file with that key, with the catalog's facts or those that the user accepted instead."""
         file = self.catalog.file(key)
         return file if self.target is None else as_accepted(self.target, file)
 
     def probe(self, keys: Iterable[str]) -> dict[str, str]:
-        """Ask upstream what it has now: a fingerprint by file key."""
+        """Ask upstream what it has now, and return a fingerprint by file key."""
         return {key: self.client.probe(self.file(key)).fingerprint() for key in sorted(keys)}
 
 
 def combined(fingerprints: Mapping[str, str]) -> str:
-    """One fingerprint of several files: the data version of an upstream asset."""
+    """Return one fingerprint of several files: the data version of an upstream asset."""
     lines = "".join(f"{key}\t{value}\n" for key, value in sorted(fingerprints.items()))
     return sha256(lines.encode()).hexdigest()
 
 
 @dataclass(slots=True)
 class Tally:
-    """What one landing did; the asset page shows it.
+    """The counts of one landing, which the asset's page shows.
 
     Attributes:
         fetched_files: Files that came from upstream. The same for `fetched_bytes`.
-        reused_files: Files that the present version or an interrupted run held.
-        adopted_files: Files that a person had put into the directory, found to be what upstream has, taken in place.
-        missing: Records that upstream names and does not give, with the reason.
-        failed: How many of these upstream may have: no try brought them, or what came was something else, and the next
-            run tries again.
+        reused_files: Files that the published version or an interrupted run held.
+        adopted_files: Files that the user had put into the directory, that equal upstream's and were taken in place.
+        missing: Records that upstream names and does not serve, with the reason.
+        failed: Number of missing records that upstream may still have: no try brought them, or brought something else.
+            The next run tries again.
     """
 
     fetched_files: int = 0
@@ -103,9 +103,9 @@ class Tally:
 
 
 def is_current(present: Manifest | None, root: Path, *, selection: Selection, inputs: Mapping[str, str]) -> bool:
-    """Whether what is published was made from these very upstream files for this selection, and has its bytes still.
+    """Return whether the published version was made from these upstream files for this selection, and is undamaged.
 
-    Every byte is read (about a second a gigabyte), so that a rerun mends what was damaged on the disk, too.
+    Every byte is read, so that a rerun also repairs what was damaged on disk.
     """
     return (
         present is not None
@@ -116,14 +116,14 @@ def is_current(present: Manifest | None, root: Path, *, selection: Selection, in
 
 
 def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: bool, tally: Tally) -> None:
-    """Land one upstream file as it is; one that a person has there already is taken if it has the pinned hash.
+    """Land one upstream file unchanged; a file that the user already has there is taken if it has the pinned hash.
 
     Args:
         stage: The tree under construction.
-        upstream: Where to get it from.
+        upstream: The upstream that has it.
         key: The file's key in the catalog.
-        path: Where it goes, relative to the published directory.
-        moved: Whether upstream says that it is another file than the published one was made from.
+        path: Its destination, relative to the published directory.
+        moved: Whether upstream reports another file than the one that the published version was made from.
         tally: Counts what was fetched.
     """
     file = upstream.file(key)
@@ -162,23 +162,23 @@ def land_members(
 ) -> None:
     """Land chosen members of an upstream archive.
 
-    A member that the present version, an interrupted run or a person's own copy in the directory holds with the size
-    and CRC-32 that the archive states now is not fetched.
+    A member is not fetched if the published version, an interrupted run or the user's own copy in the directory holds
+    it with the size and CRC-32 that the archive states now.
 
     Args:
         stage: The tree under construction.
-        upstream: Where the archive is.
+        upstream: The upstream that has the archive.
         key: The archive's key in the catalog.
-        wanted: Given the archive's members, says which to take and where each goes (path in the published directory).
-        moved: Whether upstream says that the archive is another one than the published version was made from.
+        wanted: Takes the archive's members, and returns those to land, each with its path in the published directory.
+        moved: Whether upstream reports another archive than the one that the published version was made from.
         tally: Counts what was fetched.
         whole: Fetch the archive in one piece, so that its pinned hash is checked, rather than member by member.
         needed: Members without which nothing can be landed.
 
     Raises:
         LandingError: The archive lacks a member that is needed; the text names those that it holds.
-        UpstreamChanged: The archive is pinned and no longer the one that was landed.
-        PreflightFailed: There is no room for what is to be fetched.
+        UpstreamChanged: The archive is pinned and differs from the one that was landed.
+        PreflightFailed: The file system has no room for the files to fetch.
     """
     file = upstream.file(key)
     with open_archive(upstream.client, file, downloads=stage.downloads) as archive:
@@ -219,7 +219,7 @@ def _insist_holds(key: str, members: Mapping[str, Member], needed: Iterable[str]
 
 
 def _insist_unchanged(stage: Stage, archive: Archive, key: str, paths: Mapping[str, str]) -> None:
-    """A pinned archive of the same length whose index states other content for what was landed from it has changed."""
+    """Stop if the index of a pinned archive states other content for members that were landed from it."""
     for name, path in paths.items():
         row, member = stage.present.rows.get(path) if stage.present else None, archive.members[name]
         if row and row.crc32 is not None and (row.bytes, row.crc32) != (member.bytes, member.crc32):
@@ -232,7 +232,7 @@ def _insist_unchanged(stage: Stage, archive: Archive, key: str, paths: Mapping[s
 def _not_there(
     stage: Stage, archive: Archive, key: str, paths: Mapping[str, str], *, moved: bool, tally: Tally
 ) -> dict[str, str]:
-    """The members that have to be fetched, and where each goes; the others are taken as they are."""
+    """Return the members to fetch, each with its destination; the others are taken from what is there."""
 
     def obtained(item: tuple[str, str]) -> Obtained | None:
         name, path = item
@@ -248,7 +248,7 @@ def _not_there(
 
 
 def _look_ahead(stage: Stage, upstream: Upstream, needed: Mapping[str, int], *, archive_bytes: int = 0) -> None:
-    """Refuse what the file system has no room for, or would merge with what is there, before it is fetched."""
+    """Refuse files, before they are fetched, for which the file system has no room, or whose names it would merge."""
     if upstream.target is not None:
         needed_bytes = sum(needed.values()) + archive_bytes
         preflight(upstream.target, needed_bytes=needed_bytes, needed_files=len(needed), names={*needed, *stage.names()})
@@ -272,7 +272,7 @@ def _extract(stage: Stage, archive: Archive, key: str, todo: Mapping[str, str], 
     dests = {name: stage.root / path for name, path in todo.items()}
     try:
         archive.extract(dests, on_member)
-    except (UpstreamChanged, WrongArchive):  # told at the end of it: a rerun must not find its members staged
+    except (UpstreamChanged, WrongArchive):  # reported at the archive's end: a rerun must not find its members staged
         for dest in dests.values():
             dest.unlink(missing_ok=True)
         raise
@@ -285,7 +285,7 @@ def land_images(
 
     Args:
         stage: The tree under construction.
-        upstream: Where the archive is.
+        upstream: The upstream that has the archive.
         key: The archive's key in the catalog.
         wanted: Paths in the published directory.
         moved: As in `land_members`.
@@ -314,13 +314,13 @@ def note_missing(stage: Stage, missing: Mapping[str, str]) -> None:
 
 
 def record_made(stage: Stage, path: str) -> None:
-    """Record a file that this project wrote into the tree itself."""
+    """Record a file that this project itself wrote into the tree."""
     size, digest = sha256_of(stage.root / path)
     stage.record(FileRow(path=path, bytes=size, sha256=digest, level="made"))
 
 
 def measure_images(stage: Stage, rows: Iterable[FileRow], *, cache: Path) -> None:
-    """Write the true width and height of images into their rows, and fill the cache of facts that checks read."""
+    """Write the true width and height of images into their rows, and fill the cache of image facts for the checks."""
     rows = [row for row in rows if row.width is None and row.path.lower().endswith(KINDS)]
     facts = examine([(row.sha256, stage.root / row.path) for row in rows], cache=cache)
     sizes = {digest: (width, height) for digest, width, height in facts.select("sha256", "width", "height").iter_rows()}

@@ -1,4 +1,4 @@
-"""Every raw dataset, in the order of the graph: adding one is its folder and its line here."""
+"""Every raw dataset, in the order of the graph. A new dataset needs its folder and its line here."""
 
 from collections.abc import Mapping
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""A stable sample: the same ids for the same seed on any machine, and a larger one contains the smaller."""
+"""Take stable samples: a seed gives the same ids on any machine, and a larger sample contains the smaller one."""
 
 import hashlib
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ def take(ids: Iterable[str], count: int | None, *, seed: int) -> frozenset[str]:
 
     Args:
         ids: Ids to choose from.
-        count: How many to take; null, or more than there are, takes all.
+        count: Number of ids to take; None, or more than there are, takes all.
         seed: Decides the ranks.
     """
     chosen = set(ids)
@@ -24,7 +24,7 @@ def take(ids: Iterable[str], count: int | None, *, seed: int) -> frozenset[str]:
 
 
 def rank(image_id: str, seed: int) -> tuple[bytes, str]:
-    """An id's pseudo-random place among others: depends on the seed and itself alone."""
+    """Return the pseudo-random rank of an id, which depends only on the seed and the id."""
     return hashlib.blake2b(f"{seed}:{image_id}".encode(), digest_size=8).digest(), image_id
 
 

@@ -42,7 +42,7 @@ Seed = Annotated[int, Field(description="Decides which images a count takes; a l
 Count = Annotated[int, Field(ge=0)]
 
 Limit = Annotated[Count | None, AfterValidator(lambda count: count or None)]
-"""A largest number; as null leaves a field as it is, 0 is how a person takes a stated one back."""
+"""A largest number; null leaves a field as it is, so the user states 0 to remove an earlier limit."""
 
 
 class ChosenSelection(RawSelection):
@@ -81,7 +81,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def with_stated(model: Model, stated: Mapping[str, Any]) -> Model:
-    """A copy of a configuration in which what a person stated is replaced; null leaves a field as it is.
+    """Return a copy of a configuration with the fields that the user stated replaced; null leaves a field as it is.
 
     Args:
         model: A selection, or the configuration of cleaning or splitting.

@@ -1,4 +1,4 @@
-"""What the graph needs to know of a dataset: one `Source` each, which its own folder fills in."""
+"""What the graph needs to know about a dataset: one `Source` each, which the dataset's folder defines."""
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,16 +24,16 @@ class Source:
     """One raw dataset.
 
     Attributes:
-        dataset: Name of its folder, and of the dataset everywhere.
+        dataset: Name of the dataset, and of its folder.
         selection: Type of its selection.
         files: Keys of the upstream files that a selection is made from.
-        land: Brings what a selection names into a staged tree.
+        land: Lands what a selection names in a staged tree.
         tables: Images and boxes of a published or staged directory.
-        rules: What must hold for it.
-        whole_splits: The publisher's splits whose records are all there under a selection, so that they can be counted.
-        view_type: What the rules look at.
-        words: What fields of the selection may hold, by name; those of classes stand in `labels.csv`.
-        class_ids: Pattern of the ids that a class may be named by beside its name.
+        rules: The rules that must hold for its directory.
+        whole_splits: The publisher's splits that a selection lands with all their records, so that they can be counted.
+        view_type: Type of the view that the rules take.
+        words: The words that fields of the selection may hold, by field; those for classes are in `labels.csv`.
+        class_ids: Pattern of the ids by which a class may be named instead of its name.
         details: Further tables of the asset's page, by title: column names and rows, from the published directory.
     """
 
@@ -51,33 +51,33 @@ class Source:
 
     @property
     def catalog(self) -> Catalog:
-        """What its publisher offers, and what the graph calls it."""
+        """Return what its publisher offers, and its names in the graph."""
         return catalogs.load(self.dataset)
 
     @property
     def asset(self) -> str:
-        """Name of its asset."""
+        """Return the name of its asset."""
         return self.catalog.asset
 
     @property
     def directory(self) -> str:
-        """Its directory below DATA_DIR."""
+        """Return its directory below DATA_DIR."""
         return self.catalog.directory
 
     @property
     def upstream_asset(self) -> str:
-        """Name of the asset that stands for its upstream."""
+        """Return the name of the asset that represents its upstream."""
         return self.catalog.upstream_asset
 
     def view(self, root: Path, manifest: Manifest, *, cache: Path | None = None) -> RawView:
-        """The directory as the rules look at it; the publisher's counts hold only for splits that are there as a whole.
+        """Return the view that the rules take of the directory; the publisher's counts hold only for whole splits.
 
         They do not hold for annotations of a file that the user accepted in place of the catalog's.
 
         Args:
             root: The published or staged directory.
             manifest: Its manifest.
-            cache: Parquet file of what is known of images by content.
+            cache: Parquet file of facts of images by content.
         """
         counts: Mapping[str, SplitCounts] = {}
         if manifest.info.source == "upstream" and not self._of_accepted_files(root, manifest):
@@ -90,7 +90,7 @@ class Source:
 
     @staticmethod
     def _of_accepted_files(root: Path, manifest: Manifest) -> bool:
-        """Whether annotations came from an upstream file whose change the user accepted."""
+        """Return whether annotations came from an upstream file whose change the user accepted."""
         keys = accepted(root).keys()
         return bool(keys) and any(
             not row.path.lower().endswith(IMAGE_SUFFIXES) and (row.origin or "").partition("!")[0] in keys

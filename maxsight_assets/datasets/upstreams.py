@@ -1,4 +1,4 @@
-"""Opens an upstream while it is read: the publisher's own, a mirror of it, or an embedded one on loopback."""
+"""Open an upstream for reading: the publisher's own, a mirror of it, or an embedded one on loopback."""
 
 import contextlib
 import threading
@@ -15,18 +15,18 @@ from maxsight_assets.transport.guard import PORTS, host_port
 from maxsight_assets.transport.options import Credentials, Limits, Progress
 
 Embedded: TypeAlias = Callable[[], contextlib.AbstractContextManager[str]]
-"""Serves all upstreams on 127.0.0.1, each dataset in a folder of its name, until the block ends; gives the address."""
+"""Serves all upstreams on 127.0.0.1, each dataset in a folder of its name, until the block ends; yields the address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How upstreams are reached.
+    """How to reach the upstreams.
 
     Attributes:
-        embedded: What takes the publishers' place, if anything does.
+        embedded: Serves all upstreams instead of the publishers, if set.
         mirrors: Addresses that replace publishers' own, by the name of the variable; their hosts may be private.
-        allowed_hosts: "host:port" of further servers that may be private.
-        credentials: For stores that want them.
+        allowed_hosts: Further servers, as "host:port", that may be private.
+        credentials: Credentials for the stores that require them.
     """
 
     embedded: Embedded | None = None
@@ -36,7 +36,7 @@ class Access:
 
     @classmethod
     def of(cls, settings: Settings, embedded: Embedded | None) -> "Access":
-        """The access that the settings describe, for a command that runs outside Dagster."""
+        """Return the access that the settings describe, for a command that runs outside Dagster."""
         return cls(
             embedded=embedded,
             mirrors={name: address.get_secret_value() for name, address in settings.mirrors.items()},
@@ -67,8 +67,8 @@ def open_upstream(
         dataset: Name of the catalog file.
         access: How to reach it.
         cancel: Set by the caller to end all traffic within ten seconds; leaving the block sets it too.
-        progress: Told how far a download is.
-        limits: Other bounds than the usual ones.
+        progress: Receives the progress of downloads.
+        limits: Limits that replace the default ones.
     """
     catalog = catalogs.load(dataset)
     cancel = cancel or threading.Event()

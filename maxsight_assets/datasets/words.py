@@ -1,6 +1,6 @@
-"""Refuses words of a selection that a publisher does not have (classes, licences, annotators), before a byte moves.
+"""Refuse words of a selection that a publisher does not have (classes, licences, annotators), before a byte moves.
 
-A misspelt class would choose nothing, or silently less than was meant.
+A misspelt class would choose nothing, or silently less than the user meant.
 """
 
 import difflib
@@ -24,7 +24,7 @@ class Unknown:
     Attributes:
         field: The field that holds it.
         place: Its place in the field, from 0.
-        text: The word, and what was meant perhaps.
+        text: The word, and what the user may have meant.
     """
 
     field: str
@@ -53,7 +53,7 @@ def require_known(source: Source, selection: Selection, *, stated: Collection[st
         stated: Fields that the user states for this run; the others were stored with the version, or are the profile's.
 
     Raises:
-        SettingsError: It has one; the text names the field, and the nearest words.
+        SettingsError: The selection has such a word; the text names the field, and the nearest words.
     """
     for each in unknown(source, selection):
         if each.field in stated:
@@ -62,14 +62,14 @@ def require_known(source: Source, selection: Selection, *, stated: Collection[st
 
 
 def _known(source: Source, kind: str) -> Collection[str | int] | None:
-    """The words that a field may hold; None if it may hold any."""
+    """Return the words that a field may hold; None if it may hold any."""
     if kind == CLASSES:
         return [row.label for row in mapping.rows(source.dataset)]
     return source.words.get(kind)
 
 
 def _meant(source: Source, kind: str, word: object, known: Collection[str | int]) -> str:
-    """Where such a class is to be had, and the nearest words; all words where there are few."""
+    """Return the datasets that have such a class, and the nearest words; all words if there are few."""
     texts = {str(each).lower(): str(each) for each in known}
     if kind != CLASSES:
         return f"; it has {', '.join(map(str, sorted(known, key=str)))}"

@@ -1,4 +1,4 @@
-"""ADE20K's instance masks of the Places Challenge 2017, read into the table model.
+"""Read ADE20K's instance masks of the Places Challenge 2017 into the table model.
 
 In each PNG the red channel is the class, 1..100, and the green one the instance (CSAILVision/placeschallenge,
 instancesegmentation/README.md). The class names are data: `ade20k_classes.txt`, line n names class n.
@@ -25,7 +25,7 @@ _COLUMNS = ("image_id", "box_id", "label", "x", "y", "w", "h", "area", "crowd")
 
 
 def class_names() -> tuple[str, ...]:
-    """The 100 instance classes; class n of the red channel is item n - 1."""
+    """Return the 100 instance classes; class n of the red channel is item n - 1."""
     text = files("maxsight_assets.datasets.ade20k").joinpath("classes.txt").read_text(encoding="utf-8")
     return tuple(text.splitlines())
 
@@ -36,12 +36,12 @@ def read_instances(root: Path, image_ids: Iterable[str], *, place: str) -> Table
     Args:
         root: The directory of the dataset.
         image_ids: Names of the scenes without suffix, for example "ADE_val_00000001".
-        place: Path of that directory relative to DATA_DIR, which `path` begins with.
+        place: Path of that directory relative to DATA_DIR; every `path` begins with it.
 
     Returns:
-        One image a scene, of its mask's size, and one box an instance: the smallest that holds all its pixels, in
-        absolute pixels, xywh. `label` is null for a class that has no name. An image whose mask is missing or cannot be
-        read has a `fault`: it is no image without instances.
+        One image per scene, with the size of its mask, and one box per instance: the smallest that holds all its
+        pixels, in absolute pixels, xywh. `label` is null for a class without a name. An image whose mask is missing or
+        cannot be read has a `fault`, because it is not an image without instances.
     """
     names = class_names()
     images: list[tuple[str, int | None, int | None, str | None]] = []
@@ -68,7 +68,7 @@ def read_instances(root: Path, image_ids: Iterable[str], *, place: str) -> Table
 
 
 def _read_mask(path: Path) -> npt.NDArray[np.uint8]:
-    """The channels of a mask: height x width x 3."""
+    """Return the channels of a mask: height x width x 3."""
     if not path.exists():
         raise FormatError(f"{path.name}: no instance mask; land it again")
     try:
@@ -81,7 +81,7 @@ def _read_mask(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def _boxes_of(mask: npt.NDArray[np.uint8], image_id: str, names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
-    """The instances of one mask, by instance number; number 0 is none."""
+    """Yield the instances of one mask, by instance number; number 0 is not an instance."""
     classes, instances = mask[:, :, 0], mask[:, :, 1]
     for number in np.unique(instances[instances > 0]):
         rows, columns = np.nonzero(instances == number)

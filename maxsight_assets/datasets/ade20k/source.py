@@ -25,14 +25,14 @@ INSTANCES = "ChallengeData2017/annotations_instance.tar"
 
 
 def files(selection: ValidationSelection) -> tuple[str, ...]:  # noqa: ARG001 (every source answers this)
-    """Keys of the upstream files that the selection is made from."""
+    """Return the keys of the upstream files that the selection is made from."""
     return (SCENES, INSTANCES)
 
 
 def land(
     stage: Stage, upstream: Upstream, selection: ValidationSelection, *, moved: frozenset[str], tally: Tally
 ) -> None:
-    """Bring the chosen scenes, with both of their masks."""
+    """Land the chosen scenes, with both of their masks."""
 
     def scenes(members: Mapping[str, Member]) -> dict[str, str]:
         top = "ADEChallengeData2016"
@@ -49,7 +49,7 @@ def land(
 
 
 def tables(root: Path, manifest: Manifest) -> Tables:
-    """The scenes that are landed, with a box for each instance of the 100 instance classes."""
+    """Return the landed scenes, with a box for each instance of the 100 instance classes."""
     paths = [row.path for row in manifest.selected() if row.path.startswith("images/validation/")]
     return read_instances(root, [PurePosixPath(path).stem for path in paths], place=DIRECTORY)
 
@@ -69,4 +69,4 @@ SOURCE = Source(
     rules=ANNOTATED_RULES,
     whole_splits=lambda selection: () if selection.max_images else ("validation",),
 )
-"""The row of the graph that stands for this dataset."""
+"""The dataset's row in the registry."""

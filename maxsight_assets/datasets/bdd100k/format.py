@@ -1,6 +1,6 @@
-"""BDD100K's detection labels of 2020 (`det_20/det_val.json`), read into the table model.
+"""Read BDD100K's detection labels of 2020 (`det_20/det_val.json`) into the table model.
 
-Which label means what to the detector is in `labels`.
+`labels` maps these labels to the detector's.
 """
 
 import math
@@ -72,13 +72,13 @@ _LABEL_READERS: Mapping[str, Reader] = MappingProxyType(
     {"id": integer, "category": nothing, "box2d": _box, "attributes": _attributes}
 )
 _JUDGED = frozenset({"box2d", "category"})
-"""Fields whose loss shows in the tables, where rules of their own judge it."""
+"""Fields whose loss is visible in the tables, where their own rules judge it."""
 
 
 def read_labels(path: Path, *, image_dir: str) -> Tables:
     """Read the label list.
 
-    A frame without `labels` is an image without boxes; a label without `box2d` (a lane, a drivable area) is no box.
+    A frame without `labels` is an image without boxes; a label without `box2d` (a lane, a drivable area) is not a box.
     The corners are points between pixels, so a box is x2 - x1 wide. A crowd that is not stated is False.
 
     Args:
@@ -90,7 +90,8 @@ def read_labels(path: Path, *, image_dir: str) -> Tables:
         without its suffix; a box id is that and the label's own, which is unique only within its frame.
 
     Raises:
-        FormatError: Broken syntax, a key twice in one object, or no list. The text names the place.
+        FormatError: The syntax is broken, an object has a key twice, or the file is not a list. The text names the
+            place.
     """
     data = strict_json.read_bytes(path)
     raws = strict_json.decode_tolerant(data, msgspec.json.Decoder(list[Raw]), name=path.name)
@@ -112,7 +113,7 @@ _COLUMNS = ("image_id", "box_id", "label", "x", "y", "w", "h", "crowd", "occlude
 
 
 def _boxes(frames: list[_Frame], ids: list[str], oddities: Oddities, *, name: str) -> pl.DataFrame:
-    """The labels that are boxes, or that may be one."""
+    """Return the labels that are, or may be, boxes."""
     raws = [raw for frame in frames for raw in frame.labels or ()]
     owners = [(frame, number) for frame, each in enumerate(frames) for number in range(len(each.labels or ()))]
     oddities.places["labels"] = [f"frames[{frame}].labels[{number}]" for frame, number in owners]
@@ -125,7 +126,7 @@ def _boxes(frames: list[_Frame], ids: list[str], oddities: Oddities, *, name: st
 
 
 def _row(image_id: str, number: int, label: _Label) -> tuple[Any, ...]:
-    """One row of a label; one whose id could not be read goes by its number in the frame."""
+    """Return the row of a label; if its id cannot be read, its number in the frame takes its place."""
     box, stated = label.box2d or _NOWHERE, label.attributes or _Attributes()
     size = (box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1)
     flags = (bool(stated.crowd), stated.occluded, stated.truncated)

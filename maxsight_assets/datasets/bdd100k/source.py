@@ -31,14 +31,14 @@ IMAGES_PATH = "images/100k/val"
 
 
 def files(selection: ValidationSelection) -> tuple[str, ...]:  # noqa: ARG001 (every source answers this)
-    """Keys of the upstream files that the selection is made from."""
+    """Return the keys of the upstream files that the selection is made from."""
     return (IMAGES, LABELS)
 
 
 def land(
     stage: Stage, upstream: Upstream, selection: ValidationSelection, *, moved: frozenset[str], tally: Tally
 ) -> None:
-    """Bring the labels, choose frames by them, and bring just those."""
+    """Land the labels, choose frames by them, and land only those frames."""
 
     def labels(members: Mapping[str, Member]) -> dict[str, str]:
         return {name: LABELS_PATH for name in members if name == LABELS_MEMBER}
@@ -52,7 +52,7 @@ def land(
 
 
 def tables(root: Path, manifest: Manifest) -> Tables:
-    """The frames that the published selection holds, with their boxes, whether or not each frame's file arrived."""
+    """Return the frames of the published selection, with their boxes, whether or not each frame's file arrived."""
     return _chosen(root, ValidationSelection.stored(manifest.info.selection))
 
 
@@ -78,4 +78,4 @@ SOURCE = Source(
     rules=ANNOTATED_RULES,
     whole_splits=lambda selection: () if selection.max_images else ("val",),
 )
-"""The row of the graph that stands for this dataset."""
+"""The dataset's row in the registry."""

@@ -1,4 +1,4 @@
-"""COCO 2017: which of its files to take, and the directory that training scripts expect.
+"""COCO 2017: the files to land, and the directory that training scripts expect.
 
 `coco_raw/{train2017,val2017,test2017,unlabeled2017}/*.jpg` and `coco_raw/annotations/*.json`, as the publisher's
 archives unpack.
@@ -39,19 +39,19 @@ KINDS = ("instances", "person_keypoints", "captions")
 
 
 def files(selection: CocoSelection) -> tuple[str, ...]:
-    """Keys of the upstream files that the selection is made from."""
+    """Return the keys of the upstream files that the selection is made from."""
     lists = {IMAGE_LISTS.get(split, ANNOTATIONS) for split in selection.splits}
     return (*sorted(lists), *(f"zips/{split}.zip" for split in sorted(selection.splits)))
 
 
 def land(stage: Stage, upstream: Upstream, selection: CocoSelection, *, moved: frozenset[str], tally: Tally) -> None:
-    """Bring the annotation files, choose images by them, and bring just those.
+    """Land the annotation files, choose images by them, and land only those images.
 
     Args:
         stage: The tree under construction.
         upstream: COCO's.
-        selection: What to take.
-        moved: Keys of the upstream files that changed since the present version.
+        selection: What to land.
+        moved: Keys of the upstream files that changed since the published version.
         tally: Counts what was fetched.
     """
     names = {f"annotations/{kind}_{split}.json" for split in selection.splits for kind in (*KINDS, "image_info")}
@@ -72,10 +72,10 @@ def land(stage: Stage, upstream: Upstream, selection: CocoSelection, *, moved: f
 
 
 def read_split(root: Path, split: str, *, masks: bool = False) -> CocoDocument:
-    """The annotation document of one split of a published or staged directory, with masks in its tables if asked.
+    """Return the annotation document of one split of a published or staged directory, with masks if requested.
 
     Raises:
-        FormatError: The file is missing or is no COCO document; the text names the place in it.
+        FormatError: The file is missing or is not a COCO document; the text names the place in it.
     """
     return read_instances(
         annotation_path(root, split),
@@ -87,21 +87,21 @@ def read_split(root: Path, split: str, *, masks: bool = False) -> CocoDocument:
 
 
 def annotation_path(root: Path, split: str) -> Path:
-    """The file that lists the images of a split, and their boxes where it has any."""
+    """Return the file that lists the images of a split, and their boxes if it has any."""
     return root / f"annotations/{'image_info' if split in IMAGE_LISTS else 'instances'}_{split}.json"
 
 
 def chosen_files(document: CocoDocument, selection: CocoSelection, *, split: str) -> list[str]:
-    """Paths, in the published directory, of the images that the selection takes from one split, sorted."""
+    """Return the sorted paths, in the published directory, of the images that the selection takes from one split."""
     images = _chosen(document, selection, split=split).images.filter(pl.col("fault").is_null())
     return sorted(path.removeprefix(f"{DIRECTORY}/") for path in images["path"])
 
 
 def tables(root: Path, manifest: Manifest) -> Tables:
-    """The images that the published selection holds, with their boxes, whether or not each image's file arrived.
+    """Return the images of the published selection, with their boxes, whether or not each image's file arrived.
 
-    Boxes of images that were not selected are left out; boxes of images that the document does not know stay in, and so
-    do records that cannot be used, because they are defects that cleaning must see.
+    Boxes of images that were not selected are left out. Boxes of images that the document does not list, and records
+    that cannot be used, stay in, because cleaning must account for these defects.
     """
     selection = CocoSelection.stored(manifest.info.selection)
     parts = [_with_masks(root, selection, split=split) for split in sorted(selection.splits)]
@@ -113,9 +113,9 @@ def tables(root: Path, manifest: Manifest) -> Tables:
 
 
 def _with_masks(root: Path, selection: CocoSelection, *, split: str) -> Tables:
-    """The selection's images and boxes with their masks.
+    """Return the selection's images and boxes with their masks.
 
-    Masks take most of the memory, so of a part of a split only its own masks are read.
+    Masks take most of the memory, so only the masks of the selected images are read.
     """
     narrowed = selection.splits[split] is not None or any(_filters(selection, split))  # type: ignore[index]
     whole = not narrowed and (split != EVALUATED or selection.evaluation_max_images is None)
@@ -126,7 +126,7 @@ def _with_masks(root: Path, selection: CocoSelection, *, split: str) -> Tables:
 
 
 def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> Tables:
-    """The selection's images and boxes, the latter with their `row` in the document and without masks."""
+    """Return the selection's images and boxes, the boxes with their `row` in the document and without masks."""
     everything = document.tables()
     everything = replace(everything, images=placed(everything.images, f"{DIRECTORY}/{split}"))
     images = everything.images.filter(pl.col("fault").is_null())
@@ -153,14 +153,14 @@ def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> 
 
 
 def _filters(selection: CocoSelection, split: str) -> tuple[Collection[str], Collection[int]]:
-    """Classes and licences that choose the images of a split."""
+    """Return the classes and licences that choose the images of a split."""
     if split == EVALUATED:
         return selection.evaluation_classes or (), selection.evaluation_licences or ()
     return selection.classes or (), selection.licences or ()
 
 
 def _of_every_class(tables: Tables, ids: Collection[str], most: int, *, seed: int) -> frozenset[str]:
-    """Some of the images, by classes in turns; those without boxes take turns as a class of their own."""
+    """Choose some of the images, class by class in turn; images without boxes count as a class of their own."""
     images = tables.images.filter(pl.col("image_id").is_in(list(ids))).select("image_id")
     pairs = images.join(tables.boxes.select("image_id", "label"), on="image_id", how="left")
     return frozenset(in_turns(pairs.fill_null("").unique(), seed=seed)["image_id"][:most])
@@ -177,4 +177,4 @@ SOURCE = Source(
     whole_splits=lambda selection: selection.splits,  # annotation files land whole
     view_type=CocoView,
 )
-"""The row of the graph that stands for this dataset."""
+"""The dataset's row in the registry."""
