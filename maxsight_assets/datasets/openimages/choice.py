@@ -1,7 +1,7 @@
-"""Chooses which Open Images to land: by class, by the flags of their boxes, by licence, within budgets.
+"""Choose the Open Images to land: by class, by the flags of their boxes, by licence, within budgets.
 
-A choice depends on the publisher's tables and the selection alone. It is kept by the digest of both, so that it is made
-once. What is chosen is brought by `openimages`.
+A choice depends only on the publisher's tables and the selection. It is stored under the digest of both, so that it is
+made once. `source` lands the chosen images.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
 
 RULES = 4
-"""Raise this with every change to what is chosen, so that no choice of older rules is taken for one of these."""
+"""Raise this with every change to what is chosen, so that no choice made by older rules is used again."""
 
 FLAGS = {
     "group_of": "crowd",
@@ -48,7 +48,7 @@ class Tables:
     Attributes:
         boxes: Bounding-box CSV.
         images: Image-metadata CSV.
-        digest: Of both files' content.
+        digest: Digest of the content of both files.
     """
 
     boxes: Path
@@ -58,13 +58,14 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a selection comes to.
+    """The images that a selection chooses.
 
     Attributes:
         images: Ids of the chosen images by split, in order.
-        classes: By MID, the images that have the class and fit the selection, and how many of them are chosen.
-        unfit: Ids by split that have a wanted class but are no ids; nothing is fetched for them.
-        aside: By file name, which of the rows that were looked at cannot be used.
+        classes: By MID, the number of images that have the class and fit the selection, and how many of them are
+            chosen.
+        unfit: By split, ids with a wanted class that are not valid ids; nothing is fetched for them.
+        aside: By file name, the rows that were read and cannot be used.
     """
 
     images: dict[str, list[str]]
@@ -80,23 +81,23 @@ def choose(
     *,
     kept: Path | None,
 ) -> Choice:
-    """Choose the images of a selection, or recall what was chosen before for the same tables and selection.
+    """Choose the images of a selection, or return the stored choice for the same tables and selection.
 
     Args:
-        tables: By split.
+        tables: The publisher's tables by split.
         wanted: MIDs of the classes by split, see `wanted_mids`.
         selection: Filters and budgets.
-        kept: Directory of choices that were made before; None: choose anew.
+        kept: Directory of stored choices; None chooses anew.
 
     Raises:
-        FormatError: A table is of the wrong kind, or none of its rows can be used.
+        FormatError: A table has the wrong format, or none of its rows can be used.
     """
     asked = selection.model_dump(mode="json", exclude={"images_from"})
     digests = {split: each.digest for split, each in sorted(tables.items())}
     key = hashlib.sha256(msgspec.json.encode([RULES, asked, digests, _sorted(wanted)])).hexdigest()
     place = kept / f"{key}.json" if kept else None
     if place is not None and place.exists():
-        with suppress(msgspec.DecodeError):  # cut short by a crash: it is made again
+        with suppress(msgspec.DecodeError):  # truncated by a crash: it is made again
             return msgspec.json.decode(place.read_bytes(), type=Choice)
     choice = _choose(tables, wanted, selection)
     if place is not None:
@@ -114,7 +115,7 @@ def _sorted(wanted: Mapping[str, Collection[str]]) -> list[tuple[str, list[str]]
 def wanted_mids(
     names: Mapping[str, str], below: Mapping[str, Collection[str]], selection: OpenImagesSelection, *, split: str
 ) -> set[str]:
-    """MIDs of the classes that are selected for a split; if none is, of all that the detector has a name for.
+    """Return the MIDs of the classes selected for a split; by default all classes that the detector has a name for.
 
     Args:
         names: Class names by MID.
@@ -123,7 +124,7 @@ def wanted_mids(
         split: Training splits have other classes than the evaluated one.
 
     Raises:
-        SettingsError: Open Images has no such class.
+        SettingsError: Open Images does not have a selected class.
     """
     classes = selection.evaluation_classes if split == EVALUATED else selection.classes
     if not classes:
@@ -139,14 +140,14 @@ def wanted_mids(
     chosen = {each if each in names else by_name[each] for each in classes}
     if selection.subclasses:
         chosen = chosen.union(*(below.get(mid, ()) for mid in chosen))
-    return chosen & names.keys()  # a hierarchy of another edition has classes that the list has not
+    return chosen & names.keys()  # a hierarchy of another edition has classes that the list lacks
 
 
 def take(orders: Mapping[str, pl.DataFrame], selection: OpenImagesSelection) -> dict[str, list[str]]:
-    """Apply the budgets: the images by split, sorted.
+    """Apply the budgets, and return the sorted images by split.
 
-    Each budget is a limit of its own, and an image has to be within all of them: that is what makes a larger one only
-    add. `max_images` is filled by all training splits in turns; the evaluated split has `evaluation_max_images`.
+    Each budget is a limit of its own, and an image must be within all of them. So a larger budget only adds images.
+    `max_images` is filled by all training splits in turns; the evaluated split has `evaluation_max_images`.
 
     Args:
         orders: By split, see `sampling.in_turns`.
@@ -206,7 +207,7 @@ def _choose(
 
 
 def _insist_usable(aside: Mapping[str, SetAside]) -> None:
-    """Where every row of a file is broken, it is the file that leaves nothing to choose, not the selection."""
+    """Refuse a file of which every row is broken: the file, not the selection, leaves nothing to choose."""
     for name, each in aside.items():
         if each.reasons and each.count == each.rows:
             place, _, reason = each.reasons[0]

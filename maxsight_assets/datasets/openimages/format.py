@@ -1,7 +1,7 @@
-"""Open Images' CSV and JSON files: streamed in bounded memory, columns found by name, ids kept as text.
+"""Read Open Images' CSV and JSON files: streamed in bounded memory, columns found by name, ids kept as text.
 
-A broken row is set aside with its line and the reason; a file of the wrong kind is refused. Which class means what to
-the detector is in `labels`.
+A broken row is set aside with its line and the reason; a file of the wrong kind is refused. `labels` maps the classes
+to the detector's labels.
 """
 
 import csv
@@ -38,12 +38,12 @@ NORMALISED = pl.Schema(
         "image_id": pl.String,
         "box_id": pl.String,  # "<image id>:<n>", the n-th row of the image in the file, from 0
         "mid": pl.String,
-        "label": pl.String,  # the class name, or the MID where the class list does not have it
+        "label": pl.String,  # the class name, or the MID if the class list does not have it
         "x_min": pl.Float64,  # left edge as a share of the picture's width
         "x_max": pl.Float64,
         "y_min": pl.Float64,  # top edge as a share of its height
         "y_max": pl.Float64,
-        "crowd": pl.Boolean,  # IsGroupOf; the flags are null where unknown (-1), or where the edition lacks the column
+        "crowd": pl.Boolean,  # IsGroupOf; the flags are null if unknown (-1), or if the edition lacks the column
         "occluded": pl.Boolean,
         "truncated": pl.Boolean,
         "depiction": pl.Boolean,
@@ -75,7 +75,7 @@ class Rows:
     rejected: pl.DataFrame
 
     def aside(self) -> SetAside:
-        """The latter by reason."""
+        """Return the rejected rows by reason."""
         reasons = self.rejected.group_by("reason").agg(pl.col("line").min(), rows=pl.len()).sort("line")
         named = reasons.select(pl.format("record {}", "line"), "rows", "reason").iter_rows()
         return SetAside(self.table.height + self.rejected.height, tuple(named))
@@ -84,8 +84,8 @@ class Rows:
 def read_boxes(path: Path, *, split: str, class_names: Mapping[str, str]) -> Rows:
     """Read a bounding-box CSV of any edition (8, 13 or 21 columns).
 
-    A row is set aside where it has more fields than the header, no ImageID or MID, a coordinate that is no number in
-    0..1, or a flag other than 1, 0 and -1. Blank rows are no records, but they are told too.
+    A row is set aside if it has more fields than the header, no ImageID or MID, a coordinate that is not a number in
+    0..1, or a flag other than 1, 0 and -1. Blank rows are not records, but they are reported too.
 
     Args:
         path: The CSV.
@@ -115,14 +115,14 @@ def read_boxes(path: Path, *, split: str, class_names: Mapping[str, str]) -> Row
 def class_images(
     path: Path, wanted: Collection[str], *, flags: Mapping[str, bool] = NO_FLAGS, annotators: Collection[str] = ()
 ) -> tuple[pl.DataFrame, SetAside]:
-    """Which images of a bounding-box CSV have a sound box of which wanted class.
+    """Find the images of a bounding-box CSV that have a sound box of a wanted class.
 
     Args:
         path: The CSV.
         wanted: MIDs of the classes.
         flags: Values of `FLAGS` that a box must have to count (by our names: "crowd", "depiction" ...); a box whose
             flag is unknown does not.
-        annotators: Values of the column `Source` that a box must have one of to count; any where empty.
+        annotators: Values of the column `Source`, one of which a box must have to count; any if empty.
 
     Returns:
         Columns `image_id` (text) and `mid` (an enumeration of what is wanted), each pair once, in order; and what is
@@ -175,7 +175,7 @@ def write_rows_of(path: Path, dest: Path, ids: Collection[str]) -> int:
 def read_images(path: Path, *, split: str, image_dir: str, image_ids: Collection[str] | None = None) -> Rows:
     """Read an image-metadata CSV.
 
-    A record is set aside where it has more or fewer fields than the header, or no ImageID.
+    A record is set aside if it has more or fewer fields than the header, or no ImageID.
 
     Titles and authors are published with HTML entities and are decoded here to plain text. `rotation` is the number of
     degrees counter-clockwise that the picture, and its boxes with it, have to be turned by to stand upright; null where
@@ -185,7 +185,7 @@ def read_images(path: Path, *, split: str, image_dir: str, image_ids: Collection
         path: The CSV.
         split: Value of the `split` column.
         image_dir: Directory of the split's images relative to DATA_DIR, for example "open_images_v6/train".
-        image_ids: Images to keep; all where None.
+        image_ids: Images to keep; None keeps all.
 
     Returns:
         Images of schema `IMAGES` in the order of the file; width and height are null, as no file states them.
@@ -232,9 +232,9 @@ def to_pixels(boxes: pl.DataFrame, sizes: Sizes) -> pl.DataFrame:
     """Turn normalised boxes into absolute pixels of the picture as it is stored.
 
     The frame is the pixel matrix of the JPEG in the bucket, with neither its EXIF orientation nor `rotation` applied:
-    the publisher says that image *and boxes* have to be turned by `rotation` together
+    the publisher states that image *and boxes* have to be turned by `rotation` together
     (storage.googleapis.com/openimages/web/2018-05-17-rotation-information.html), so a box fits the picture unturned.
-    Whoever turns a picture has to turn its boxes.
+    Code that turns a picture must turn its boxes too.
 
     Args:
         boxes: Schema `NORMALISED`.
@@ -285,7 +285,7 @@ def read_split(
         coordinates, so that cleaning accounts for them.
 
     Raises:
-        FormatError: One of the files is of the wrong kind.
+        FormatError: One of the files has the wrong format.
     """
     rows = read_boxes(boxes, split=split, class_names=class_names)
     broken = rows.rejected.filter(pl.col("reason") != BLANK).with_columns(split=pl.lit(split), fault="reason")
@@ -366,12 +366,12 @@ def _size_frame(sizes: Sizes) -> pl.DataFrame:
 
 
 def _path_of(image_dir: str) -> pl.Expr:
-    """Path of an image: as on disk, in a folder named by the first two digits of its id."""
+    """Return the path of an image on disk, in a folder named by the first two digits of its id."""
     return pl.format("{}/{}/{}.jpg", pl.lit(image_dir), pl.col("image_id").str.slice(0, 2), "image_id")
 
 
 def _plain(column: str) -> pl.Expr:
-    """Text without HTML entities."""
+    """Return text without HTML entities."""
     text = pl.col(column)
     escaped = text.str.contains("&", literal=True)
     return pl.when(escaped).then(text.map_elements(html.unescape, return_dtype=pl.String)).otherwise(text)

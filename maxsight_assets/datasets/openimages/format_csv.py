@@ -1,6 +1,6 @@
-"""The rows of Open Images' bounding-box CSVs: which are sound, and what is wrong with the others.
+"""Read the rows of Open Images' bounding-box CSVs: the sound ones, and the faults of the others.
 
-Lines are never held all at once; a field is text unless its column is a number. What rows mean is in `openimages`.
+Lines are never held all at once; a field is text unless its column is a number. `format` interprets the rows.
 """
 
 import csv
@@ -21,10 +21,10 @@ REJECTED = pl.Schema(
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """How many rows of a file were set aside, and why.
+    """The number of rows of a file that were set aside, and the reasons.
 
     Attributes:
-        rows: Rows that were looked at, sound ones among them.
+        rows: Number of rows that were read, including sound ones.
         reasons: Where the first row of a reason is ("line 7"), how many there are, and the reason, in the file's order.
     """
 
@@ -33,12 +33,12 @@ class SetAside:
 
     @property
     def count(self) -> int:
-        """Rows that were set aside."""
+        """Return the number of rows that were set aside."""
         return sum(count for _, count, _ in self.reasons)
 
 
 BLANK = "a blank row"
-"""The reason of rows that hold nothing, and so are no records."""
+"""The reason for rows that hold nothing, and so are not records."""
 
 COORDINATES: Mapping[str, str] = MappingProxyType({"XMin": "x_min", "XMax": "x_max", "YMin": "y_min", "YMax": "y_max"})
 """Columns that hold shares of the picture's width or height, and their names in our tables."""
@@ -63,10 +63,10 @@ _EXCESS = "\0"  # no column can have this name
 
 
 def header_of(path: Path, required: Iterable[str]) -> list[str]:
-    """Column names of a CSV's first line.
+    """Return the column names in the first line of a CSV.
 
     Raises:
-        FormatError: A required column is missing, a name stands twice, or it is no line of a CSV.
+        FormatError: A required column is missing, a name occurs twice, or the line is not CSV.
     """
     with path.open("rb") as file:
         line = file.readline(_MAX_HEADER).decode("utf-8-sig", "replace")
@@ -89,8 +89,8 @@ def collect_boxes(
     Args:
         path: The CSV.
         query: Gets a frame with the columns `line`, `image_id`, `mid`, the values of `COORDINATES` (float64) and
-            `FLAGS` (int8, null where the file lacks the column), `annotator` (text, column `Source`, the same), and
-            `reason` (null where the row is sound).
+            `FLAGS` (int8, null if the file lacks the column), `annotator` (text, column `Source`, the same), and
+            `reason` (null if the row is sound).
         mids: Leave out lines that mention none of these anywhere; where few match, that is most of the work.
 
     Raises:
@@ -101,13 +101,13 @@ def collect_boxes(
 
 
 def id_frame(image_ids: Collection[str] | pl.Series) -> pl.DataFrame:
-    """Image ids as a frame to join with."""
+    """Return image ids as a frame to join with."""
     ids = image_ids if isinstance(image_ids, pl.Series) else pl.Series(sorted(image_ids), dtype=pl.String)
     return ids.unique().to_frame("image_id")
 
 
 def id_fault() -> pl.Expr:
-    """Why a row's `image_id` is none; null where it is one."""
+    """Return the reason why a row's `image_id` is not valid; null if it is."""
     image_id = pl.col("image_id")
     return (
         pl.when(image_id.is_null() | (image_id.str.strip_chars() == ""))
@@ -118,13 +118,13 @@ def id_fault() -> pl.Expr:
 
 
 def _lines(path: Path, mids: Collection[str] | None) -> pl.LazyFrame:
-    """The lines after the header: columns `line` (counted from 1, the header being 1) and `text`."""
+    """Return the lines after the header: columns `line` (counted from 1, the header being 1) and `text`."""
     lines = pl.scan_csv(
         path,
         schema={"text": pl.String},
         has_header=False,
         skip_rows=1,
-        separator="\0",  # stands in no line, so a line is one field
+        separator="\0",  # occurs in no line, so a line is one field
         quote_char=None,  # these files quote nothing, and a stray quote must not swallow the lines after it
         truncate_ragged_lines=True,  # but in a broken one; what is left of it is judged
         extra_columns="ignore",
@@ -139,7 +139,7 @@ def _lines(path: Path, mids: Collection[str] | None) -> pl.LazyFrame:
 
 
 def _rows(lines: pl.LazyFrame, header: list[str]) -> pl.LazyFrame:
-    """Lines cut into fields, and what is wrong with each."""
+    """Return the lines split into fields, with the fault of each."""
     fields = pl.col("text").str.split_exact(",", len(header)).struct.rename_fields([*header, _EXCESS])
     numbers = dict.fromkeys(COORDINATES, pl.Float64) | {name: pl.Int8 for name in FLAGS if name in header}
     rows = lines.select("text", "line", fields=fields).unnest("fields")
@@ -161,7 +161,7 @@ def _rows(lines: pl.LazyFrame, header: list[str]) -> pl.LazyFrame:
 
 
 def _fault(header: list[str]) -> pl.Expr:
-    """Why a row cannot be used, null where it can."""
+    """Return the reason why a row cannot be used; null if it can."""
     blank = pl.col("text").str.strip_chars(",").fill_null("") == ""
     faults = [
         pl.when(pl.col(_EXCESS).is_not_null()).then(pl.lit("more fields than the header")),

@@ -1,4 +1,4 @@
-"""The records of Open Images' image metadata: quoted CSV, columns found by name, fields of each record counted.
+"""Read the records of Open Images' image metadata: quoted CSV, columns found by name, fields of each record counted.
 
 A block of the file is held at a time, and of it only what is asked for. What the columns mean is in `openimages`.
 """
@@ -17,7 +17,7 @@ from maxsight_assets.datasets.openimages.format_csv import header_of, id_fault, 
 from maxsight_assets.errors import FormatError
 
 BLOCK_BYTES = 1 << 20
-"""What is read at a time; no record can be longer. Published ones are shorter than 2 kB."""
+"""Bytes that are read at a time; no record can be longer. Published records are shorter than 2 kB."""
 
 TOGETHER = 32
 """Blocks that are looked through at a time: to look for a million ids takes about as long in one as in all of these."""
@@ -53,12 +53,12 @@ def collect_images(
     Args:
         path: The CSV.
         columns: Names in the header, `ImageID` apart.
-        image_ids: Images to keep; all where None.
+        image_ids: Images to keep; None keeps all.
         where: Sound records to keep, of which the columns are then no more needed; all where None.
 
     Returns:
-        The columns as text (null where empty), `image_id`, `line` (records counted from 1, the header being 1), and
-        `reason` (null where the record is sound); sound records in the order of the file, then the others.
+        The columns as text (null if empty), `image_id`, `line` (records counted from 1, the header being 1), and
+        `reason` (null if the record is sound); sound records in the order of the file, then the others.
 
     Raises:
         FormatError: The header lacks columns, a quote does not close, a record is longer than `BLOCK_BYTES`, or
@@ -95,7 +95,7 @@ def collect_images(
 
 
 def _blocks(path: Path, header: Sequence[str], columns: Sequence[str], misfits: _Misfits) -> Iterator[pl.DataFrame]:
-    """The sound records, a block at a time."""
+    """Yield the sound records, a block at a time."""
     try:
         with csv.open_csv(
             path,

@@ -1,6 +1,6 @@
-"""Where single Open Images come from: the public bucket over https or S3, or FiftyOne's zoo, behind one interface.
+"""The places that serve single Open Images, behind one interface: the bucket over https or S3, or FiftyOne's zoo.
 
-A backend says where each image is; `landing` brings it from there, so that all of them resume, verify and count alike.
+A backend states the place of each image; `landing` fetches it, so that all backends resume, verify and count alike.
 """
 
 import re
@@ -28,7 +28,7 @@ class Images(Protocol):
     """A place that has the images."""
 
     def files(self, split: str, ids: Sequence[str]) -> Iterator[RemoteFile]:
-        """Where each image is that the place may have; its key is `<split>/<id>.jpg`, wherever it comes from."""
+        """Yield each image that the place may have; its key is `<split>/<id>.jpg`, wherever it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Folder:
     Attributes:
         directory: Only FiftyOne itself ever writes there.
         zoo: Whether it has the form of a zoo.
-        fills: Whether FiftyOne is to download what is not there yet; then it is its own zoo.
+        fills: Whether FiftyOne should download missing images; then the directory is FiftyOne's own zoo.
     """
 
     directory: Path
@@ -70,14 +70,14 @@ class Folder:
 
 
 def images_of(kind: Literal["address", "http", "s3", "fiftyone"], address: str) -> Images:
-    """The backend that a selection asks for.
+    """Return the backend that a selection asks for.
 
     Args:
         kind: What is asked for; `address`: whatever the address is of.
-        address: Of the images: the catalog's, or the mirror's that a person set.
+        address: Address of the images: the catalog's, or that of the mirror that the user set.
 
     Raises:
-        SettingsError: It cannot be had; the text is one line that says what to install or to set.
+        SettingsError: The backend is not available; the text is one line that states what to install or to set.
     """
     parts = urlsplit(address)
     local = Path(unquote(parts.path)) if parts.scheme == "file" else None
@@ -104,18 +104,18 @@ def _zoo(directory: Path | None) -> Folder:
             "run config, images_from: fiftyone needs its package (pip install 'maxsight-assets[fiftyone]'), or a zoo "
             f"directory that is there: {MIRROR}=file:///<directory with train/data, validation/data>"
         )
-    fiftyone = import_module("fiftyone")  # no part of the lock file, and slow to import
+    fiftyone = import_module("fiftyone")  # not in the lock file, and slow to import
     return Folder(Path(fiftyone.config.dataset_zoo_dir) / ZOO_NAME, zoo=True, fills=True)
 
 
 def _fill(folder: Path, split: str, ids: Sequence[str]) -> None:
     """Have FiftyOne download what its zoo lacks; it needs no database for that.
 
-    It gets the publisher's tables of the split too, which make the directory a zoo that FiftyOne can load. One image
-    that is gone ends its whole download without a word of which one: halving finds it.
+    FiftyOne also gets the publisher's tables of the split, so that it can load the directory as a zoo. A missing image
+    ends its whole download without a message that names it, so bisection finds it.
 
     Raises:
-        TransientError: It failed otherwise; what arrived stays in the zoo.
+        TransientError: The download failed for another reason; what arrived stays in the zoo.
     """
     lacking = [image_id for image_id in ids if not (folder / f"{image_id}.jpg").is_file()]
     if not lacking:

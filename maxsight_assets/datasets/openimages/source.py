@@ -63,7 +63,7 @@ ATTRIBUTION = "ATTRIBUTION.csv"
 PARTS_BOXED = "train-parts-boxed.csv"
 """Landed train images on which human parts and mammals were boxed at all (path).
 
-The publisher boxed `PARTS` on only 95,335 of the train images: on any other one, no box of them says nothing.
+The publisher boxed `PARTS` on only 95,335 of the train images: on any other image, a missing box means nothing.
 Validation and test images have them throughout.
 """
 
@@ -90,14 +90,14 @@ ID_SHOWN = 40
 
 
 def files(selection: OpenImagesSelection) -> tuple[str, ...]:
-    """Keys of the upstream files that the selection is made from."""
+    """Return the keys of the upstream files that the selection is made from."""
     return (CLASSES, HIERARCHY, *(each[split] for split in sorted(selection.splits) for each in (BOXES, IMAGES)))
 
 
 def land(
     stage: Stage, upstream: Upstream, selection: OpenImagesSelection, *, moved: frozenset[str], tally: Tally
 ) -> None:
-    """Bring the publisher's tables, choose images by them, bring those, and write the tables of what arrived."""
+    """Land the publisher's tables, choose images by them, land those, and write the tables of what arrived."""
     images = images_of(selection.images_from, upstream.catalog.image("").url.rstrip("/"))
     for key in files(selection):
         land_file(stage, upstream, key, path=_metadata(key), moved=key in moved, tally=tally)
@@ -128,7 +128,7 @@ def shards(files: Iterable[RemoteFile]) -> Iterator[list[RemoteFile]]:
 
 
 def tables(root: Path, manifest: Manifest) -> Tables:
-    """The images that landed, with all their boxes in absolute pixels of the picture as stored."""
+    """Return the landed images, with all their boxes in absolute pixels of the picture as stored."""
     selection = OpenImagesSelection.stored(manifest.info.selection)
     names = formats.read_class_names(root / _metadata(CLASSES))
     rows = [row for row in manifest.selected() if row.path.endswith(".jpg")]
@@ -171,7 +171,7 @@ def label_coverage(root: Path, manifest: Manifest) -> list[tuple[str, int, int]]
 
 
 def class_coverage(root: Path) -> tuple[tuple[str, ...], list[tuple[str | int, ...]]]:
-    """How each class that was asked for fared: the names of the columns, and a row a class."""
+    """Return the counts of each requested class: the names of the columns, and one row per class."""
     with (root / COVERAGE).open(encoding="utf-8", newline="") as stream:
         header, *rows = csv.reader(stream)
     return tuple(header), [(*row[:3], *map(int, row[3:])) for row in rows]
@@ -186,7 +186,7 @@ def coverage(root: Path, manifest: Manifest) -> dict[str, Table]:
 
 
 def image_path(split: str, image_id: str) -> str:
-    """Where an image lies in the published directory; the two leading hex digits keep folders small."""
+    """Return the path of an image in the published directory; the two leading hex digits keep folders small."""
     return f"{split}/{image_id[:2]}/{image_id}.jpg"
 
 
@@ -208,7 +208,7 @@ def _look_ahead(stage: Stage, upstream: Upstream, choice: Choice) -> None:
 def _land_split(
     stage: Stage, upstream: Upstream, images: Images, wanted: tuple[str, Sequence[str]], *, tally: Tally
 ) -> dict[str, str]:
-    """Bring the images that are not there yet; returns the paths that upstream does not serve, with the reason."""
+    """Land the missing images; return the paths that upstream does not serve, with the reason."""
     split, ids = wanted
     todo = [each for each in sorted(ids) if not stage.obtain(Expected(image_path(split, each)), moved=False)]
     tally.reused_files += len(ids) - len(todo)
@@ -240,7 +240,7 @@ def _insist_given(stage: Stage, missing: Mapping[str, str]) -> None:
 
 
 def _land_shard(stage: Stage, upstream: Upstream, files: Sequence[RemoteFile], *, tally: Tally) -> dict[str, str]:
-    """Adopt or fetch each image; returns the paths that upstream does not serve, with the reason."""
+    """Adopt or fetch each image; return the paths that upstream does not serve, with the reason."""
     missing: dict[str, str] = {}
     adopted = _adopt(stage, upstream, files)
     tally.adopted_files += len(adopted)
@@ -268,9 +268,9 @@ def _land_shard(stage: Stage, upstream: Upstream, files: Sequence[RemoteFile], *
 
 
 def _adopt(stage: Stage, upstream: Upstream, files: Iterable[RemoteFile]) -> set[str]:
-    """Take the images that a person has in place and whose md5 is the bucket's ETag; returns their keys.
+    """Take the images that the user has in place and whose md5 is the bucket's ETag; return their keys.
 
-    Another file at an image's path is never overwritten: publishing names it and stops, unless it has the same bytes.
+    Another file at an image's path is never overwritten: publishing names it and stops, unless its bytes are equal.
     """
     failed = 0
 
@@ -297,7 +297,7 @@ def _adopt(stage: Stage, upstream: Upstream, files: Iterable[RemoteFile]) -> set
 
 
 def _write_tables(stage: Stage, choice: Choice, names: Mapping[str, str], *, missing: Mapping[str, str]) -> None:
-    """Write what was landed of each split, who made it, how each class fared, and what is not there."""
+    """Write the tables of what was landed of each split, its authors, the counts by class, and what is missing."""
     found, authors = [], []
     aside = dict(choice.aside)
     parts: list[tuple[str]] = []
@@ -379,4 +379,4 @@ SOURCE = Source(
     details=coverage,
     whole_splits=lambda _: (),  # only images with a class that was asked for
 )
-"""The row of the graph that stands for this dataset."""
+"""The dataset's row in the registry."""
