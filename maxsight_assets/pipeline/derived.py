@@ -118,7 +118,7 @@ def make_evaluation(
 
 
 def _same_sets(contract: Mapping[str, Any], published: Path) -> bool:
-    """Whether the published contract promises the same sets."""
+    """Return whether the published contract promises the same sets."""
     try:
         there = json.loads((published / CONTRACT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -140,7 +140,7 @@ def _upstream_of(source: Source, split: str, places: Places) -> str:
 
 
 def _refused(root: Path, split: str) -> list[str]:
-    """The images of a split that upstream did not give, where they come one by one."""
+    """Return the images of a split that upstream did not serve, if it serves them one by one."""
     try:
         with (root / MISSING).open(encoding="utf-8", newline="") as stream:
             return sorted(row[0] for row in csv.reader(stream) if row and row[0].startswith(f"{split}/"))

@@ -1,4 +1,4 @@
-"""A COCO directory of somebody else: what in it is COCO's, what lies in another place, and what to do about it there.
+"""Examine a COCO directory that this project did not land: what is COCO's, what is misplaced, and what to do there.
 
 Here: layouts, companions of macOS and Windows, remedies about such a directory. Not here: the rules (`coco.rules`).
 """
@@ -48,7 +48,7 @@ def is_companion(path: str) -> bool:
 
 
 def layout_of(root: Path, listed: Mapping[str, Collection[str]]) -> Layout:
-    """Look where the pictures are that annotations list.
+    """Find the places of the pictures that annotations list.
 
     Args:
         root: The directory.
@@ -126,7 +126,7 @@ def of_layout(layout: Layout) -> list[tuple[str, str, Verdict]]:
 
 
 def remedy_for(rule: str, remedy: str) -> str:
-    """Return what to do in a directory that nobody landed: a landing's remedies do not help there."""
+    """Return what to do in a directory that this project did not land: a landing's remedies do not help there."""
     if rule in {"every_image_landed", "enough_images_landed"}:
         return MISSING
     return OF_THIS if any(word in remedy for word in OF_LANDINGS) else remedy

@@ -1,8 +1,8 @@
-"""Checks any directory that looks like COCO 2017, whether or not it was landed here; training code calls it.
+"""Check any directory that looks like COCO 2017, whether or not this project landed it; training code calls this.
 
-The rules are those of `coco_raw`. A directory without a manifest is taken as it is found: its bytes are compared with
-the CRC-32s of the publisher's archives where a caller lets upstream be asked; else the report says that nobody vouches
-for them.
+The rules are those of `coco_raw`. A directory without a manifest is checked as it is. Its bytes are compared with the
+CRC-32s of the publisher's archives if the caller passes an upstream. Otherwise the report states that the bytes were
+compared with nothing.
 """
 
 import contextlib
@@ -36,17 +36,17 @@ _OF_HASHES = frozenset({"hashes_match", "how_verified"})
 _OF_DECODING = frozenset(
     {"every_image_decodes", "enough_images_decode", "stated_sizes_match", "images_are_rgb_or_gray"}
 )
-_NOT_READ = "0" * 64  # stands for a digest where no byte is read
+_NOT_READ = "0" * 64  # takes the place of a digest if no byte is read
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one rule says of the directory.
+    """The result of one rule on the directory.
 
     Attributes:
-        severity: "error" where data that fails is unusable, "warn" where a person should look.
+        severity: "error" if data that fails is unusable, "warn" if the user should look at it.
         description: What holds, and why it matters.
-        verdict: How many records were looked at, how many offend, the first ten, and the remedy.
+        verdict: The numbers of checked records and of offenders, the first ten offenders, and the remedy.
     """
 
     severity: Severity
@@ -56,17 +56,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CocoReport:
-    """What checking a COCO directory found.
+    """The result of checking a COCO directory.
 
     Attributes:
         directory: The directory.
-        level: How deep it was looked at.
-        compared_with: What the bytes were compared with: `manifest` where the directory was landed or adopted here,
-            `upstream` where the indexes of the publisher's archives were asked for, else, and at level `names`,
-            `nothing`.
+        level: The depth of the check.
+        compared_with: What the bytes were compared with: `manifest` if this project landed or adopted the directory,
+            `upstream` if the indexes of the publisher's archives were read; otherwise, and at level `names`, `nothing`.
         counts: Images and boxes of the annotation files, by split. `published` states the catalog's.
-        published: Images and boxes that the publisher's split holds as a whole, by split.
-        findings: What each rule says.
+        published: Images and boxes of the publisher's whole split, by split.
+        findings: The result of each rule.
     """
 
     directory: Path
@@ -78,7 +77,7 @@ class CocoReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every rule of severity error holds."""
+        """Return whether every rule of severity error holds."""
         return all(finding.verdict.passed or finding.severity == "warn" for finding in self.findings)
 
 
@@ -89,17 +88,17 @@ def verify_coco_dataset(
 
     Args:
         root: The directory, landed by this project or not.
-        level: `names` looks at names, sizes and annotations; `hashes` also reads every file and compares it with the
-            manifest, where there is one; `decode` also decodes every image.
-        cache: Parquet file of what is known of images by content, so that a second run decodes only new ones.
+        level: `names` checks names, sizes and annotations; `hashes` also reads every file and compares it with the
+            manifest, if there is one; `decode` also decodes every image.
+        cache: Parquet file of facts of images by content, so that a second run decodes only new images.
         upstream: COCO's (`datasets.upstreams.open_upstream`), whose archives' indexes a directory without a manifest is
             compared with from level `hashes` on; some megabytes of traffic. None: it is not asked.
 
     Raises:
         FormatError: The directory does not look like COCO 2017.
-        LandingError: Upstream was to be asked and does not answer; see its subclasses.
-        SettingsError: There is no such level.
-        VerificationFailed: The directory was landed here and its manifest is damaged.
+        LandingError: The given upstream does not answer; see its subclasses.
+        SettingsError: The level does not exist.
+        VerificationFailed: This project landed the directory, and its manifest is damaged.
     """
     root = Path(root)
     if level not in LEVELS:
@@ -139,9 +138,9 @@ def verify_coco_dataset(
 
 
 def _compared(seen: RawView, upstream: Upstream | None) -> Finding:
-    """Compare the bytes of a directory that was not landed here with what upstream's archives state of their members.
+    """Compare the bytes of a foreign directory with what upstream's archives state about their members.
 
-    Where upstream is not asked, nobody vouches for any file, which is a finding of its own.
+    Without an upstream the files are compared with nothing, which is a finding of its own.
     """
     paths = sorted(seen.files["path"])
     if upstream is None:
@@ -168,7 +167,7 @@ def _compared(seen: RawView, upstream: Upstream | None) -> Finding:
 
 
 def _members(upstream: Upstream, keys: Sequence[str]) -> dict[str, Member]:
-    """The members of upstream's archives by name; of each just the index is read, where its server gives ranges."""
+    """Return the members of upstream's archives by name; only the index is read if the server supports ranges."""
     members: dict[str, Member] = {}
     with tempfile.TemporaryDirectory() as downloads, contextlib.ExitStack() as stack:
         for key in keys:
@@ -185,7 +184,7 @@ def _fault(root: Path, path: str, member: Member | None) -> str | None:
 
 
 def _as_found(root: Path, *, read: bool, cache: Path | None) -> tuple[CocoView, foreign.Layout]:
-    """A directory that nobody landed, as the rules look at it: whatever its annotations and their splits hold."""
+    """Return the view of a directory without a manifest: whatever its annotations and their splits hold."""
     splits = [split for split in coco.SPLITS if coco.annotation_path(root, split).is_file()]
     if not splits:
         raise FormatError(

@@ -226,7 +226,7 @@ def _land_split(
 def _insist_given(stage: Stage, missing: Mapping[str, str]) -> None:
     """Stop where upstream gives no image at all and refuses each; single ones that it refuses are gone.
 
-    S3 answers 403 instead of 404 for what is not there, where it does not let everybody list the bucket.
+    S3 answers 403 instead of 404 for a missing object if the bucket cannot be listed publicly.
     """
     if not missing or not all(reason.startswith("403") for reason in missing.values()):
         return
@@ -324,7 +324,7 @@ def _write_tables(stage: Stage, choice: Choice, names: Mapping[str, str], *, mis
 
 
 def _credits(stated: pl.DataFrame, split: str, ids: Sequence[str]) -> pl.DataFrame:
-    """One row an image, all text: path, author, title, licence, landing page; empty where the publisher states none."""
+    """Return one row per image, all text: path, author, title, licence, landing page; empty if not published."""
     paths = [image_path(split, image_id) for image_id in ids]
     return (
         pl.DataFrame({"path": paths, "image_id": ids}, schema={"path": pl.String, "image_id": pl.String})
