@@ -24,7 +24,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from maxsight_assets_tests import servers
+from maxsight_assets_tests.servers import processes
 
 CONNECTIONS = 32
 CHOSEN = 500
@@ -214,7 +214,7 @@ def s3_client(endpoint: str) -> Any:
 
 
 def serve_line(host: str, delay_ms: str) -> None:
-    with servers.SlowLine(host, delay_s=int(delay_ms) / 1000) as slow:
+    with processes.SlowLine(host, delay_s=int(delay_ms) / 1000) as slow:
         print(slow.host, flush=True)
         sys.stdin.read()
 
@@ -250,7 +250,7 @@ def whole_zip(work: Path, rounds: int) -> None:
     with (work / "up" / "val2017.zip").open("rb") as archive:
         sha256 = hashlib.file_digest(archive, "sha256").hexdigest()
     for label, rate in (("40 MB/s a connection", "40m"), ("no limit", "0")):
-        with servers.nginx(work / "up", work / "nginx", limit_rate=rate) as host:
+        with processes.nginx(work / "up", work / "nginx", limit_rate=rate) as host:
             best = table(f"a zip of 5,000 JPEGs, {label}", zip_ways(f"http://{host}/val2017.zip", sha256), work, rounds)
         others = min(took.seconds for name, took in best.items() if not name.startswith("landing"))
         print(f"landing is {others / best['landing'].seconds:.2f} times as fast as the best of the others")
@@ -260,7 +260,7 @@ def chosen_members(work: Path) -> None:
     with zipfile.ZipFile(work / "up" / "val2017.zip") as archive:
         entries = archive.infolist()
     own = sum(entry.compress_size for entry in entries[:: max(1, len(entries) // CHOSEN)][:CHOSEN])
-    with servers.nginx(work / "up", work / "nginx") as host:
+    with processes.nginx(work / "up", work / "nginx") as host:
         took = measured(ours("chosen", f"http://{host}/val2017.zip", CHOSEN), work)
         log = (work / "nginx" / "access.log").read_text(encoding="utf-8")
     sent = sum(int(row.split('"')[2].split()[1]) for row in log.splitlines() if '"GET /val2017.zip' in row)
@@ -269,17 +269,17 @@ def chosen_members(work: Path) -> None:
 
 
 def many_files(work: Path, count: int, rounds: int) -> None:
-    with servers.nginx(work / f"small-{count}", work / "nginx") as server:
+    with processes.nginx(work / f"small-{count}", work / "nginx") as server:
         for delay_ms in (0, 30):
             with line(server, delay_ms) as host:
                 base = f"http://{host}"
                 ways = {"landing": ours("many", base, count), "requests": ours("requests", base, count)}
                 table(f"{count:,} small files over HTTP, {delay_ms} ms delay", ways, work, rounds)
-    if not servers.program("weed"):
+    if not processes.program("weed"):
         print("\nSeaweedFS is not installed: no S3")
         return
     shutil.rmtree(work / "weed", ignore_errors=True)
-    with servers.seaweed(work / "weed", keys=KEYS) as endpoint:
+    with processes.seaweed(work / "weed", keys=KEYS) as endpoint:
         client = s3_client(endpoint)
         client.create_bucket(Bucket=BUCKET)
         for path in sorted((work / f"small-{count}").glob("*.jpg")):

@@ -163,9 +163,9 @@ def land_images(count: int, s5cmd: str | None) -> None:
 
     Files are emptied between the ways, not deleted: after many deletions ext4 is slow for minutes at making others.
     """
-    from maxsight_assets_tests import servers
+    from maxsight_assets_tests.servers import processes
 
-    with tempfile.TemporaryDirectory() as folder, servers.seaweed(Path(folder) / "weed") as endpoint:
+    with tempfile.TemporaryDirectory() as folder, processes.seaweed(Path(folder) / "weed") as endpoint:
         tables = Path(folder) / "tables"
         keys = fill(endpoint, tables, count)
         ways: dict[str, Callable[[Path], object]] = {"download": lambda out: ours_from_s3(endpoint, keys, out)}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from maxsight_assets_tests.project import Project
     from maxsight_assets_tests.publishing.ground import Ground
     from maxsight_assets_tests.publishing.victim import Victims
-    from maxsight_assets_tests.servers import LyingServer
+    from maxsight_assets_tests.servers.lying import LyingServer
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def project(tmp_path: Path, drawn_world: Path) -> "Iterator[Project]":
 @pytest.fixture
 def liar() -> "Iterator[LyingServer]":
     """A server whose answers the test scripts."""
-    from maxsight_assets_tests.servers import LyingServer
+    from maxsight_assets_tests.servers.lying import LyingServer
 
     with LyingServer() as server:
         yield server

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from maxsight_assets_tests.places import REPOSITORY
 from maxsight_assets_tests.project import copy_world
-from maxsight_assets_tests.servers import free_ports
+from maxsight_assets_tests.servers.processes import free_ports
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = [

@@ -35,10 +35,10 @@ from maxsight_assets.publishing.stage import Stage, staging
 from maxsight_assets.publishing.swap import State
 from maxsight_assets.remote import RemoteFile
 from maxsight_assets.transport.options import Limits
-from maxsight_assets_tests import servers
 from maxsight_assets_tests.invariants import assert_invariants, writes_only_below
 from maxsight_assets_tests.publishing.staged import land
-from maxsight_assets_tests.servers import LyingServer
+from maxsight_assets_tests.servers import lying
+from maxsight_assets_tests.servers.lying import LyingServer
 from maxsight_assets_tests.transport.net_tools import PATIENT, QUICK, left_over, pinned, quick_client, some_bytes, soon
 
 FILES = {
@@ -225,7 +225,7 @@ def test_fault_23_bit_that_flips_on_the_way_out_of_a_remote_zip_is_fetched_again
     liar: LyingServer, tmp_path: Path
 ) -> None:
     files = {f"{n}.jpg": some_bytes(40_000, seed=n) for n in range(6)}
-    url = liar.publish("a.zip", zip_of(files), servers.honest, servers.honest, servers.flipped())
+    url = liar.publish("a.zip", zip_of(files), lying.honest, lying.honest, lying.flipped())
     with (
         quick_client(liar.host, limits=replace(QUICK, part_bytes=50_000)) as client,
         open_archive(client, RemoteFile("a.zip", url), downloads=tmp_path) as archive,
@@ -279,7 +279,7 @@ def test_remote_tar_is_downloaded_first(liar: LyingServer, tmp_path: Path) -> No
 
 
 def test_broken_ranges_of_a_remote_zip_are_resumed(liar: LyingServer, tmp_path: Path) -> None:
-    faults = [servers.honest, servers.honest, servers.cut(1_000), servers.cut(10, reset=True), servers.status("503 x")]
+    faults = [lying.honest, lying.honest, lying.cut(1_000), lying.cut(10, reset=True), lying.status("503 x")]
     url = liar.publish("a.zip", zip_of(FILES), *faults)
     with (
         quick_client(liar.host) as client,
@@ -290,7 +290,7 @@ def test_broken_ranges_of_a_remote_zip_are_resumed(liar: LyingServer, tmp_path: 
 
 def test_remote_zip_that_changes_midway_is_not_mixed(liar: LyingServer, tmp_path: Path) -> None:
     other = zip_of({name: data[::-1] for name, data in FILES.items()})
-    url = liar.publish("a.zip", zip_of(FILES), servers.honest, servers.honest, servers.becomes(other, '"v2"'))
+    url = liar.publish("a.zip", zip_of(FILES), lying.honest, lying.honest, lying.becomes(other, '"v2"'))
     with (
         quick_client(liar.host, limits=replace(QUICK, part_bytes=20_000)) as client,
         open_archive(client, RemoteFile("a.zip", url), downloads=tmp_path) as archive,
@@ -300,14 +300,14 @@ def test_remote_zip_that_changes_midway_is_not_mixed(liar: LyingServer, tmp_path
 
 
 @pytest.mark.parametrize("pinned_whole", [False, True], ids=["by members", "in one pass"])
-@pytest.mark.parametrize("hindrance", [servers.silent(), servers.dripping()], ids=["silent", "dripping"])
+@pytest.mark.parametrize("hindrance", [lying.silent(), lying.dripping()], ids=["silent", "dripping"])
 def test_fault_46_cancel_ends_a_remote_zip_whose_threads_download(
-    liar: LyingServer, tmp_path: Path, hindrance: servers.Fault, pinned_whole: bool
+    liar: LyingServer, tmp_path: Path, hindrance: lying.Fault, pinned_whole: bool
 ) -> None:
     data, target = zip_of(FILES), tmp_path / "ground/world"
     before, cancel = set(threading.enumerate()), threading.Event()
-    stalls = [servers.cancelling(cancel, hindrance)] * 50
-    url = liar.publish("a.zip", data, servers.honest, servers.honest, servers.honest, *stalls)
+    stalls = [lying.cancelling(cancel, hindrance)] * 50
+    url = liar.publish("a.zip", data, lying.honest, lying.honest, lying.honest, *stalls)
     file = pinned(url, data, "a.zip") if pinned_whole else RemoteFile("a.zip", url)
     limits = replace(PATIENT, part_bytes=50_000)
     with soon(), quick_client(liar.host, limits=limits, cancel=cancel) as client:

@@ -5,7 +5,7 @@ import pytest
 from maxsight_assets import settings
 from maxsight_assets.datasets.upstreams import Access, open_upstream
 from maxsight_assets.transport.guard import Forbidden
-from maxsight_assets_tests.servers import LyingServer
+from maxsight_assets_tests.servers.lying import LyingServer
 
 
 @pytest.mark.parametrize(

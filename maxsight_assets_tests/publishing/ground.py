@@ -19,7 +19,7 @@ from maxsight_assets.transport.client import Client
 from maxsight_assets.transport.options import Limits
 from maxsight_assets_tests.invariants import assert_invariants, writes_only_below
 from maxsight_assets_tests.publishing.staged import land, passing
-from maxsight_assets_tests.servers import LyingServer
+from maxsight_assets_tests.servers.lying import LyingServer
 from maxsight_assets_tests.transport.net_tools import address_of
 
 CANARIES = ("canary-user", "canary-password", "canary-token", "canary-key-id", "canary-secret-key", "hf_canary")

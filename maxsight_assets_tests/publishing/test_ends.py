@@ -18,8 +18,9 @@ from maxsight_assets.transport.guard import Guard
 from maxsight_assets.transport.http import Http
 from maxsight_assets.transport.reply import Ask
 from maxsight_assets.transport.watch import Watch
-from maxsight_assets_tests import servers
-from maxsight_assets_tests.servers import LyingServer, wait_until
+from maxsight_assets_tests.servers import lying
+from maxsight_assets_tests.servers.lying import LyingServer
+from maxsight_assets_tests.servers.processes import wait_until
 from maxsight_assets_tests.transport.net_tools import PATIENT, QUICK, certificate, quick_client, some_bytes, soon
 
 DATA = some_bytes(600_000)
@@ -129,12 +130,12 @@ def test_an_exchange_that_is_ended_leaves_the_socket_alone_that_another_has_now(
 
 @pytest.mark.parametrize("at", [0, 100_000])
 def test_a_range_that_is_refused_ends_the_waits_of_the_others(liar: LyingServer, tmp_path: Path, at: int) -> None:
-    busy = servers.status("503 Slow Down", {"Retry-After": "300"})
-    refused = servers.after(lambda: len(liar.requests) >= 5, servers.status("403 Forbidden"))
+    busy = lying.status("503 Slow Down", {"Retry-After": "300"})
+    refused = lying.after(lambda: len(liar.requests) >= 5, lying.status("403 Forbidden"))
 
-    async def by_range(call: servers.Call) -> None:
+    async def by_range(call: lying.Call) -> None:
         start, _ = call.part() or (None, None)
-        await (servers.honest if start is None else refused if start == at else busy)(call)
+        await (lying.honest if start is None else refused if start == at else busy)(call)
 
     url = liar.publish("a", DATA, *[by_range] * 50)
     limits = replace(PATIENT, connections=4, part_bytes=50_000, parallel_from=100_000)
@@ -146,7 +147,7 @@ def test_a_range_that_is_refused_ends_the_waits_of_the_others(liar: LyingServer,
 def test_a_range_that_is_longer_than_it_says_is_a_wrong_one(liar: LyingServer, tmp_path: Path) -> None:
     """A part of which more comes than was asked for is no part; the whole is fetched anew, in one stream."""
 
-    async def longer(call: servers.Call) -> None:
+    async def longer(call: lying.Call) -> None:
         line, headers, body = call.answer()
         if line.startswith("206"):
             headers.pop("Content-Length")

@@ -17,7 +17,7 @@ from maxsight_assets.transport import partial
 from maxsight_assets.transport.partial import Partial
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.publishing.staged import land
-from maxsight_assets_tests.servers import LyingServer, cut
+from maxsight_assets_tests.servers.lying import LyingServer, cut
 from maxsight_assets_tests.transport.net_tools import pinned, quick_client, some_bytes
 
 DATA = some_bytes(300_000)

@@ -19,7 +19,7 @@ from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.publishing.ground import land_from
 from maxsight_assets_tests.publishing.staged import bring, land, passing
 from maxsight_assets_tests.publishing.victim import Victims
-from maxsight_assets_tests.servers import LyingServer
+from maxsight_assets_tests.servers.lying import LyingServer
 
 FILES = {f"{n}.jpg": b"%d" % n for n in range(4)}
 

@@ -17,11 +17,11 @@ from maxsight_assets.publishing.swap import State
 from maxsight_assets.remote import Landed, Missing, RemoteFile
 from maxsight_assets.transport.guard import Forbidden, Guard
 from maxsight_assets.transport.partial import CHECKPOINT_BYTES
-from maxsight_assets_tests import servers
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.publishing.ground import LAST_GOOD, Ground, land_from
 from maxsight_assets_tests.publishing.staged import land
-from maxsight_assets_tests.servers import LyingServer, cut
+from maxsight_assets_tests.servers import lying, processes
+from maxsight_assets_tests.servers.lying import LyingServer, cut
 from maxsight_assets_tests.transport.net_tools import (
     IMPATIENT,
     PATIENT,
@@ -79,7 +79,7 @@ def test_fault_02_an_upstream_that_always_breaks_is_given_up_and_what_came_is_ke
 
 
 def test_fault_03_truncated_chunks_are_resumed_from_what_is_sound(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", DATA, servers.chunked(450_000))
+    url = liar.publish("a", DATA, lying.chunked(450_000))
     with quick_client(liar.host) as client:
         ground.fetch(client, RemoteFile("a", url))
     assert ground.holds(DATA)
@@ -90,7 +90,7 @@ def test_fault_03_truncated_chunks_are_resumed_from_what_is_sound(liar: LyingSer
 def test_fault_04_silently_short_body_of_unknown_length_is_marked_unverified(
     liar: LyingServer, ground: Ground, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url = liar.publish("a", DATA, servers.unannounced(500_000))
+    url = liar.publish("a", DATA, lying.unannounced(500_000))
     with quick_client(liar.host) as client, caplog.at_level(logging.WARNING):
         landed = ground.fetch(client, RemoteFile("a", url))
     assert landed.level == "unverified"
@@ -98,7 +98,7 @@ def test_fault_04_silently_short_body_of_unknown_length_is_marked_unverified(
 
 
 def test_fault_04_silently_short_body_is_found_by_a_known_size(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", DATA, servers.unannounced(500_000))
+    url = liar.publish("a", DATA, lying.unannounced(500_000))
     with quick_client(liar.host) as client:
         ground.fetch(client, RemoteFile("a", url, bytes=len(DATA)))
     assert ground.holds(DATA)
@@ -107,7 +107,7 @@ def test_fault_04_silently_short_body_is_found_by_a_known_size(liar: LyingServer
 def test_fault_05_bytes_after_the_length_do_not_get_into_this_file_or_the_next(
     liar: LyingServer, ground: Ground
 ) -> None:
-    url = liar.publish("a", DATA, servers.edited(lambda line, headers, body: (line, headers, body + b"more")))
+    url = liar.publish("a", DATA, lying.edited(lambda line, headers, body: (line, headers, body + b"more")))
     liar.publish("b", NEW)
     with quick_client(liar.host) as client:
         ground.fetch(client, pinned(url, DATA))
@@ -118,7 +118,7 @@ def test_fault_05_bytes_after_the_length_do_not_get_into_this_file_or_the_next(
 
 
 def test_fault_05_length_that_says_too_little_is_found_by_the_hash(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", DATA, servers.with_headers(Content_Length="900000"))
+    url = liar.publish("a", DATA, lying.with_headers(Content_Length="900000"))
     with quick_client(liar.host) as client:
         landed = ground.fetch(client, RemoteFile("a", url, sha256=sha256(DATA)))
     assert ground.holds(DATA)
@@ -127,15 +127,15 @@ def test_fault_05_length_that_says_too_little_is_found_by_the_hash(liar: LyingSe
 
 
 def test_fault_06_range_ignored_starts_again_from_zero(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", DATA, cut(400_000), servers.range_ignored())
+    url = liar.publish("a", DATA, cut(400_000), lying.range_ignored())
     with quick_client(liar.host) as client:
         ground.fetch(client, pinned(url, DATA))
     assert ground.holds(DATA)
     assert len(liar.requests) == 2
 
 
-def wrong(content_range: str) -> servers.Fault:
-    return servers.with_headers(Content_Range=content_range)
+def wrong(content_range: str) -> lying.Fault:
+    return lying.with_headers(Content_Range=content_range)
 
 
 @pytest.mark.parametrize("lie", ["400001-999999/1000000", "400000-999999/1000001", "400000-999998/1000000", "x"])
@@ -156,7 +156,7 @@ def test_fault_07_wrong_ranges_twice_fail_and_leave_nothing(liar: LyingServer, g
 
 
 def test_fault_08_partial_answer_with_another_etag_starts_again(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", DATA, cut(400_000), servers.with_headers(ETag='"v2"'))
+    url = liar.publish("a", DATA, cut(400_000), lying.with_headers(ETag='"v2"'))
     with quick_client(liar.host) as client:
         ground.fetch(client, pinned(url, DATA))
     assert ground.holds(DATA)
@@ -164,7 +164,7 @@ def test_fault_08_partial_answer_with_another_etag_starts_again(liar: LyingServe
 
 
 def test_fault_09_object_that_changes_midway_lands_in_its_new_version(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", DATA, cut(400_000), servers.becomes(NEW, '"v2"'))
+    url = liar.publish("a", DATA, cut(400_000), lying.becomes(NEW, '"v2"'))
     with quick_client(liar.host) as client:
         landed = ground.fetch(client, RemoteFile("a", url))
     assert ground.holds(NEW)
@@ -173,7 +173,7 @@ def test_fault_09_object_that_changes_midway_lands_in_its_new_version(liar: Lyin
 
 
 def test_fault_11_resume_behind_the_end_verifies_what_is_there(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", DATA, servers.chunked(len(DATA)))
+    url = liar.publish("a", DATA, lying.chunked(len(DATA)))
     with quick_client(liar.host) as client:
         ground.fetch(client, RemoteFile("a", url, sha256=sha256(DATA)))
     assert ground.holds(DATA)
@@ -181,7 +181,7 @@ def test_fault_11_resume_behind_the_end_verifies_what_is_there(liar: LyingServer
 
 
 def test_fault_11_range_not_satisfiable_starts_again_where_it_is_not_whole(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", DATA, cut(400_000), servers.status("416 Range Not Satisfiable"))
+    url = liar.publish("a", DATA, cut(400_000), lying.status("416 Range Not Satisfiable"))
     with quick_client(liar.host) as client:
         ground.fetch(client, pinned(url, DATA))
     assert ground.holds(DATA)
@@ -201,7 +201,7 @@ def test_fault_12_without_a_strong_etag_it_resumes_only_if_a_hash_is_known(
         ground.fetch(client, pinned(url, DATA))
     assert ground.holds(DATA)
     assert ranges_asked(liar)[2:] == [None, "bytes=400000-"]
-    assert liar.requests[-1].headers["if-range"] == servers.LAST_MODIFIED
+    assert liar.requests[-1].headers["if-range"] == lying.LAST_MODIFIED
 
 
 def test_fault_12_weak_etag_and_no_time_never_resumes(liar: LyingServer, ground: Ground) -> None:
@@ -220,7 +220,7 @@ def test_fault_13_encoded_body_is_decoded_verified_and_never_resumed(liar: Lying
         length = {"Content-Encoding": "gzip", "Content-Length": str(len(packed))}
         return "200 OK", headers | length, packed[: len(packed) // 2]
 
-    url = liar.publish("a", text, servers.edited(torn, hang_up=True), servers.zipped())
+    url = liar.publish("a", text, lying.edited(torn, hang_up=True), lying.zipped())
     with quick_client(liar.host) as client:
         ground.fetch(client, pinned(url, text))
     assert ground.holds(text)
@@ -229,7 +229,7 @@ def test_fault_13_encoded_body_is_decoded_verified_and_never_resumed(liar: Lying
 
 
 def test_fault_13_encoded_body_with_other_bytes_is_found_by_the_hash(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", DATA, servers.becomes(NEW, '"v2"', servers.zipped()), servers.becomes(DATA, '"v1"'))
+    url = liar.publish("a", DATA, lying.becomes(NEW, '"v2"', lying.zipped()), lying.becomes(DATA, '"v1"'))
     with quick_client(liar.host) as client:
         ground.fetch(client, pinned(url, DATA))
     assert ground.holds(DATA)
@@ -238,7 +238,7 @@ def test_fault_13_encoded_body_with_other_bytes_is_found_by_the_hash(liar: Lying
 
 @pytest.mark.parametrize("line", ["429 Too Many Requests", "503 Slow Down"])
 def test_fault_14_retry_after_in_seconds_is_obeyed(liar: LyingServer, ground: Ground, line: str) -> None:
-    url = liar.publish("a", DATA, servers.status(line, {"Retry-After": "1"}))
+    url = liar.publish("a", DATA, lying.status(line, {"Retry-After": "1"}))
     with quick_client(liar.host) as client:
         ground.fetch(client, pinned(url, DATA))
     first, second = liar.requests
@@ -248,7 +248,7 @@ def test_fault_14_retry_after_in_seconds_is_obeyed(liar: LyingServer, ground: Gr
 
 def test_fault_14_retry_after_as_a_date_is_obeyed(liar: LyingServer, ground: Ground) -> None:
     later = email.utils.formatdate(time.time() + 2, usegmt=True)  # to the second: 1 to 2 s from now
-    url = liar.publish("a", DATA, servers.status("503 Slow Down", {"Retry-After": later}))
+    url = liar.publish("a", DATA, lying.status("503 Slow Down", {"Retry-After": later}))
     epoch = time.time() - time.monotonic()
     with quick_client(liar.host) as client:
         ground.fetch(client, pinned(url, DATA))
@@ -258,7 +258,7 @@ def test_fault_14_retry_after_as_a_date_is_obeyed(liar: LyingServer, ground: Gro
 
 def test_fault_14_retry_after_as_a_date_is_obeyed_up_to_the_cap(liar: LyingServer, ground: Ground) -> None:
     later = email.utils.formatdate(time.time() + 3600, usegmt=True)
-    url = liar.publish("a", DATA, servers.status("503 Slow Down", {"Retry-After": later}))
+    url = liar.publish("a", DATA, lying.status("503 Slow Down", {"Retry-After": later}))
     with quick_client(liar.host, limits=replace(QUICK, retry_after_cap_s=0.5)) as client:
         ground.fetch(client, pinned(url, DATA))
     first, second = liar.requests
@@ -270,7 +270,7 @@ def test_fault_14_retry_after_as_a_date_is_obeyed_up_to_the_cap(liar: LyingServe
 def test_fault_15_refusal_fails_at_once_redacted_and_names_the_variable(
     liar: LyingServer, ground: Ground, line: str
 ) -> None:
-    liar.publish("a", DATA, *[servers.status(line, body=b"secret-in-body")] * 5)
+    liar.publish("a", DATA, *[lying.status(line, body=b"secret-in-body")] * 5)
     file = replace(pinned(liar.url("a"), DATA), mirror_env="COCO_MIRROR")
     with quick_client(liar.host) as client, pytest.raises(LandingError, match="COCO_MIRROR") as caught:
         ground.fetch(client, file)
@@ -282,9 +282,9 @@ def test_fault_15_refusal_fails_at_once_redacted_and_names_the_variable(
 
 
 def test_fault_16_presigned_address_that_expires_midway_is_asked_for_anew(liar: LyingServer, ground: Ground) -> None:
-    liar.publish("signed?key=1", DATA, cut(400_000), *[servers.status("403 Forbidden")] * 9)
+    liar.publish("signed?key=1", DATA, cut(400_000), *[lying.status("403 Forbidden")] * 9)
     liar.publish("signed?key=2", DATA)
-    url = liar.publish("a", b"", servers.redirect("/signed?key=1"), servers.redirect("/signed?key=2"))
+    url = liar.publish("a", b"", lying.redirect("/signed?key=1"), lying.redirect("/signed?key=2"))
     with quick_client(liar.host) as client:
         ground.fetch(client, pinned(url, DATA))
     assert ground.holds(DATA)
@@ -294,9 +294,9 @@ def test_fault_16_presigned_address_that_expires_midway_is_asked_for_anew(liar: 
 
 
 def test_fault_16_ranges_refresh_an_expired_address_too(liar: LyingServer) -> None:
-    liar.publish("signed?key=1", DATA, servers.honest, *[servers.status("403 Forbidden")] * 9)
+    liar.publish("signed?key=1", DATA, lying.honest, *[lying.status("403 Forbidden")] * 9)
     liar.publish("signed?key=2", DATA)
-    url = liar.publish("a", b"", servers.redirect("/signed?key=1"), servers.redirect("/signed?key=2"))
+    url = liar.publish("a", b"", lying.redirect("/signed?key=1"), lying.redirect("/signed?key=2"))
     file = RemoteFile("a", url)
     with quick_client(liar.host) as client:
         probe = client.probe(file)
@@ -304,7 +304,7 @@ def test_fault_16_ranges_refresh_an_expired_address_too(liar: LyingServer) -> No
 
 
 def test_fault_17_one_byte_a_second_is_given_up(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", DATA, servers.dripping())
+    url = liar.publish("a", DATA, lying.dripping())
     with quick_client(liar.host, limits=IMPATIENT) as client:
         ground.fetch(client, pinned(url, DATA))
     assert ground.holds(DATA)
@@ -312,7 +312,7 @@ def test_fault_17_one_byte_a_second_is_given_up(liar: LyingServer, ground: Groun
 
 
 def test_fault_18_no_answer_times_out_and_is_tried_again(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", DATA, servers.silent())
+    url = liar.publish("a", DATA, lying.silent())
     with quick_client(liar.host, limits=IMPATIENT) as client:
         ground.fetch(client, pinned(url, DATA))
     assert ground.holds(DATA)
@@ -320,7 +320,7 @@ def test_fault_18_no_answer_times_out_and_is_tried_again(liar: LyingServer, grou
 
 
 def test_fault_19_redirect_loop_ends_after_five_hops(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", b"", *[servers.redirect("/a")] * 50)
+    url = liar.publish("a", b"", *[lying.redirect("/a")] * 50)
     with quick_client(liar.host) as client, pytest.raises(LandingError, match="more than 5 redirects"):
         ground.fetch(client, pinned(url, DATA))
     assert len(liar.requests) == 6
@@ -328,7 +328,7 @@ def test_fault_19_redirect_loop_ends_after_five_hops(liar: LyingServer, ground: 
 
 def test_fault_19_five_hops_are_followed(liar: LyingServer, ground: Ground) -> None:
     for hop in range(5):
-        liar.publish(f"hop{hop}", b"", servers.redirect(f"/hop{hop + 1}"))
+        liar.publish(f"hop{hop}", b"", lying.redirect(f"/hop{hop + 1}"))
     liar.publish("hop5", DATA)
     with quick_client(liar.host) as client:
         ground.fetch(client, pinned(liar.url("hop0"), DATA))
@@ -338,7 +338,7 @@ def test_fault_19_five_hops_are_followed(liar: LyingServer, ground: Ground) -> N
 def test_fault_20_another_host_sees_no_authorization(liar: LyingServer, ground: Ground) -> None:
     with LyingServer() as other:
         other.publish("b", DATA)
-        liar.publish("a", b"", servers.redirect(other.url("b")))
+        liar.publish("a", b"", lying.redirect(other.url("b")))
         with quick_client(liar.host, other.host) as client:
             ground.fetch(client, pinned(liar.url("a"), DATA))
         assert "authorization" in liar.requests[0].headers
@@ -355,8 +355,8 @@ def test_fault_21_redirect_to_a_file_or_a_private_address_is_not_followed(
     with LyingServer() as private:
         private.publish("b", DATA)
         target = way.format(port=private.host.rpartition(":")[2])
-        url = liar.publish("a", b"", servers.redirect("/middle"))
-        liar.publish("middle", b"", servers.redirect(target))
+        url = liar.publish("a", b"", lying.redirect("/middle"))
+        liar.publish("middle", b"", lying.redirect(target))
         with quick_client(liar.host) as client, pytest.raises(Forbidden):
             ground.fetch(client, pinned(url, DATA))
         assert private.requests == []
@@ -368,7 +368,7 @@ def test_fault_21_redirect_to_another_private_port_is_not_followed_for_one_of_ma
 ) -> None:
     with LyingServer() as private:
         private.publish("b", DATA)
-        hop = servers.redirect(private.url("b"))
+        hop = lying.redirect(private.url("b"))
         url = liar.publish("a", b"", hop, hop)  # the short way asks, then the careful one
         with quick_client(liar.host) as client, pytest.raises(Forbidden):
             ground.fetch_many(client, [pinned(url, DATA)])
@@ -379,7 +379,7 @@ def test_fault_21_name_that_resolves_to_a_private_address_is_not_followed(liar: 
     with LyingServer() as private:
         private.publish("b", DATA)
         target = f"http://localhost:{private.host.rpartition(':')[2]}/b"
-        url = liar.publish("a", b"", servers.redirect(target))
+        url = liar.publish("a", b"", lying.redirect(target))
         with quick_client(liar.host) as client, pytest.raises(Forbidden, match="localhost"):
             ground.fetch(client, pinned(url, DATA))
         assert private.requests == []
@@ -392,7 +392,7 @@ def test_fault_21_redirect_from_https_to_http_is_not_followed(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(chain))
     liar.publish("b", DATA)
     with LyingServer(tls=context) as safe, quick_client(liar.host, safe.host) as client:
-        url = safe.publish("a", b"", servers.redirect(liar.url("b")))
+        url = safe.publish("a", b"", lying.redirect(liar.url("b")))
         with pytest.raises(Forbidden, match="from https to"):
             ground.fetch(client, pinned(url, DATA))
         assert len(safe.requests) == 1
@@ -420,7 +420,7 @@ def test_fault_22_page_of_another_size_is_named_a_page(liar: LyingServer, ground
 
 
 def test_fault_23_flipped_bit_is_fetched_again_once(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", DATA, servers.flipped())
+    url = liar.publish("a", DATA, lying.flipped())
     with quick_client(liar.host) as client:
         ground.fetch(client, pinned(url, DATA))
     assert ground.holds(DATA)
@@ -428,7 +428,7 @@ def test_fault_23_flipped_bit_is_fetched_again_once(liar: LyingServer, ground: G
 
 
 def test_fault_23_bytes_that_stay_wrong_fail_and_the_last_good_file_stays(liar: LyingServer, ground: Ground) -> None:
-    url = liar.publish("a", DATA, servers.flipped(), servers.flipped())
+    url = liar.publish("a", DATA, lying.flipped(), lying.flipped())
     with (
         quick_client(liar.host) as client,
         pytest.raises(VerificationFailed, match=r"also after a clean retry.*maxsight-assets accept data"),
@@ -464,11 +464,11 @@ def test_fault_26_missing_items_are_yielded_and_the_rest_lands(liar: LyingServer
     wanted = []
     for number in range(60):
         data = some_bytes(2_000, seed=number)
-        faults: list[servers.Fault] = []
+        faults: list[lying.Fault] = []
         if number % 20 == 3:
-            faults = [servers.status("404 Not Found")]
+            faults = [lying.status("404 Not Found")]
         elif number % 20 == 4:
-            faults = [servers.status("503 Slow Down")] * 20
+            faults = [lying.status("503 Slow Down")] * 20
         url = liar.publish(f"{number}.bin", data, *faults)
         wanted.append(pinned(url, data, f"{number}.bin"))
     with quick_client(liar.host) as client:
@@ -539,7 +539,7 @@ def test_fault_17_one_byte_a_second_by_way_of_a_proxy_is_given_up(
     liar: LyingServer, ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     behind(liar, monkeypatch)
-    liar.publish("a", DATA, servers.dripping())
+    liar.publish("a", DATA, lying.dripping())
     with quick_client(limits=IMPATIENT) as client:
         ground.fetch(client, pinned("http://files.invalid/a", DATA))
     assert ground.holds(DATA)
@@ -550,7 +550,7 @@ def test_cancel_ends_a_download_by_way_of_a_proxy_soon(
 ) -> None:
     behind(liar, monkeypatch)
     cancel = threading.Event()
-    liar.publish("a", DATA, servers.cancelling(cancel, servers.silent()))
+    liar.publish("a", DATA, lying.cancelling(cancel, lying.silent()))
     with soon(), quick_client(limits=PATIENT, cancel=cancel) as client, pytest.raises(Cancelled):
         ground.fetch(client, pinned("http://files.invalid/a", DATA))
     ground.check(liar)
@@ -566,7 +566,7 @@ def test_fault_74_private_address_is_not_asked_of_a_proxy_either(
         for name in ("localhost", "127.0.0.1"):
             with pytest.raises(Forbidden, match="ALLOWED_HOSTS"):
                 ground.fetch(client, pinned(f"http://{name}:9/a", DATA))
-        liar.publish("b", b"", servers.redirect("http://localhost:9/a"))
+        liar.publish("b", b"", lying.redirect("http://localhost:9/a"))
         with pytest.raises(Forbidden, match="ALLOWED_HOSTS"):
             ground.fetch(client, pinned("http://files.invalid/b", DATA))
         ground.fetch(client, far)
@@ -589,7 +589,7 @@ def test_large_object_comes_over_parallel_ranges_and_resumes_after_another_proce
     liar: LyingServer, ground: Ground
 ) -> None:
     data = some_bytes(3_000_000)
-    url = liar.publish("a", data, *[servers.beyond(500_000, servers.status("500 Oops"))] * 100)
+    url = liar.publish("a", data, *[lying.beyond(500_000, lying.status("500 Oops"))] * 100)
     limits = replace(QUICK, parallel_from=500_000, part_bytes=100_000, connections=4, attempts=2)
     with quick_client(liar.host, limits=limits) as client, pytest.raises(TransientError):
         ground.fetch(client, pinned(url, data))
@@ -632,13 +632,13 @@ def partial_of(ground: Ground) -> Path:
     return path
 
 
-BUSY = servers.status("503 Slow Down", {"Retry-After": "300"})
+BUSY = lying.status("503 Slow Down", {"Retry-After": "300"})
 
 
-@pytest.mark.parametrize("hindrance", [servers.silent(), servers.dripping(), BUSY])
-def test_cancel_ends_a_blocked_download_soon(liar: LyingServer, ground: Ground, hindrance: servers.Fault) -> None:
+@pytest.mark.parametrize("hindrance", [lying.silent(), lying.dripping(), BUSY])
+def test_cancel_ends_a_blocked_download_soon(liar: LyingServer, ground: Ground, hindrance: lying.Fault) -> None:
     cancel = threading.Event()
-    url = liar.publish("a", DATA, servers.cancelling(cancel, hindrance))
+    url = liar.publish("a", DATA, lying.cancelling(cancel, hindrance))
     with (
         soon(),
         quick_client(liar.host, limits=PATIENT, cancel=cancel) as client,
@@ -666,7 +666,7 @@ def test_progress_reaches_the_whole(liar: LyingServer, ground: Ground) -> None:
 
 
 def test_probe_says_what_upstream_says_and_survives_a_refused_head(liar: LyingServer) -> None:
-    url = liar.publish("a", DATA, servers.honest, servers.status("403 Forbidden"))
+    url = liar.publish("a", DATA, lying.honest, lying.status("403 Forbidden"))
     with quick_client(liar.host) as client:
         by_head, by_get = client.probe(RemoteFile("a", url)), client.probe(RemoteFile("a", url))
     assert by_head == by_get
@@ -678,11 +678,11 @@ def test_probe_says_what_upstream_says_and_survives_a_refused_head(liar: LyingSe
 def test_fault_40_killed_download_is_resumed_from_its_last_checkpoint(liar: LyingServer, tmp_path: Path) -> None:
     data, target = some_bytes(40_000_000), tmp_path / "data/world"
     before = land(target, LAST_GOOD)
-    url = liar.publish("a", data, *[servers.beyond(CHECKPOINT_BYTES, servers.silent())] * 50)
+    url = liar.publish("a", data, *[lying.beyond(CHECKPOINT_BYTES, lying.silent())] * 50)
     child = multiprocessing.get_context("spawn").Process(target=land_from, args=(url, target))
     child.start()
     try:
-        servers.wait_until(lambda: bool(sidecars(target)), "no checkpoint was written")
+        processes.wait_until(lambda: bool(sidecars(target)), "no checkpoint was written")
     finally:
         child.kill()
         child.join()
@@ -704,16 +704,16 @@ def sidecars(target: Path) -> list[Path]:
 
 def test_cancel_ends_many_downloads_soon(liar: LyingServer, tmp_path: Path) -> None:
     cancel = threading.Event()
-    silent = servers.cancelling(cancel, servers.silent())
+    silent = lying.cancelling(cancel, lying.silent())
     wanted = [(RemoteFile(f"{n}", liar.publish(f"{n}", DATA, silent)), tmp_path / f"{n}") for n in range(40)]
     with soon(), quick_client(liar.host, limits=PATIENT, cancel=cancel) as client, pytest.raises(Cancelled):
         list(client.download_many(wanted, connections=8))
 
 
 def test_leaving_many_downloads_early_ends_what_is_under_way(liar: LyingServer, tmp_path: Path) -> None:
-    last = servers.after(lambda: len(liar.requests) == 3)
+    last = lying.after(lambda: len(liar.requests) == 3)
     wanted = [(pinned(liar.publish("0", DATA, last), DATA), tmp_path / "0")]
-    wanted += [(RemoteFile(f"{n}", liar.publish(f"{n}", DATA, servers.dripping())), tmp_path / f"{n}") for n in (1, 2)]
+    wanted += [(RemoteFile(f"{n}", liar.publish(f"{n}", DATA, lying.dripping())), tmp_path / f"{n}") for n in (1, 2)]
     with soon(), quick_client(liar.host, limits=PATIENT) as client:
         for _ in client.download_many(wanted, connections=4):
             break

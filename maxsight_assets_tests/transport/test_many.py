@@ -15,8 +15,8 @@ from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.guard import Forbidden, Guard
 from maxsight_assets.transport.lines import Answer, Lines
 from maxsight_assets.transport.options import Credentials, Limits
-from maxsight_assets_tests import servers
-from maxsight_assets_tests.servers import LyingServer, cut
+from maxsight_assets_tests.servers import lying, processes
+from maxsight_assets_tests.servers.lying import LyingServer, cut
 from maxsight_assets_tests.transport.net_tools import (
     IMPATIENT,
     PATIENT,
@@ -62,10 +62,10 @@ def test_regular_objects_are_each_asked_for_once(liar: LyingServer, tmp_path: Pa
 
 @pytest.mark.parametrize(
     "fault",
-    [cut(1_000), cut(1_000, reset=True), servers.chunked(), servers.zipped(), servers.flipped()],
+    [cut(1_000), cut(1_000, reset=True), lying.chunked(), lying.zipped(), lying.flipped()],
     ids=["cut", "reset", "chunked", "zipped", "flipped"],
 )
-def test_irregular_answer_goes_the_careful_way(liar: LyingServer, tmp_path: Path, fault: servers.Fault) -> None:
+def test_irregular_answer_goes_the_careful_way(liar: LyingServer, tmp_path: Path, fault: lying.Fault) -> None:
     url = liar.publish("a", DATA, fault)
     with quick_client(liar.host) as client:
         [(_, item)] = client.download_many([(pinned(url, DATA), tmp_path / "got")])
@@ -77,7 +77,7 @@ def test_irregular_answer_goes_the_careful_way(liar: LyingServer, tmp_path: Path
 
 def test_redirect_is_followed_the_careful_way(liar: LyingServer, tmp_path: Path) -> None:
     liar.publish("b", DATA)
-    url = liar.publish("a", b"", *[servers.redirect("/b")] * 2)
+    url = liar.publish("a", b"", *[lying.redirect("/b")] * 2)
     with quick_client(liar.host) as client:
         [(_, item)] = client.download_many([(pinned(url, DATA), tmp_path / "got")])
     assert isinstance(item, Landed)
@@ -114,14 +114,14 @@ def test_a_caller_that_takes_nothing_is_not_run_ahead_of(liar: LyingServer, tmp_
         came = client.download_many(endless(), connections=2)
         next(iter(came))
         ahead = 8 * 2
-        servers.wait_until(lambda: len(read) == 1 + ahead, "not as much as may be was asked for ahead")
+        processes.wait_until(lambda: len(read) == 1 + ahead, "not as much as may be was asked for ahead")
         time.sleep(0.5)
         assert len(read) == 1 + ahead
         came.close()  # type: ignore[attr-defined]
 
 
 def failing(liar: LyingServer, tmp_path: Path, count: int) -> list[tuple[RemoteFile, Path]]:
-    fails = [servers.status("500 Internal Server Error")] * 100
+    fails = [lying.status("500 Internal Server Error")] * 100
     return [(pinned(liar.publish(f"{n}", DATA, *fails), DATA, f"{n}"), tmp_path / f"{n}") for n in range(count)]
 
 
@@ -144,7 +144,7 @@ def test_an_upstream_that_is_down_is_found_out_over_many_short_lists(liar: Lying
 
 
 def test_an_upstream_that_is_not_down_is_asked_for_every_object(liar: LyingServer, tmp_path: Path) -> None:
-    fails = [servers.status("500 Internal Server Error")] * 100
+    fails = [lying.status("500 Internal Server Error")] * 100
     faults = [[] if n % 16 == 15 else fails for n in range(64)]
     wanted = [
         (pinned(liar.publish(f"{n}", DATA, *each), DATA, f"{n}"), tmp_path / f"{n}") for n, each in enumerate(faults)
@@ -155,7 +155,7 @@ def test_an_upstream_that_is_not_down_is_asked_for_every_object(liar: LyingServe
 
 
 def test_a_header_that_holds_a_line_end_of_unicode_is_one_header(liar: LyingServer) -> None:
-    url = liar.publish("a", b"", servers.status("200 OK", {"X-Note": "a\x85ETag: b", "x-note": "c"}, b"xyz"))
+    url = liar.publish("a", b"", lying.status("200 OK", {"X-Note": "a\x85ETag: b", "x-note": "c"}, b"xyz"))
     [answer] = answers(liar.host, Address(url, ""))
     assert answer is not None
     assert (answer.headers.get("etag"), answer.headers["x-note"]) == (None, "a\x85ETag: b, c")
@@ -163,10 +163,10 @@ def test_a_header_that_holds_a_line_end_of_unicode_is_one_header(liar: LyingServ
 
 @pytest.mark.parametrize("busy_answers", [1, 2], ids=["short way", "careful way"])
 def test_leaving_early_does_not_wait_for_retry_after(liar: LyingServer, tmp_path: Path, busy_answers: int) -> None:
-    busy = [servers.status("503 Slow Down", {"Retry-After": "0"})] * (busy_answers - 1)
-    busy.append(servers.status("503 Slow Down", {"Retry-After": "300"}))
+    busy = [lying.status("503 Slow Down", {"Retry-After": "0"})] * (busy_answers - 1)
+    busy.append(lying.status("503 Slow Down", {"Retry-After": "300"}))
     slow = pinned(liar.publish("slow", DATA, *busy), DATA)
-    last = servers.after(lambda: len(liar.requests) == busy_answers + 1)
+    last = lying.after(lambda: len(liar.requests) == busy_answers + 1)
     good = pinned(liar.publish("good", DATA, last), DATA)
     with soon(), quick_client(liar.host, limits=PATIENT) as client:
         # Of four connections two are left when upstream is busy: one for each.
@@ -186,7 +186,7 @@ def test_object_that_is_too_long_for_memory_goes_the_careful_way(liar: LyingServ
 
 
 def test_fault_14_retry_after_is_obeyed_and_then_the_object_lands(liar: LyingServer, tmp_path: Path) -> None:
-    busy = servers.status("503 Slow Down", {"Retry-After": "1"})
+    busy = lying.status("503 Slow Down", {"Retry-After": "1"})
     wanted = [(pinned(liar.publish(f"{n}", DATA, busy), DATA, f"{n}"), tmp_path / f"{n}") for n in range(6)]
     with quick_client(liar.host, limits=replace(QUICK, retry_after_cap_s=1.0)) as client:
         came = dict(client.download_many(wanted, connections=4))
@@ -198,18 +198,18 @@ def test_fault_14_retry_after_is_obeyed_and_then_the_object_lands(liar: LyingSer
 
 
 def test_fault_17_one_byte_a_second_is_given_up(liar: LyingServer) -> None:
-    url = liar.publish("a", DATA, servers.dripping())
+    url = liar.publish("a", DATA, lying.dripping())
     assert answers(liar.host, Address(url, ""), limits=IMPATIENT) == [None]
 
 
 def test_fault_18_no_answer_before_headers_is_given_up(liar: LyingServer) -> None:
-    url = liar.publish("a", DATA, servers.silent())
+    url = liar.publish("a", DATA, lying.silent())
     assert answers(liar.host, Address(url, ""), limits=IMPATIENT) == [None]
 
 
 def test_fault_20_credentials_of_one_of_many_stay_with_their_host(tmp_path: Path) -> None:
     with LyingServer() as near, LyingServer("127.0.0.2") as far:
-        hop = servers.redirect(far.url("b"))
+        hop = lying.redirect(far.url("b"))
         near.publish("open-images/a", DATA, hop, hop)
         far.publish("b", DATA)
         with quick_client(near.host, far.host, credentials=signed(f"http://{near.host}")) as client:
@@ -248,11 +248,11 @@ def test_trusted_certificate_is_accepted(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_libcurl_signs_for_a_real_store(tmp_path: Path) -> None:
-    if not servers.program("weed"):
+    if not processes.program("weed"):
         pytest.skip("weed (SeaweedFS) is not installed")
     keys = ("train/000a.jpg", "odd name+\u00fc&=%2F.bin", "deep/er/~a-b_c.jpg")
     files = [RemoteFile("a", f"s3://open-images/{key}") for key in keys]
-    with servers.seaweed(tmp_path, keys=KEYS) as endpoint:
+    with processes.seaweed(tmp_path, keys=KEYS) as endpoint:
         store, host = s3_client(endpoint, KEYS), endpoint.removeprefix("http://")
         store.create_bucket(Bucket="open-images")
         for key in keys:
@@ -298,9 +298,9 @@ def test_key_with_dots_is_asked_for_as_it_is(liar: LyingServer, tmp_path: Path, 
 
 
 def test_refusal_that_concerns_all_ends_what_is_under_way(liar: LyingServer, tmp_path: Path) -> None:
-    denied = servers.status("401 Unauthorized")
-    last = servers.after(lambda: len(liar.requests) == 3, denied)
-    urls = [liar.publish("slow", DATA, cut(10), servers.silent()), liar.publish("a", DATA, last, denied)]
+    denied = lying.status("401 Unauthorized")
+    last = lying.after(lambda: len(liar.requests) == 3, denied)
+    urls = [liar.publish("slow", DATA, cut(10), lying.silent()), liar.publish("a", DATA, last, denied)]
     wanted = [(pinned(url, DATA), tmp_path / f"{number}") for number, url in enumerate(urls)]
     with soon(), quick_client(liar.host, limits=PATIENT) as client, pytest.raises(LandingError, match="401"):
         list(client.download_many(wanted, connections=2))

@@ -17,8 +17,8 @@ from maxsight_assets.transport.lines import Answer, Lines
 from maxsight_assets.transport.many import Pair, Why, fetch_many
 from maxsight_assets.transport.parallel import Throttle
 from maxsight_assets.transport.reply import Again
-from maxsight_assets_tests import servers
-from maxsight_assets_tests.servers import LyingServer
+from maxsight_assets_tests.servers import lying
+from maxsight_assets_tests.servers.lying import LyingServer
 from maxsight_assets_tests.transport.net_tools import QUICK, pinned, quick_client, some_bytes
 
 DATA = some_bytes(10_000)
@@ -67,14 +67,14 @@ def test_a_run_ends_while_objects_wait_for_a_connection(liar: LyingServer, tmp_p
     def waiting() -> int:
         return sum(thread.name.startswith("landing-careful") for thread in threading.enumerate())
 
-    async def late(call: servers.Call) -> None:
+    async def late(call: lying.Call) -> None:
         while waiting() < 2:
             await asyncio.sleep(0.01)
-        await servers.honest(call)
+        await lying.honest(call)
 
-    first = {"busy": servers.status("503 Slow Down"), "moved": servers.redirect("/0"), "good": late}
+    first = {"busy": lying.status("503 Slow Down"), "moved": lying.redirect("/0"), "good": late}
     urls = [liar.publish(key, DATA, fault) for key, fault in first.items()]
-    urls += [liar.publish(f"{n}", DATA, *[servers.silent()] * 9) for n in range(20)]
+    urls += [liar.publish(f"{n}", DATA, *[lying.silent()] * 9) for n in range(20)]
     wanted = [(pinned(url, DATA), tmp_path / url.rpartition("/")[2]) for url in urls]
     if end is meets_an_error_of_the_disk:
         (tmp_path / "good").mkdir()
@@ -89,7 +89,7 @@ def test_a_run_ends_while_objects_wait_for_a_connection(liar: LyingServer, tmp_p
 
 def test_while_upstream_is_busy_no_connection_is_added(liar: LyingServer, tmp_path: Path) -> None:
     wanted = [
-        (RemoteFile(f"{n}", liar.publish(f"{n}", DATA, servers.status("503 Slow Down"))), tmp_path) for n in range(60)
+        (RemoteFile(f"{n}", liar.publish(f"{n}", DATA, lying.status("503 Slow Down"))), tmp_path) for n in range(60)
     ]
     throttle, limits = Throttle(8), []
 

@@ -13,7 +13,7 @@ from maxsight_assets.remote import RemoteFile
 from maxsight_assets.transport import client
 from maxsight_assets.transport.options import Limits
 from maxsight_assets_tests.places import REPOSITORY
-from maxsight_assets_tests.servers import LyingServer
+from maxsight_assets_tests.servers.lying import LyingServer
 from maxsight_assets_tests.transport.net_tools import sha256
 
 PAGE = REPOSITORY / "docs/how-to/land-from-python.md"

@@ -8,8 +8,8 @@ import pytest
 from maxsight_assets.errors import LandingError, TransientError, VerificationFailed
 from maxsight_assets.remote import Landed, Missing, RemoteFile
 from maxsight_assets.transport.headers import length_of, retry_after, total_of_416
-from maxsight_assets_tests import servers
-from maxsight_assets_tests.servers import LyingServer
+from maxsight_assets_tests.servers import lying
+from maxsight_assets_tests.servers.lying import LyingServer
 from maxsight_assets_tests.transport.net_tools import pinned, quick_client, some_bytes
 from maxsight_assets_tests.transport.test_places import KEYS, signed
 
@@ -24,7 +24,7 @@ REFUSALS = (
 
 @pytest.mark.parametrize("line", REFUSALS)
 def test_an_object_that_is_refused_counts_as_missing(liar: LyingServer, tmp_path: Path, line: str) -> None:
-    faults = {"refused": [servers.status(line)] * 9, "good": []}
+    faults = {"refused": [lying.status(line)] * 9, "good": []}
     wanted = [
         (pinned(liar.publish(key, DATA, *each), DATA, f"{key}.bin"), tmp_path / key) for key, each in faults.items()
     ]
@@ -37,7 +37,7 @@ def test_an_object_that_is_refused_counts_as_missing(liar: LyingServer, tmp_path
 @pytest.mark.parametrize("line", ["507 Insufficient Storage", "520 Unknown Error", "524"])
 def test_any_fault_of_the_server_is_tried_again(liar: LyingServer, tmp_path: Path, line: str) -> None:
     """A status of 5xx that nobody knows is treated like 500 (RFC 9110, 15)."""
-    faults = {"never": [servers.status(line)] * 99, "later": [servers.status(line)] * 2}
+    faults = {"never": [lying.status(line)] * 99, "later": [lying.status(line)] * 2}
     wanted = [(pinned(liar.publish(key, DATA, *each), DATA, key), tmp_path / key) for key, each in faults.items()]
     with quick_client(liar.host) as client:
         came = {file.key: item for file, item in client.download_many(wanted)}
@@ -51,14 +51,14 @@ def test_any_fault_of_the_server_is_tried_again(liar: LyingServer, tmp_path: Pat
 
 @pytest.mark.parametrize("line", ["401 Unauthorized", "407 Proxy Authentication Required"])
 def test_a_refusal_that_concerns_every_object_ends_the_run(liar: LyingServer, tmp_path: Path, line: str) -> None:
-    file = pinned(liar.publish("a", DATA, *[servers.status(line)] * 9), DATA)
+    file = pinned(liar.publish("a", DATA, *[lying.status(line)] * 9), DATA)
     with quick_client(liar.host) as client, pytest.raises(LandingError, match=line):
         list(client.download_many([(file, tmp_path / "got")]))
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed"])
 def test_keys_that_s3_does_not_take_end_the_run(liar: LyingServer, tmp_path: Path, code: str) -> None:
-    fault = servers.status("400 Bad Request", body=f"<Error><Code>{code}</Code></Error>".encode())
+    fault = lying.status("400 Bad Request", body=f"<Error><Code>{code}</Code></Error>".encode())
     liar.publish("open-images/a", DATA, *[fault] * 9)
     wanted = [(RemoteFile("a", "s3://open-images/a"), tmp_path / "got")]
     told = pytest.raises(LandingError, match=f"{code}.*AWS_ACCESS_KEY_ID")
@@ -70,7 +70,7 @@ def test_keys_that_s3_does_not_take_end_the_run(liar: LyingServer, tmp_path: Pat
 def test_a_single_object_that_is_refused_is_an_error_that_says_what_to_do(
     liar: LyingServer, tmp_path: Path, line: str
 ) -> None:
-    url = liar.publish("a", DATA, *[servers.status(line)] * 9)
+    url = liar.publish("a", DATA, *[lying.status(line)] * 9)
     file = replace(pinned(url, DATA), mirror_env="COCO_MIRROR")
     with (
         quick_client(liar.host) as client,
@@ -82,9 +82,9 @@ def test_a_single_object_that_is_refused_is_an_error_that_says_what_to_do(
 
 
 def test_a_presigned_address_that_expires_with_400_is_asked_for_anew(liar: LyingServer) -> None:
-    liar.publish("signed?key=1", DATA, servers.honest, *[servers.status("400 Bad Request")] * 9)
+    liar.publish("signed?key=1", DATA, lying.honest, *[lying.status("400 Bad Request")] * 9)
     liar.publish("signed?key=2", DATA)
-    url = liar.publish("a", b"", servers.redirect("/signed?key=1"), servers.redirect("/signed?key=2"))
+    url = liar.publish("a", b"", lying.redirect("/signed?key=1"), lying.redirect("/signed?key=2"))
     with quick_client(liar.host) as client:
         probe = client.probe(RemoteFile("a", url))
         assert client.read_range(RemoteFile("a", url), 10, 20, probe=probe) == DATA[10:30]
@@ -94,7 +94,7 @@ def test_a_presigned_address_that_expires_with_400_is_asked_for_anew(liar: Lying
 @pytest.mark.parametrize("line", ["403", "404", "451"])
 def test_a_reason_that_echoes_a_key_is_told_without_it(liar: LyingServer, tmp_path: Path, line: str, way: str) -> None:
     key = "a" if way == "short" else "b/../a"  # dots are for the careful way
-    fault = servers.status(f"{line} No {KEYS[0]} {KEYS[1]}")
+    fault = lying.status(f"{line} No {KEYS[0]} {KEYS[1]}")
     liar.publish(f"open-images/{key}", DATA, *[fault] * 9)
     file = RemoteFile("a", f"s3://open-images/{key}")
     with quick_client(credentials=signed(f"http://{liar.host}")) as client:
@@ -104,7 +104,7 @@ def test_a_reason_that_echoes_a_key_is_told_without_it(liar: LyingServer, tmp_pa
 
 @pytest.mark.parametrize("place", ["http://[x/canary", "http://a b/canary?canary"])
 def test_a_redirect_to_what_is_no_address_is_told(liar: LyingServer, tmp_path: Path, place: str) -> None:
-    url = liar.publish("a", DATA, *[servers.redirect(place)] * 9)
+    url = liar.publish("a", DATA, *[lying.redirect(place)] * 9)
     with quick_client(liar.host) as client:
         with pytest.raises(LandingError) as one:
             client.download(RemoteFile("a", url), tmp_path / "got")
@@ -115,7 +115,7 @@ def test_a_redirect_to_what_is_no_address_is_told(liar: LyingServer, tmp_path: P
 
 @pytest.mark.parametrize("line", ["206 Partial Content", "412 Precondition Failed", "416 Range Not Satisfiable"])
 def test_what_answers_no_question_is_asked_another_way_and_then_told(liar: LyingServer, line: str) -> None:
-    odd = servers.status(line, {"Content-Range": "bytes 5-9/10"})
+    odd = lying.status(line, {"Content-Range": "bytes 5-9/10"})
     url = liar.publish("a", DATA, odd)
     with quick_client(liar.host) as client:
         assert client.probe(RemoteFile("a", url)).bytes == len(DATA)
@@ -136,7 +136,7 @@ def test_a_header_that_states_no_number_states_nothing(text: str) -> None:
 
 
 def test_a_busy_answer_that_does_not_say_how_long_is_tried_again(liar: LyingServer, tmp_path: Path) -> None:
-    busy = servers.status("503 Slow Down", {"Retry-After": "\u00b2"})
+    busy = lying.status("503 Slow Down", {"Retry-After": "\u00b2"})
     wanted = [(pinned(liar.publish("a", DATA, busy, busy), DATA), tmp_path / "got")]
     with quick_client(liar.host) as client:
         [(_, item)] = client.download_many(wanted)

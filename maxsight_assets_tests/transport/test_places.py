@@ -24,9 +24,9 @@ from maxsight_assets.transport import parallel
 from maxsight_assets.transport.options import Credentials
 from maxsight_assets.transport.parallel import Throttle
 from maxsight_assets.transport.partial import Partial
-from maxsight_assets_tests import servers
 from maxsight_assets_tests.publishing.ground import Ground
-from maxsight_assets_tests.servers import LyingServer, cut
+from maxsight_assets_tests.servers import lying, processes
+from maxsight_assets_tests.servers.lying import LyingServer, cut
 from maxsight_assets_tests.transport.net_tools import QUICK, pinned, quick_client, sha256, some_bytes
 
 if TYPE_CHECKING:
@@ -62,18 +62,18 @@ def fill(client: "S3Client") -> None:
 
 @pytest.fixture(scope="module")
 def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not servers.program("weed"):
+    if not processes.program("weed"):
         pytest.skip("weed (SeaweedFS) is not installed")
-    with servers.seaweed(tmp_path_factory.mktemp("weed"), keys=KEYS) as endpoint:
+    with processes.seaweed(tmp_path_factory.mktemp("weed"), keys=KEYS) as endpoint:
         fill(s3_client(endpoint, KEYS))
         yield endpoint
 
 
 @pytest.fixture(scope="module")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not servers.program("moto_server"):
+    if not processes.program("moto_server"):
         pytest.skip("moto_server is not installed")
-    with servers.moto(tmp_path_factory.mktemp("moto")) as endpoint:
+    with processes.moto(tmp_path_factory.mktemp("moto")) as endpoint:
         fill(s3_client(endpoint, KEYS))
         yield endpoint
 
@@ -163,7 +163,7 @@ def test_s3_zip_is_read_by_ranges(endpoint: str, tmp_path: Path) -> None:
 def test_fault_10_s3_object_overwritten_midway_starts_again(liar: LyingServer, ground: Ground) -> None:
     new = DATA[::-1]
     with quick_client(credentials=signed(f"http://{liar.host}")) as client:
-        liar.publish("open-images/a.bin", DATA, cut(300_000), servers.becomes(new, '"v2"'))
+        liar.publish("open-images/a.bin", DATA, cut(300_000), lying.becomes(new, '"v2"'))
         ground.fetch(client, RemoteFile("a.bin", "s3://open-images/a.bin"))
     assert [request.headers.get("if-match") for request in liar.requests] == [None, '"v1"', None]
     assert ground.holds(new)
@@ -213,7 +213,7 @@ def test_fault_20_signed_headers_of_s3_stay_with_their_host(liar: LyingServer, g
     with LyingServer("127.0.0.2") as other:
         other.publish("b", DATA)
         for key in ("one", "many"):
-            liar.publish(f"open-images/{key}", b"", *[servers.redirect(other.url("b"))] * 3)
+            liar.publish(f"open-images/{key}", b"", *[lying.redirect(other.url("b"))] * 3)
         with quick_client(other.host, credentials=credentials) as client:
             ground.fetch(client, pinned("s3://open-images/one", DATA))
             ground.fetch_many(client, [pinned("s3://open-images/many", DATA, "many")])
@@ -223,7 +223,7 @@ def test_fault_20_signed_headers_of_s3_stay_with_their_host(liar: LyingServer, g
 
 
 def test_fault_25_slow_down_is_tried_again_by_many_and_by_one(liar: LyingServer, ground: Ground) -> None:
-    busy = servers.status("503 Slow Down", body=b"<Error><Code>SlowDown</Code></Error>")
+    busy = lying.status("503 Slow Down", body=b"<Error><Code>SlowDown</Code></Error>")
     with quick_client(credentials=signed(f"http://{liar.host}")) as client:
         wanted = []
         for key, data in MANY.items():
@@ -250,7 +250,7 @@ def test_fault_25_connections_are_halved_once_a_burst_and_grow_again_slowly(monk
 
 
 def test_fault_25_clock_skew_is_named(liar: LyingServer, ground: Ground) -> None:
-    skew = servers.status("403 Forbidden", body=b"<Error><Code>RequestTimeTooSkewed</Code></Error>")
+    skew = lying.status("403 Forbidden", body=b"<Error><Code>RequestTimeTooSkewed</Code></Error>")
     file = RemoteFile("a", "s3://open-images/a")
     with quick_client(credentials=signed(f"http://{liar.host}")) as client:
         liar.publish("open-images/a", DATA, *[skew] * 9)
@@ -263,7 +263,7 @@ def test_fault_25_clock_skew_is_named(liar: LyingServer, ground: Ground) -> None
 
 
 def test_fault_15_no_secret_of_an_account_is_in_an_error(liar: LyingServer, ground: Ground) -> None:
-    leak = servers.status("403 Forbidden", body=f"denied for {KEYS[0]} {KEYS[1]}".encode())
+    leak = lying.status("403 Forbidden", body=f"denied for {KEYS[0]} {KEYS[1]}".encode())
     with quick_client(credentials=signed(f"http://{liar.host}")) as client:
         liar.publish("open-images/a", DATA, *[leak] * 9)
         came = ground.fetch_many(client, [RemoteFile("a", "s3://open-images/a")])
@@ -282,7 +282,7 @@ def test_hub_file_lands_from_the_storage_that_it_redirects_to_without_the_token(
     with LyingServer() as liar, LyingServer() as storage:
         storage.publish("blob", DATA)
         headers = {"Location": storage.url("blob?Signature=x"), "X-Linked-Etag": f'"{sha256(DATA)}"'}
-        liar.publish("datasets/some/images/resolve/v1/val/a.bin", b"", servers.status("302 Found", headers))
+        liar.publish("datasets/some/images/resolve/v1/val/a.bin", b"", lying.status("302 Found", headers))
         with quick_client(storage.host, credentials=hub(liar, "hf_canary")) as client:
             landed = client.download(RemoteFile("a", "hf://datasets/some/images@v1/val/a.bin"), tmp_path / "a")
         assert liar.requests[0].headers["authorization"] == "Bearer hf_canary"
@@ -292,7 +292,7 @@ def test_hub_file_lands_from_the_storage_that_it_redirects_to_without_the_token(
 
 def test_hub_file_with_other_bytes_than_the_hub_states_is_refused(tmp_path: Path) -> None:
     with LyingServer() as liar, quick_client(credentials=hub(liar)) as client:
-        lie = servers.with_headers(X_Linked_Etag=f'"{sha256(b"other")}"')
+        lie = lying.with_headers(X_Linked_Etag=f'"{sha256(b"other")}"')
         liar.publish("some/model/resolve/main/best_model.pt", DATA, lie, lie)
         with pytest.raises(VerificationFailed, match="sha256"):
             client.download(RemoteFile("a", "hf://some/model/best_model.pt"), tmp_path / "a")
@@ -300,7 +300,7 @@ def test_hub_file_with_other_bytes_than_the_hub_states_is_refused(tmp_path: Path
 
 def test_fault_15_hub_refusal_names_its_token(liar: LyingServer, ground: Ground) -> None:
     with quick_client(credentials=hub(liar, "hf_canary")) as client:
-        liar.publish("datasets/some/images/resolve/main/a", DATA, servers.status("401 Unauthorized"))
+        liar.publish("datasets/some/images/resolve/main/a", DATA, lying.status("401 Unauthorized"))
         with pytest.raises(LandingError, match="HF_TOKEN"):
             ground.fetch(client, RemoteFile("a", "hf://datasets/some/images/a"))
     assert len(liar.requests) == 1

@@ -15,8 +15,8 @@ from maxsight_assets.remote import Landed, Level, Missing, RemoteFile
 from maxsight_assets.transport.client import Client
 from maxsight_assets.transport.options import Limits
 from maxsight_assets.transport.partial import Partial
-from maxsight_assets_tests import servers
-from maxsight_assets_tests.servers import LyingServer
+from maxsight_assets_tests.servers import lying, processes
+from maxsight_assets_tests.servers.lying import LyingServer
 from maxsight_assets_tests.transport.net_tools import QUICK, certificate, left_over, quick_client, sha256, some_bytes
 from maxsight_assets_tests.transport.test_places import KEYS, hub, s3_client, signed
 
@@ -56,7 +56,7 @@ def web_place(liar: LyingServer, root: str, connect: Callable[..., Client], leve
         liar.publish(path, data, etag=f'"{sha256(data)}"')
 
     def refused() -> Client:
-        liar.publish(path, OLD, *[servers.status("403 Forbidden")] * 9)
+        liar.publish(path, OLD, *[lying.status("403 Forbidden")] * 9)
         return connect()
 
     file = RemoteFile("a.bin", f"{root}/a.bin")
@@ -93,9 +93,9 @@ def hf_place(liar: LyingServer) -> Place:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not servers.program("weed"):  # moto gives everything to everyone
+    if not processes.program("weed"):  # moto gives everything to everyone
         pytest.skip("weed (SeaweedFS) is not installed")
-    with servers.seaweed(tmp_path_factory.mktemp("weed"), keys=KEYS) as endpoint:
+    with processes.seaweed(tmp_path_factory.mktemp("weed"), keys=KEYS) as endpoint:
         s3_client(endpoint, KEYS).create_bucket(Bucket="bucket")
         yield endpoint
 

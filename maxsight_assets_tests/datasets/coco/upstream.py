@@ -25,7 +25,7 @@ from maxsight_assets.places import Places
 from maxsight_assets.transport.client import Client
 from maxsight_assets.transport.options import Limits
 from maxsight_assets_tests.places import SHARED
-from maxsight_assets_tests.servers import nginx, program, wait_until
+from maxsight_assets_tests.servers.processes import nginx, program, wait_until
 
 REAL = SHARED / "data/coco_mini"
 ANNOTATIONS = "annotations/annotations_trainval2017.zip"

@@ -11,7 +11,7 @@ from maxsight_assets.errors import VerificationFailed
 from maxsight_assets.remote import Landed, Missing, RemoteFile
 from maxsight_assets.transport.client import Client
 from maxsight_assets.transport.options import Credentials
-from maxsight_assets_tests.servers import LyingServer, edited
+from maxsight_assets_tests.servers.lying import LyingServer, edited
 from maxsight_assets_tests.transport.net_tools import quick_client, some_bytes
 
 DATA = some_bytes(100_000)

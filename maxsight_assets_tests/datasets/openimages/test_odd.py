@@ -16,7 +16,7 @@ from maxsight_assets.errors import FormatError, LandingError, TransientError
 from maxsight_assets.pipeline.raw import Version
 from maxsight_assets.verdict import Verdict, run
 from maxsight_assets_tests.datasets.openimages.world import ROW, land, world, write_tables
-from maxsight_assets_tests.servers import LyingServer, chunked, edited, status
+from maxsight_assets_tests.servers.lying import LyingServer, chunked, edited, status
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -29,10 +29,10 @@ from maxsight_assets.publishing.swap import State
 from maxsight_assets.settings import load
 from maxsight_assets.transport.options import Credentials
 from maxsight_assets.verdict import run
-from maxsight_assets_tests import servers
 from maxsight_assets_tests.datasets.openimages.world import ROW, gray, land, store_of, upload, world, write_tables
 from maxsight_assets_tests.places import SHARED
-from maxsight_assets_tests.servers import LyingServer, status
+from maxsight_assets_tests.servers import processes
+from maxsight_assets_tests.servers.lying import LyingServer, status
 
 SLICE, SIZES = SHARED / "data/openimages_slice", SHARED / "facts/openimages_validation_sizes.csv"
 PUBLIC = "https://open-images-dataset.s3.amazonaws.com"
@@ -188,12 +188,12 @@ def test_coverage_tells_what_was_asked_and_what_the_detector_gains(real: Path) -
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, list[str]]]:
     """A real S3 server whose bucket is public, what it holds on disk (tables, images, zoo), and the ids."""
-    if not servers.program("weed"):
+    if not processes.program("weed"):
         pytest.skip("SeaweedFS is not installed")
     root = tmp_path_factory.mktemp("world")
     ids = world(root, 60, zoo=root / "zoo")
-    with servers.seaweed(tmp_path_factory.mktemp("weed")) as endpoint:
-        servers.wait_until(lambda: upload(endpoint, root / "images"), "SeaweedFS takes no objects")
+    with processes.seaweed(tmp_path_factory.mktemp("weed")) as endpoint:
+        processes.wait_until(lambda: upload(endpoint, root / "images"), "SeaweedFS takes no objects")
         yield endpoint, root, ids
 
 
@@ -224,13 +224,13 @@ def test_every_backend_gives_the_same_bytes_and_data_version(
 
 @pytest.mark.slow
 def test_fault_40_a_killed_landing_of_5000_images_goes_on_without_those_it_has(tmp_path: Path) -> None:
-    if not servers.program("weed"):
+    if not processes.program("weed"):
         pytest.skip("SeaweedFS is not installed")
     ids = world(tmp_path, 5000)
     tables, data_dir = tmp_path / "tables", tmp_path / "data"
     sessions = State.of(data_dir / openimages.DIRECTORY).sessions
-    with servers.seaweed(tmp_path / "weed") as endpoint:
-        servers.wait_until(lambda: upload(endpoint, tmp_path / "images"), "SeaweedFS takes no objects")
+    with processes.seaweed(tmp_path / "weed") as endpoint:
+        processes.wait_until(lambda: upload(endpoint, tmp_path / "images"), "SeaweedFS takes no objects")
         command = [sys.executable, "-m", "maxsight_assets_tests.datasets.openimages.world"]
         victim = subprocess.run([*command, str(data_dir), str(tables), endpoint, "2000"], check=False)
         assert victim.returncode == -signal.SIGKILL
