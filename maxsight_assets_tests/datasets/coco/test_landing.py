@@ -274,7 +274,7 @@ def bomb() -> bytes:
         pytest.param(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", id="fault_66 EPS named .jpg"),
     ],
 )
-@pytest.mark.parametrize(("count", "published"), [(1, True), (3, False)])
+@pytest.mark.parametrize(("count", "published"), [(1, True), (6, False)])
 def test_fault_65_and_66_an_image_that_is_none_is_an_item_and_many_are_not_published(
     site: Site, tmp_path: Path, bad: bytes, count: int, published: bool
 ) -> None:
