@@ -270,30 +270,30 @@ class Log:
         Raises:
             NotReported: The event log cannot be reached. Every method here raises it.
         """
-        with self._reached(asset) as (instance, inspection, places):
-            return report_change(instance, inspection, places, change)
+        with self._reached() as (instance, inspections, places):
+            return report_change(instance, inspections[asset], places, change)
 
     def report_verdicts(self, asset: str, verdicts: Sequence[Told]) -> None:
         """Report the verdicts of the rules on an asset's published version."""
-        with self._reached(asset) as (instance, inspection, places):
-            report_verdicts(instance, inspection, places, verdicts)
+        with self._reached() as (instance, inspections, places):
+            report_verdicts(instance, inspections[asset], places, verdicts)
 
     def difference(self, asset: str) -> str | None:
         """Return how the event log differs from an asset's published version; None if it does not."""
-        with self._reached(asset) as (instance, inspection, places):
-            return difference(instance, inspection, places)
+        with self._reached() as (instance, inspections, places):
+            return difference(instance, inspections[asset], places)
 
-    def verdicts(self, asset: str) -> list[Told]:
-        """Return the latest verdicts of the checks on an asset's published version."""
-        with self._reached(asset) as (instance, inspection, places):
-            return verdicts_of(instance, inspection, places)
+    def verdicts(self, *assets: str) -> list[Told]:
+        """Return the latest verdicts of the checks on the published versions of assets."""
+        with self._reached() as (instance, inspections, places):
+            return [told for asset in assets for told in verdicts_of(instance, inspections[asset], places)]
 
     @contextmanager
-    def _reached(self, asset: str) -> Iterator[tuple[dg.DagsterInstance, Inspection, Places]]:
+    def _reached(self) -> Iterator[tuple[dg.DagsterInstance, Mapping[str, Inspection], Places]]:
         inspections = {each.asset: each for each in of_profile(profiles.load(self.settings.profile))}
         try:
             with opened_instance(Path(os.environ["DAGSTER_HOME"])) as instance:
-                yield instance, inspections[asset], Places.of(self.settings)
+                yield instance, inspections, Places.of(self.settings)
         except MaxSightAssetsError:
             raise
         except Exception as error:  # any storage may raise any error, and the command's work is done

@@ -121,7 +121,7 @@ def _recorded(settings: Settings, assets: list[str]) -> "list[Told]":
     from maxsight_assets.build import Log
 
     try:
-        return [told for asset in assets for told in Log(settings).verdicts(asset)]
+        return Log(settings).verdicts(*assets)
     except NotReported as error:
         err.print(str(error), style="yellow", markup=False)
         return []
