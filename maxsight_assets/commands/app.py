@@ -17,7 +17,7 @@ from maxsight_assets.errors import NotReported, SettingsError
 from maxsight_assets.settings import PROJECT_FILE, Settings
 
 if TYPE_CHECKING:
-    from maxsight_assets.defs.health import Finding
+    from maxsight_assets.defs.running.health import Finding
     from maxsight_assets.pipeline.inspection import Told
 
 app = typer.Typer(

@@ -20,9 +20,9 @@ import yaml
 from maxsight_assets import build, disk
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.upstreams import Access, open_upstream
-from maxsight_assets.defs import health
-from maxsight_assets.defs.health import Finding
-from maxsight_assets.defs.tidy import size
+from maxsight_assets.defs.running import health
+from maxsight_assets.defs.running.health import Finding
+from maxsight_assets.defs.running.tidy import size
 from maxsight_assets.errors import MaxSightAssetsError, SettingsError
 from maxsight_assets.pipeline.inspection import of_profile
 from maxsight_assets.places import Places

@@ -21,6 +21,7 @@ from maxsight_assets.publishing import swap as exchange
 from maxsight_assets.publishing.expected import Expected, Obtained, examine
 from maxsight_assets.publishing.lock import hold
 from maxsight_assets.publishing.manifest import FOLDER, FileRow, Manifest, now, parents, problem, problems, source_of
+from maxsight_assets.publishing.obstacles import refuse_in_the_way
 from maxsight_assets.publishing.session import FROM, JOURNAL, drop_if_unused, open_session, resumed_rows
 from maxsight_assets.publishing.swap import State
 from maxsight_assets.verdict import Verdict, in_words
@@ -305,7 +306,7 @@ class Stage:
         if present is None and (target / FOLDER).exists():  # a damaged manifest: what differs was most likely ours
             there |= {path: "damaged" for path in strange if path in rows and problem(target, rows[path]) is not None}
         unknown = [path for path in strange if path not in self._carried and (path not in there or path not in rows)]
-        _refuse_in_the_way(target, unknown, rows)
+        refuse_in_the_way(target, unknown, rows)
         kept = [
             replace(row, kept=True) for path, row in ours.items() if keep and path not in rows and path not in changed
         ]
@@ -437,18 +438,3 @@ def _refuse_other_source(target: Path, source: str, asset: str) -> Manifest | No
             "data. Use another directory (DATA_DIR)"
         )
     return present
-
-
-def _refuse_in_the_way(target: Path, strange: Iterable[str], rows: Mapping[str, FileRow]) -> None:
-    folders = {parent for path in rows for parent in parents(path)}
-    blocked = []
-    for path in strange:
-        row = rows.get(path)
-        differs = row is not None and problem(target, row) is not None
-        if differs or path in folders or any(parent in rows for parent in parents(path)):
-            blocked.append(path)
-    if blocked:
-        raise Refused(
-            f"{target}: {len(blocked):,} files that were not landed here are in the way and hold other bytes: "
-            f"{some(blocked)}; move them away, then rerun (nothing needs to be fetched again)"
-        )

@@ -3,7 +3,7 @@
 import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
 
-from maxsight_assets.defs.standing import standing_sensors, verdicts_stand
+from maxsight_assets.defs.running.standing import standing_sensors, verdicts_stand
 from maxsight_assets_tests.defs.automation.conftest import instance, story
 from maxsight_assets_tests.defs.automation.story import Story
 from maxsight_assets_tests.project import Project

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from maxsight_assets import disk
-from maxsight_assets.defs.tidy import Limits, Tidied, tidy, tidy_sensor
+from maxsight_assets.defs.running.tidy import Limits, Tidied, tidy, tidy_sensor
 from maxsight_assets.publishing.swap import State
 from maxsight_assets.sample_upstream.world import outdated
 from maxsight_assets_tests.defs.running.home import Home
@@ -54,7 +54,7 @@ def cleared(home: Home, *, runs_days: float = 0.0, budget_s: float = 60.0) -> Ti
 def test_old_runs_go_with_their_files_and_the_one_that_says_what_is_landed_stays(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("maxsight_assets.defs.tidy.VERDICTS", 2)
+    monkeypatch.setattr("maxsight_assets.defs.running.tidy.VERDICTS", 2)
     runs = [landed(home) for _ in range(4)]
     before = home.instance.get_latest_materialization_event(photos.key)
 

@@ -16,7 +16,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._utils.concurrency import ConcurrencyClaimStatus
 from dagster._utils.interrupts import check_captured_interrupt
 
-from maxsight_assets.defs import workers
+from maxsight_assets.defs.running import workers
 
 POLL_S = 0.5
 """Seconds between two attempts to claim a slot; Ctrl-C, or a free slot, is noticed within this time."""

@@ -8,12 +8,12 @@ from typing import Any
 import dagster as dg
 from dagster._core.events import RunFailureReason
 
-from maxsight_assets.defs import workers
 from maxsight_assets.defs.automation.records import DATA_VERSION_TAG, Published
 from maxsight_assets.defs.automation.state import NAMES as STATE
 from maxsight_assets.defs.reporting import told_of
-from maxsight_assets.defs.standing import verdicts_stand
-from maxsight_assets.defs.waiting import ended_by_signals, waiting_aloud
+from maxsight_assets.defs.running import workers
+from maxsight_assets.defs.running.standing import verdicts_stand
+from maxsight_assets.defs.running.waiting import ended_by_signals, waiting_aloud
 from maxsight_assets.disk import host
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.pipeline.inspection import Told
