@@ -28,11 +28,11 @@ from maxsight_assets.defs.automation.sensors import refresh_sensor, upstream_sen
 from maxsight_assets.defs.checks.published import published_checks
 from maxsight_assets.defs.reporting import Change, difference, report_change, report_verdicts, verdicts_of
 from maxsight_assets.defs.resources import Upstreams, storage_of
-from maxsight_assets.defs.running.runs import RunOutcome
-from maxsight_assets.defs.running.runs import materialize as run_graph
 from maxsight_assets.defs.running.standing import standing_sensors
 from maxsight_assets.defs.running.tidy import Limits, Tidied, tidy_sensor
 from maxsight_assets.defs.running.tidy import tidy as clear_away
+from maxsight_assets.defs.runs import RunOutcome
+from maxsight_assets.defs.runs import materialize as run_graph
 from maxsight_assets.errors import MaxSightAssetsError, NotReported, SettingsError
 from maxsight_assets.pipeline.inspection import Inspection, Told, named, of_profile
 from maxsight_assets.places import Places

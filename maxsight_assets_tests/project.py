@@ -9,7 +9,7 @@ import dagster as dg
 
 from maxsight_assets import settings
 from maxsight_assets.build import build_defs, published_in
-from maxsight_assets.defs.running.runs import RunOutcome, materialize
+from maxsight_assets.defs.runs import RunOutcome, materialize
 from maxsight_assets.places import Places
 
 

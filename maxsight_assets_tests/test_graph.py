@@ -14,7 +14,7 @@ import pytest
 from pycocotools.coco import COCO
 
 from maxsight_assets.commands.explain import explain
-from maxsight_assets.defs.running.runs import RunOutcome
+from maxsight_assets.defs.runs import RunOutcome
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.profiles.model import load

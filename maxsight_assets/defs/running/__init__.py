@@ -1,5 +1,5 @@
-"""Runs and their processes: started from the command line, waited for, found dead, healed, cleared away.
+"""Processes of runs: who waits for whom, which are dead, what they left behind.
 
-Here: the run launcher of dagster.yaml, runs of the command line, what hangs and what is left behind. Not here: when a
-run is asked for (`automation`), and what it does (`assets`). Begin with `runs.py`.
+Here: the run launcher of dagster.yaml, what hangs, and what is cleared away. Not here: how a run is started (`runs`),
+when a run is asked for (`automation`), and what it does (`assets`). Begin with `workers.py`.
 """

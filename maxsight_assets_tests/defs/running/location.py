@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from maxsight_assets.build import opened_instance
-from maxsight_assets.defs.running.runs import materialize
+from maxsight_assets.defs.runs import materialize
 
 NAMES = ("one", "two", "three", "four")
 LIMIT_S = 300.0

@@ -48,7 +48,7 @@ def materialize(
     select: Sequence[str] = (),
     *,
     instance: dg.DagsterInstance,
-    published: Published,
+    published: Published | None = None,
     run_config: Mapping[str, Any] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> RunOutcome:
@@ -61,7 +61,8 @@ def materialize(
         defs: The definitions.
         select: Names of assets; empty for all.
         instance: Keeps the record of the run.
-        published: Reads what an asset has published.
+        published: Reads what an asset has published, so that a run that lands nothing leaves its verdicts standing; None:
+            nothing is known of it.
         run_config: The values that the user would state in the Launchpad.
         say: Receives each line that the user should read during the run.
 
@@ -89,7 +90,8 @@ def materialize(
                 )
         finally:
             _leave_nothing(instance, run_id)
-            verdicts_stand(instance, run_id, published)
+            if published is not None:
+                verdicts_stand(instance, run_id, published)
     return RunOutcome(
         run_id=result.run_id,
         success=result.success,
