@@ -61,8 +61,8 @@ def materialize(
         defs: The definitions.
         select: Names of assets; empty for all.
         instance: Keeps the record of the run.
-        published: Reads what an asset has published, so that a run that lands nothing leaves its verdicts standing; None:
-            nothing is known of it.
+        published: Reads what an asset has published, so that a run that lands nothing leaves its verdicts standing.
+            None: they are not looked at.
         run_config: The values that the user would state in the Launchpad.
         say: Receives each line that the user should read during the run.
 
