@@ -140,7 +140,7 @@ def _placed(spec: dg.AssetSpec, profile: str, directory: Path) -> dg.AssetSpec:
     """Return the spec with a heading that names the profile and directory: one DAGSTER_HOME may serve several."""
     return spec.replace_attributes(
         description=f"Profile `{profile}`, in `{directory}`.\n\n{spec.description or ''}",
-        tags={**spec.tags, "profile": profile},
+        tags={**spec.tags, "profile": Path(profile).stem},
         metadata={
             **spec.metadata,
             "profile": dg.MetadataValue.text(profile),

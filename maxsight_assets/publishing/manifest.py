@@ -265,9 +265,9 @@ _SCHEMA = pa.schema(
 )
 
 
-def now() -> str:
-    """Return the present time, UTC, to the second, as manifests state times."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def now(timespec: str = "seconds") -> str:
+    """Return this moment, UTC, as manifests state times; `timespec` is that of `datetime.isoformat`."""
+    return datetime.now(UTC).isoformat(timespec=timespec)
 
 
 def info_of(root: Path) -> ManifestInfo | None:
