@@ -131,7 +131,11 @@ def test_what_the_counts_do_not_need_is_in_the_ledger() -> None:
 
 
 def test_images_that_the_counts_miss_are_reported() -> None:
-    assert report_of(split(world(8), sizes={"train": 10, "val": 4, "test": 2}))["missing"] == {"train": 8}
+    assert report_of(split(world(8), sizes={"train": 10, "val": 4, "test": 2}))["missing"] == {
+        "train": 5,
+        "val": 2,
+        "test": 1,
+    }
 
 
 def test_ids_stay_when_other_data_is_added() -> None:

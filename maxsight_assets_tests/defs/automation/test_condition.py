@@ -51,7 +51,7 @@ def test_automation_tab_says_until_when_and_after_which_run_it_waits(story: Stor
     run = story.instance.get_runs(limit=1)[0].run_id
 
     until = (story.now + timedelta(seconds=300)).strftime("%H:%M UTC")
-    assert _why_not(story, "photos_raw") == [f"no wait is left (until {until}, after run {run[:8]})"]
+    assert _why_not(story, "photos_raw") == [f"no wait is left (until {until} after run {run[:8]})"]
 
 
 def test_automation_tab_says_that_it_gave_up(story: Story) -> None:
