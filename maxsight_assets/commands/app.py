@@ -230,7 +230,7 @@ def doctor(
         raise typer.Exit(1 if problems else 0)
 
 
-@app.command(epilog="Example: KEEP_RUNS_DAYS=7 maxsight-assets tidy")
+@app.command(epilog="Example: maxsight-assets tidy")
 def tidy() -> None:
     """Clear away old runs, logs of ticks, drawn worlds and unfinished landings; what is landed stays."""
     with _settings() as settings:

@@ -205,6 +205,6 @@ def _opened(settings: Settings, asset: str) -> "tuple[Source, Access, Places, Pr
     source = next((each for each in profile.sources if asset in {each.asset, each.dataset}), None)
     if source is None:
         raise SettingsError(
-            f"{asset}: is made from others; of {', '.join(each.asset for each in profile.sources)} only"
+            f"{asset}: is made from others, not landed; give one of {', '.join(each.asset for each in profile.sources)}"
         )
     return source, Access.of(settings, sample.embedded_of(profile, places)), places, profile

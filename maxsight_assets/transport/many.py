@@ -189,6 +189,8 @@ def fetch_many(
     own, *others = lines
     helpers = [threading.Thread(target=work.drive, args=(each,), name="landing-many") for each in others]
     try:
+        if cancel.is_set():
+            raise Cancelled("cancelled; what arrived is kept, rerun to resume")
         for helper in helpers:
             helper.start()
         while not work.over:

@@ -97,7 +97,7 @@ def test_equal_version_writes_not_a_byte(target: Path) -> None:
 
 def test_a_version_keeps_the_time_of_its_publication(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter("1234")
-    monkeypatch.setattr(stages, "now", lambda: next(clock))
+    monkeypatch.setattr(stages, "now", lambda _: next(clock))
     first = land(target, ONE, inputs={"zip": "1"})
 
     again = land(target, ONE, inputs={"zip": "2"})
