@@ -17,6 +17,8 @@ from maxsight_assets import sample
 from maxsight_assets.datasets.selection import Selection
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.defs import metadata
+from maxsight_assets.defs.alerts.sensors import alert_sensors
+from maxsight_assets.defs.alerts.webhook import Webhook
 from maxsight_assets.defs.assets.evaluation import evaluation_asset
 from maxsight_assets.defs.assets.raw import raw_asset
 from maxsight_assets.defs.assets.training import splits_asset
@@ -113,6 +115,7 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
             *reporting,
             *standing_sensors(published),
             tidy_sensor(partial(tidy, settings, budget_s=TICK_S)),
+            *_alerts(settings),
         ],
         schedules=[
             scheduled_refresh(dg.AssetSelection.assets(*raw_names), published=published),
@@ -134,6 +137,13 @@ def tidy(settings: Settings, instance: dg.DagsterInstance, *, budget_s: float) -
         worlds=sample.outdated(places),
         budget_s=budget_s,
     )
+
+
+def _alerts(settings: Settings) -> list[dg.SensorDefinition]:
+    address = settings.alert_webhook_url
+    if address is None:
+        return []
+    return alert_sensors(Webhook(address), ui=settings.ui_url.rstrip("/"), profile=settings.profile)
 
 
 def _placed(spec: dg.AssetSpec, profile: str, directory: Path) -> dg.AssetSpec:

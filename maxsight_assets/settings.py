@@ -39,7 +39,7 @@ NAME_BYTES = 255
 """Longest name of a file on Linux (NAME_MAX in <limits.h>) and macOS; checked even if the parent is missing."""
 
 
-def _address(value: str, *, schemes: Sequence[str]) -> SecretStr:
+def _address(value: str, *, schemes: Sequence[str], of: str = "a mirror") -> SecretStr:
     try:
         parts = urlsplit(value)
         place = parts.path.startswith("/") and parts.path.strip("/") if parts.scheme == "file" else parts.hostname
@@ -47,7 +47,7 @@ def _address(value: str, *, schemes: Sequence[str]) -> SecretStr:
     except ValueError:  # wrong port or brackets; the error's text may repeat a password
         sound = False
     if not sound or not value.isprintable() or " " in parts.netloc:
-        raise ValueError(f"is no address of a mirror; write {', '.join(f'{s}://' for s in schemes)} and a host")
+        raise ValueError(f"is no address of {of}; write {', '.join(f'{s}://' for s in schemes)} and a host")
     return SecretStr(value.rstrip("/"))
 
 
@@ -91,6 +91,9 @@ Mirror = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=MIRROR_S
 """An address; a secret, because it may hold a password or a signature."""
 
 Endpoint = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=ENDPOINT_SCHEMES))]
+
+Webhook = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=ENDPOINT_SCHEMES, of="a webhook"))]
+"""An address; a secret, because whoever has it can write into the channel."""
 
 Hosts = Annotated[frozenset[str], BeforeValidator(_hosts)]
 """Servers as "host:port"."""
@@ -169,6 +172,18 @@ class Settings(BaseModel):
         default=14,
         validation_alias="KEEP_STAGING_DAYS",
         description="Days for which `tidy` keeps what an interrupted landing staged.",
+    )
+
+    alert_webhook_url: Webhook | None = Field(
+        default=None,
+        validation_alias="ALERT_WEBHOOK_URL",
+        description="Webhook of a chat channel, in Slack's form, that gets alerts. If it is unset, none are sent.",
+    )
+    ui_url: str = Field(
+        default="http://127.0.0.1:3000",
+        validation_alias="UI_URL",
+        pattern=r"^https?://[^\s/?#@]+[^\s?#@]*$",
+        description="Address of Dagster's UI as readers of alerts reach it; the links in alerts begin with it.",
     )
 
     mirrors: Mapping[str, Mirror] = {}
@@ -353,7 +368,7 @@ def _one_line(error: ValidationError) -> str:
     place = [str(part) for part in first["loc"] if part != "mirrors"]
     variable = place[0] if place else "environment"
     value, *hidden = re.split(r"[?#]", str(first.get("input")), maxsplit=1)
-    secret = any(word in variable for word in ("TOKEN", "KEY")) or "@" in value
+    secret = any(word in variable for word in ("TOKEN", "KEY", "WEBHOOK")) or "@" in value
     shown = "" if secret else f"={value}{'?[hidden]' if hidden else ''}"
     message = str(first["msg"]).removeprefix("Value error, ").replace("\n", " ")
     return f"{variable}{shown}: {message}"

@@ -109,6 +109,7 @@ def _environment(settings: Settings) -> Iterator[Finding]:
     if settings.allowed_hosts:
         yield Finding("OK", f"ALLOWED_HOSTS: {', '.join(sorted(settings.allowed_hosts))}")
     secrets = {
+        "ALERT_WEBHOOK_URL": settings.alert_webhook_url,
         "HF_TOKEN": settings.hf_token,
         "AWS_ACCESS_KEY_ID": settings.aws_access_key_id,
         "AWS_SESSION_TOKEN": settings.aws_session_token,
@@ -246,5 +247,5 @@ def _reached(dataset: str, access: Access) -> Finding:
 def _records(settings: Settings, home: Path) -> list[Finding]:
     if not has_records(home):
         return [Finding("OK", "Dagster has kept no records here yet")]
-    automations = health.running_by_default(build.build_defs(settings))
+    automations = health.running_by_default(build.build_defs(settings).get_repository_def())
     return [Finding("OK", f"Dagster's records: {size(home) / 1e6:,.1f} MB"), *health.examine_home(home, automations)]

@@ -101,7 +101,7 @@ def materialize(
             if event.asset_key is not None and event.asset_key.to_user_string() in known
         },
         checks=tuple(told_of(each) for each in result.get_asset_check_evaluations() if each.check_name not in STATE),
-        failures=tuple(_said(event) for event in result.get_step_failure_events()),
+        failures=tuple(f"{event.step_key}: {reason_of(event)}" for event in result.get_step_failure_events()),
         interrupted=any(_is_interruption(event) for event in result.all_events),
     )
 
@@ -120,12 +120,12 @@ def _is_interruption(event: dg.DagsterEvent) -> bool:
     return event.event_type is dg.DagsterEventType.RUN_CANCELED
 
 
-def _said(event: dg.DagsterEvent) -> str:
+def reason_of(event: dg.DagsterEvent) -> str:
     """Return one line on why a step failed; the run's log has the details."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
-        return f"{event.step_key}: {data.user_failure_data.description}"
+        return str(data.user_failure_data.description)
     error = data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return f"{event.step_key}: {error.message.strip() if error else 'failed'}"
+    return error.message.strip() if error else "failed"

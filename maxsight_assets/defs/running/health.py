@@ -5,7 +5,7 @@ Only `mend` writes. `commands.doctor` examines the machine rather than Dagster.
 
 import json
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,18 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES
 from dagster._daemon.asset_daemon import asset_daemon_cursor_from_instigator_serialized_cursor
 
+from maxsight_assets.defs.automation.state import STUCK
 from maxsight_assets.defs.running import workers
 from maxsight_assets.defs.running.workers import Crew, Life
 from maxsight_assets.transport.redact import scrub
 
 Level = Literal["OK", "WARN", "ERROR"]
+
+QUEUE = "queue"
+"""Cause of runs that wait because others are at work."""
+
+AUTOMATION = "automation"
+"""Word before the name of a sensor or schedule in causes."""
 
 REFRESH = "refresh"
 """Name of the sensor that evaluates the condition of every asset."""
@@ -36,10 +43,12 @@ class Finding:
     Attributes:
         level: "OK", "WARN" (slower, or at the user's own risk), "ERROR" (something fails, or would).
         text: What was found and, unless it is OK, what to do.
+        cause: A name of what is wrong that stays the same while it lasts, though times in the text change.
     """
 
     level: Level
     text: str
+    cause: str = ""
 
 
 def examine_home(home: Path, automations: Set[str]) -> list[Finding]:
@@ -94,7 +103,11 @@ def _runs(instance: dg.DagsterInstance) -> Iterator[Finding]:
             case Life.LIVES:
                 yield Finding("OK", f"{said}, at work")
             case Life.GONE:
-                yield Finding("ERROR", f"{said}, is gone, yet the run counts as {run.status.value}; use doctor --fix")
+                yield Finding(
+                    "ERROR",
+                    f"{said}, is gone, yet the run counts as {run.status.value}; use doctor --fix",
+                    f"run {run.run_id}",
+                )
             case Life.ELSEWHERE:
                 yield Finding("OK", f"{said}; only that machine can tell whether it lives")
             case Life.UNKNOWN:
@@ -110,7 +123,10 @@ def _slots(instance: dg.DagsterInstance) -> Iterator[Finding]:
             run = instance.get_run_by_id(run_id)
             ended = run is None or run.is_finished
             said = f"pool {pool.concurrency_key}: {workers.named(run) if run else f'run {run_id[:8]}'} {what}"
-            yield Finding("ERROR", f"{said}, but it has ended; use doctor --fix") if ended else Finding("OK", said)
+            cause = f"pool {pool.concurrency_key}"
+            yield (
+                Finding("ERROR", f"{said}, but it has ended; use doctor --fix", cause) if ended else Finding("OK", said)
+            )
 
 
 def _queue(instance: dg.DagsterInstance) -> Iterator[Finding]:
@@ -119,7 +135,9 @@ def _queue(instance: dg.DagsterInstance) -> Iterator[Finding]:
     config = instance.get_concurrency_config().run_queue_config
     limit = config.max_concurrent_runs if config else None
     if queued and limit is not None and 0 <= limit <= active:
-        yield Finding("ERROR", f"queue: {queued} runs wait, {active} of at most {limit} are at work; see those above")
+        yield Finding(
+            "ERROR", f"queue: {queued} runs wait, {active} of at most {limit} are at work; see those above", QUEUE
+        )
     elif queued:
         yield Finding("OK", f"queue: {queued} runs wait, {active} are at work")
 
@@ -132,25 +150,41 @@ def _daemons(instance: dg.DagsterInstance) -> Iterator[Finding]:
         return
     fresh = [beat for beat in beats if beat.timestamp > time.time() - SILENT_S]
     if not fresh:
-        yield Finding("ERROR", f"no daemon since {workers.since(latest)}: nothing is refreshed; start `make ui`")
+        yield Finding(
+            "ERROR", f"no daemon since {workers.since(latest)}: nothing is refreshed; start `make ui`", "daemon"
+        )
         return
     ids = {beat.daemon_id for beat in fresh}
     if len(ids) > 1 or any(
         "multiple daemon processes" in error.message for beat in fresh for error in beat.errors or ()
     ):
-        yield Finding("ERROR", "two daemons run over this DAGSTER_HOME, so each tick happens twice; stop one")
+        yield Finding(
+            "ERROR", "two daemons run over this DAGSTER_HOME, so each tick happens twice; stop one", "daemon/two"
+        )
     for beat in fresh:
         for error in list(beat.errors or ())[:1]:
-            yield Finding("ERROR", f"daemon {beat.daemon_type}: {scrub(error.message).strip().splitlines()[0]}")
+            yield Finding(
+                "ERROR",
+                f"daemon {beat.daemon_type}: {scrub(error.message).strip().splitlines()[0]}",
+                f"daemon {beat.daemon_type}",
+            )
     yield Finding("OK", f"a daemon runs, last seen {workers.since(latest)}")
 
 
 def _automation(instance: dg.DagsterInstance, state: InstigatorState) -> Iterator[Finding]:
     name, data = state.instigator_name, state.instigator_data
     if state.status is InstigatorStatus.STOPPED:
-        yield Finding("ERROR", f"{name}: is stopped, so what it looks at goes unseen; start it in the UI (Automation)")
+        yield Finding(
+            "ERROR",
+            f"{name}: is stopped, so what it looks at goes unseen; start it in the UI (Automation)",
+            f"{AUTOMATION} {name}/stopped",
+        )
     if name == REFRESH and isinstance(data, SensorInstigatorData) and not _is_readable(data.cursor):
-        yield Finding("ERROR", f"{name}: its cursor cannot be read, so every tick fails; use doctor --fix")
+        yield Finding(
+            "ERROR",
+            f"{name}: its cursor cannot be read, so every tick fails; use doctor --fix",
+            f"{AUTOMATION} {name}/cursor",
+        )
     ended = [TickStatus.SKIPPED, TickStatus.SUCCESS, TickStatus.FAILURE]
     ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1, statuses=ended)
     for tick in ticks:
@@ -159,7 +193,11 @@ def _automation(instance: dg.DagsterInstance, state: InstigatorState) -> Iterato
             while error is not None and error.cause is not None:
                 error = error.cause
             reason = scrub(error.message).strip().splitlines()[0] if error else "no reason given"
-            yield Finding("ERROR", f"{name}: its last tick, {workers.since(tick.timestamp)}, failed: {reason}")
+            yield Finding(
+                "ERROR",
+                f"{name}: its last tick, {workers.since(tick.timestamp)}, failed: {reason}",
+                f"{AUTOMATION} {name}/ticks",
+            )
 
 
 def _is_readable(cursor: str | None) -> bool:
@@ -182,7 +220,11 @@ def _given_up(state: InstigatorState) -> Iterator[Finding]:
             if asks.get("given_up"):
                 name = cursor.key.to_user_string()
                 moved = ", ".join(sorted(asks.get("moved", {})))
-                yield Finding("ERROR", f"{name}: is behind {moved} and asked for no more; materialize it by hand")
+                yield Finding(
+                    "ERROR",
+                    f"{name}: is behind {moved} and asked for no more; materialize it by hand",
+                    f"{name}/{STUCK}",
+                )
 
 
 def _decoded(state: object) -> dict[str, dict[str, str]]:
@@ -192,12 +234,10 @@ def _decoded(state: object) -> dict[str, dict[str, str]]:
     return {}
 
 
-def running_by_default(defs: dg.Definitions) -> Set[str]:
+def running_by_default(repository: dg.RepositoryDefinition) -> Set[str]:
     """Return the names of the sensors and schedules that run unless the user stops them."""
-    sensors: Sequence[dg.SensorDefinition] = [
-        each for each in defs.sensors or () if isinstance(each, dg.SensorDefinition)
-    ]
-    schedules = [each for each in defs.schedules or () if isinstance(each, dg.ScheduleDefinition)]
-    return {each.name for each in sensors if each.default_status is dg.DefaultSensorStatus.RUNNING} | {
-        each.name for each in schedules if each.default_status is dg.DefaultScheduleStatus.RUNNING
+    sensors = {each.name for each in repository.sensor_defs if each.default_status is dg.DefaultSensorStatus.RUNNING}
+    schedules = {
+        each.name for each in repository.schedule_defs if each.default_status is dg.DefaultScheduleStatus.RUNNING
     }
+    return sensors | schedules

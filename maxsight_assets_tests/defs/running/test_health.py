@@ -49,15 +49,19 @@ def origin_of(name: str) -> RemoteInstigatorOrigin:
 
 
 def sensor(
-    home: Home, name: str, *, cursor: str | None = None, status: InstigatorStatus = InstigatorStatus.DECLARED_IN_CODE
+    instance: dg.DagsterInstance,
+    name: str,
+    *,
+    cursor: str | None = None,
+    status: InstigatorStatus = InstigatorStatus.DECLARED_IN_CODE,
 ) -> InstigatorState:
     """A sensor as the daemon keeps it."""
     data = SensorInstigatorData(min_interval=30, cursor=cursor)
-    return home.instance.add_instigator_state(InstigatorState(origin_of(name), InstigatorType.SENSOR, status, data))
+    return instance.add_instigator_state(InstigatorState(origin_of(name), InstigatorType.SENSOR, status, data))
 
 
 def test_records_in_which_nothing_is_wrong(home: Home) -> None:
-    sensor(home, "refresh")
+    sensor(home.instance, "refresh")
 
     assert problems(home) == []
 
@@ -114,7 +118,7 @@ def test_no_daemon_and_two_daemons_are_told(home: Home, beats: list[tuple[float,
 
 
 def test_stopped_and_failing_sensors_are_told_with_the_reason(home: Home) -> None:
-    stopped = sensor(home, "coco_upstream_sensor", status=InstigatorStatus.STOPPED)
+    stopped = sensor(home.instance, "coco_upstream_sensor", status=InstigatorStatus.STOPPED)
     cause = SerializableErrorInfo("ValueError: no such host\n", [], "ValueError")
     error = SerializableErrorInfo("SensorExecutionError: ...\n", [], "SensorExecutionError", cause)
     tick = TickData(
@@ -127,7 +131,7 @@ def test_stopped_and_failing_sensors_are_told_with_the_reason(home: Home) -> Non
         selector_id=stopped.selector_id,
     )
     home.instance.create_tick(tick)
-    sensor(home, "of_another_profile", status=InstigatorStatus.STOPPED)
+    sensor(home.instance, "of_another_profile", status=InstigatorStatus.STOPPED)
 
     assert len(problems(home)) == 2
     assert "is stopped" in problems(home)[0]
@@ -135,7 +139,7 @@ def test_stopped_and_failing_sensors_are_told_with_the_reason(home: Home) -> Non
 
 
 def test_an_unreadable_cursor_of_the_refresh_is_told_and_begun_anew(home: Home) -> None:
-    sensor(home, "refresh", cursor="no cursor")
+    sensor(home.instance, "refresh", cursor="no cursor")
 
     assert problems(home) == ["refresh: its cursor cannot be read, so every tick fails; use doctor --fix"]
     assert mend(home.instance) == ["refresh: its cursor is begun anew; how often it asked for each asset is forgotten"]
@@ -153,6 +157,6 @@ def test_an_asset_for_which_no_more_is_asked_is_told(home: Home) -> None:
         previous_evaluation_state=None,
         previous_condition_cursors=[cursor],
     )
-    sensor(home, "refresh", cursor=asset_daemon_cursor_to_instigator_serialized_cursor(whole))
+    sensor(home.instance, "refresh", cursor=asset_daemon_cursor_to_instigator_serialized_cursor(whole))
 
     assert problems(home) == ["coco_raw: is behind coco_upstream and asked for no more; materialize it by hand"]
