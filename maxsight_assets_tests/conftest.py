@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from maxsight_assets_tests.servers.lying import LyingServer
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of `test_slow_*.py`, so that a slow test is known by its file."""
+    for item in items:
+        if item.path.name.startswith("test_slow_"):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def drawn_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded upstream, drawn once for all tests of this machine's run; read only."""

@@ -13,7 +13,8 @@ from maxsight_assets.export.notes import noted
 from maxsight_assets.export.yolo import export_yolo
 from maxsight_assets.places import Places
 from maxsight_assets.publishing.stage import read_published
-from maxsight_assets_tests.export.world import drawn, publish, published, tree
+from maxsight_assets_tests.export.world import drawn, publish, published
+from maxsight_assets_tests.files import tree
 
 
 @pytest.fixture

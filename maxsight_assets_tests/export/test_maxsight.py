@@ -12,7 +12,8 @@ from maxsight_assets.labels.space import load_space
 from maxsight_assets.publishing.stage import read_published
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets_tests.export.reader import CLASS_MAP_HASH, Sample, gold_samples, training_config
-from maxsight_assets_tests.export.world import LABELS, drawn, places_of, publish, published, samples_of, tree
+from maxsight_assets_tests.export.world import LABELS, drawn, places_of, publish, published, samples_of
+from maxsight_assets_tests.files import tree
 
 
 def read_as_the_detector_does(out: Path) -> dict[str, dict[str, Sample]]:

@@ -8,7 +8,8 @@ from maxsight_assets.export import yolo
 from maxsight_assets.export.yolo import export_yolo
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets_tests.export.reader import yolo_samples
-from maxsight_assets_tests.export.world import LABELS, drawn, places_of, publish, published, samples_of, tree
+from maxsight_assets_tests.export.world import LABELS, drawn, places_of, publish, published, samples_of
+from maxsight_assets_tests.files import tree
 
 
 @pytest.mark.parametrize("order", ["area", "file"])

@@ -83,9 +83,3 @@ def samples_of(places: Places, name: str) -> dict[str, Sample]:
         for each in document["images"]
         if each["id"] in of_image
     }
-
-
-def tree(root: Path) -> dict[str, bytes]:
-    """Every file below a directory, links not followed."""
-    files = (path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}

@@ -10,7 +10,8 @@ import requests
 from maxsight_assets.sample_upstream import openimages, world
 from maxsight_assets.sample_upstream.server import serve
 from maxsight_assets.sample_upstream.touch import touch
-from maxsight_assets_tests.sample_upstream.test_world import document, rows, tree
+from maxsight_assets_tests.files import tree
+from maxsight_assets_tests.sample_upstream.test_world import document, rows
 
 
 def tags(root: Path) -> dict[str, str]:

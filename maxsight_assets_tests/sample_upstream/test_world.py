@@ -5,7 +5,6 @@ import io
 import json
 import tarfile
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,6 @@ from maxsight_assets.sample_upstream.defects import BY_NAME, DEFECTS
 from maxsight_assets_tests.places import SHARED
 
 DATA = SHARED / "data"
-
-
-def tree(root: Path) -> dict[str, bytes]:
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 def document(root: Path, split: str, kind: str = "instances") -> dict[str, Any]:
@@ -45,23 +40,6 @@ def pictures(root: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(root / name) as archive:
             found |= {Path(n).stem: archive.read(n) for n in archive.namelist() if n.endswith(".jpg")}
     return found
-
-
-@pytest.mark.slow
-def test_drawn_twice_the_bytes_are_equal(sample: Path, tmp_path: Path) -> None:
-    world.draw(tmp_path)
-
-    assert tree(tmp_path) == tree(world.pristine(sample))
-
-
-@pytest.mark.slow
-def test_two_that_draw_at_once_both_end_with_the_whole_sample(sample: Path, tmp_path: Path) -> None:
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(world.publish, [tmp_path, tmp_path])
-
-    assert first == second
-    assert tree(first) == tree(world.pristine(sample))
-    assert sorted(path.name for path in first.parent.iterdir()) == ["pristine", "published"]
 
 
 def test_published_again_it_is_what_the_cache_holds(drawn_world: Path, sample: Path) -> None:

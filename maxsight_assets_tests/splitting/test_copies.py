@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
 from maxsight_assets.images.facts import examine, of_files
@@ -121,25 +120,3 @@ def test_the_audit_sees_a_copy_that_was_put_into_another_split(tmp_path: Path, k
 
 def _in_train(world: World) -> int:
     return next(picture for picture, parts in sorted(parts_of(world).items()) if parts == {"train"})
-
-
-@pytest.mark.slow
-def test_none_of_2_500_copies_is_in_two_splits_or_in_a_split_and_an_evaluation_set(tmp_path: Path) -> None:
-    world = made(tmp_path, 500)
-
-    assert world.injected >= 2_500
-    no_copy_is_in_two_parts(world)
-    shown = Counter(world.pictures[path] for path in world.splits.images["path"])
-    assert set(shown.values()) == {6}  # nothing but the pictures of the evaluation set was kept out
-    assert len(shown) == 375
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("crop", [0.025, 0.05, 0.1])
-def test_of_copies_without_their_edges_95_percent_are_found_and_nothing_else_is(tmp_path: Path, crop: float) -> None:
-    world = made(tmp_path, 200, copies=1, crop=crop)
-
-    ends = world.splits.edges.select(pl.col("left", "right").str.extract(r"(\d+)$").cast(pl.Int64) // 100).rows()
-
-    assert all(left == right for left, right in ends)
-    assert len(set(ends)) >= 0.95 * 200

@@ -176,11 +176,3 @@ def test_many_equal_fingerprints_are_not_compared_pair_by_pair() -> None:
 
     assert found.members["group"].n_unique() == 1
     assert found.edges.height == 99_999
-
-
-@pytest.mark.slow
-def test_chance_alone_makes_no_groups_of_200_000_images() -> None:
-    found = group(numbered(np.random.default_rng(7).integers(0, 2**64, (200_000, len(CROPS)), dtype=np.uint64)))
-
-    assert found.members["group"].value_counts()["count"].max() <= 2
-    assert found.edges.height <= 5

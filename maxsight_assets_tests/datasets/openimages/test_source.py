@@ -1,13 +1,7 @@
 """Landing Open Images: real rows, as the detector reads them, and the same from every place that has the images."""
 
 import csv
-import re
 import shutil
-import signal
-import subprocess
-import sys
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +17,13 @@ from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.defs.s3 import publishers_upstreams_of, s3_of
 from maxsight_assets.errors import LandingError, NotPublished, Refused, SettingsError
 from maxsight_assets.pipeline.raw import Version
-from maxsight_assets.publishing.session import JOURNAL
 from maxsight_assets.publishing.stage import read_published
 from maxsight_assets.publishing.swap import State
 from maxsight_assets.settings import load
 from maxsight_assets.transport.options import Credentials
 from maxsight_assets.verdict import run
-from maxsight_assets_tests.datasets.openimages.world import ROW, gray, land, store_of, upload, world, write_tables
+from maxsight_assets_tests.datasets.openimages.world import ROW, gray, land, world, write_tables
 from maxsight_assets_tests.places import SHARED
-from maxsight_assets_tests.servers import processes
 from maxsight_assets_tests.servers.lying import LyingServer, status
 
 SLICE, SIZES = SHARED / "data/openimages_slice", SHARED / "facts/openimages_validation_sizes.csv"
@@ -185,18 +177,6 @@ def test_coverage_tells_what_was_asked_and_what_the_detector_gains(real: Path) -
     )
 
 
-@pytest.fixture(scope="module")
-def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, list[str]]]:
-    """A real S3 server whose bucket is public, what it holds on disk (tables, images, zoo), and the ids."""
-    if not processes.program("weed"):
-        pytest.skip("SeaweedFS is not installed")
-    root = tmp_path_factory.mktemp("world")
-    ids = world(root, 60, zoo=root / "zoo")
-    with processes.seaweed(tmp_path_factory.mktemp("weed")) as endpoint:
-        processes.wait_until(lambda: upload(endpoint, root / "images"), "SeaweedFS takes no objects")
-        yield endpoint, root, ids
-
-
 def test_every_backend_gives_the_same_bytes_and_data_version(
     bucket: tuple[str, Path, list[str]], tmp_path: Path
 ) -> None:
@@ -220,32 +200,6 @@ def test_every_backend_gives_the_same_bytes_and_data_version(
         assert version.tally.missing == []
     levels = {row.level for row in landed["s3"].manifest.selected() if row.width}
     assert levels == {"etag-md5"}
-
-
-@pytest.mark.slow
-def test_fault_40_a_killed_landing_of_5000_images_goes_on_without_those_it_has(tmp_path: Path) -> None:
-    if not processes.program("weed"):
-        pytest.skip("SeaweedFS is not installed")
-    ids = world(tmp_path, 5000)
-    tables, data_dir = tmp_path / "tables", tmp_path / "data"
-    sessions = State.of(data_dir / openimages.DIRECTORY).sessions
-    with processes.seaweed(tmp_path / "weed") as endpoint:
-        processes.wait_until(lambda: upload(endpoint, tmp_path / "images"), "SeaweedFS takes no objects")
-        command = [sys.executable, "-m", "maxsight_assets_tests.datasets.openimages.world"]
-        victim = subprocess.run([*command, str(data_dir), str(tables), endpoint, "2000"], check=False)
-        assert victim.returncode == -signal.SIGKILL
-        journal = "".join(path.read_text(encoding="utf-8") for path in sessions.glob(f"*/{JOURNAL}"))
-        verified = {Path(found).stem for found in re.findall(r'"path": "(validation/[^"]+)"', journal)}
-        store = store_of(endpoint)
-        for image_id in verified:  # whoever asks for them again finds nothing
-            store.delete(f"validation/{image_id}.jpg")
-
-        version = land(data_dir, tables, "s3://open-images", credentials=Credentials(s3_endpoint=endpoint))
-
-    assert 1500 < len(verified) < 5000
-    assert version.tally.missing == []
-    assert version.tally.fetched_files == 5000 - len(verified)
-    assert {path.stem for path in data_dir.rglob("validation/*/*.jpg")} == set(ids)
 
 
 def test_what_is_landed_is_not_fetched_again_from_another_place(tmp_path: Path) -> None:
@@ -366,46 +320,6 @@ def test_fiftyone_without_its_package_says_what_to_install(monkeypatch: pytest.M
     monkeypatch.setattr("maxsight_assets.datasets.openimages.images.find_spec", lambda _: None)
     with pytest.raises(SettingsError, match=r"pip install 'maxsight-assets\[fiftyone\]'\), or a zoo directory"):
         images_of("fiftyone", PUBLIC)
-
-
-@pytest.mark.slow
-def test_live_fiftyone_downloads_into_its_zoo_and_gives_the_same_data_version(
-    bucket: tuple[str, Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    endpoint, root, ids = bucket
-    monkeypatch.setenv("FIFTYONE_DO_NOT_TRACK", "1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fiftyone = pytest.importorskip("fiftyone", reason="FiftyOne is not installed: its live downloads are untested")
-        publishers = pytest.importorskip("fiftyone.utils.openimages")
-    monkeypatch.setattr(fiftyone.config, "dataset_zoo_dir", str(tmp_path / "fiftyone"))
-    monkeypatch.setattr(publishers, "_BUCKET_NAME", "open-images")
-    kinds = {
-        openimages.CLASSES: ("general", "class_names"),
-        openimages.HIERARCHY: ("general", "hierarchy"),
-        openimages.IMAGES["validation"]: ("validation", "image_ids"),
-        openimages.BOXES["validation"]: ("validation", "detections"),
-    }
-    with LyingServer() as server:
-        for key, (section, name) in kinds.items():
-            server.publish(key, (root / "tables" / key).read_bytes())
-            monkeypatch.setitem(publishers._ANNOTATION_DOWNLOAD_URLS[section], name, server.url(key))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            live = land(tmp_path / "live", root / "tables", f"{endpoint}/open-images", images_from="fiftyone")
-            monkeypatch.setattr(fiftyone.config, "dataset_zoo_dir", str(tmp_path / "another"))
-            store, gone = store_of(endpoint), f"validation/{ids[7]}.jpg"
-            store.delete(gone)
-            less = land(tmp_path / "less", root / "tables", f"{endpoint}/open-images", images_from="fiftyone")
-            store.put(gone, (root / "images" / gone).read_bytes())
-
-    copy = land(tmp_path / "copy", root / "tables", (root / "images").as_uri())
-    assert {path.stem for path in (tmp_path / "fiftyone/open-images-v6/validation/data").iterdir()} == set(ids)
-    assert live.manifest.info.data_version == copy.manifest.info.data_version
-    assert live.tally.missing == []
-    assert less.tally.missing == [f"{openimages.image_path('validation', ids[7])}: not in the directory of images"]
 
 
 def test_images_that_a_person_has_in_place_are_adopted_and_not_fetched(

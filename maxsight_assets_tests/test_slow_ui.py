@@ -36,7 +36,6 @@ GROUPS = 4
 ASSETS = ("coco_upstream", "coco_raw", "openimages_subset", "inference_eval_set", "cleaned_splits")
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.filterwarnings("default"),
 ]

@@ -54,7 +54,6 @@ def typed(blocks: list[str], clone: Path) -> subprocess.CompletedProcess[str]:
     return done
 
 
-@pytest.mark.slow
 def test_the_first_landing_goes_as_its_tutorial_says(clone: Path) -> None:
     land, look, ask, ui, again, touch, starter = commands(FIRST_LANDING)
     splits = clone / "datasets_sample/cleaned_splits"
@@ -68,7 +67,6 @@ def test_the_first_landing_goes_as_its_tutorial_says(clone: Path) -> None:
     assert (splits / ".maxsight/MANIFEST.json").read_bytes() == page
 
 
-@pytest.mark.slow
 def test_the_tutorial_leads_to_where_training_starts(clone: Path) -> None:
     *before, last = commands()
 

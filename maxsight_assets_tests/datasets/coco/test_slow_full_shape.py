@@ -24,7 +24,6 @@ HOLE = (4 << 30) + (1 << 20)
 PEAK = 1_200_000_000
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.timeout(1_800),
     pytest.mark.skipif(not GENERATOR.is_file(), reason="the generator of full-size annotations is not there"),
     pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc"),

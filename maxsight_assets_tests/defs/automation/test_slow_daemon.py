@@ -107,7 +107,6 @@ def _until(holds: Callable[[], object], what: str, *, within_s: float = STEP_S) 
         time.sleep(0.25)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_real_daemon_refreshes_the_chain_heals_a_killed_run_and_says_when_it_gives_up(home: Home) -> None:
     _until(lambda: len(home.ticks()) >= 2, "two ticks of the refresh sensor", within_s=START_S)

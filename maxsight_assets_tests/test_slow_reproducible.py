@@ -14,8 +14,6 @@ from maxsight_assets_tests.places import REPOSITORY
 
 ASSETS = ("coco_raw", "openimages_subset", "bdd100k_raw", "ade20k_raw", "inference_eval_set", "cleaned_splits")
 
-pytestmark = pytest.mark.slow
-
 
 def versions(python: Path, directory: Path, *, variables: Mapping[str, str]) -> dict[str, str]:
     """Materialize the sample profile in a process of its own; the data version of each asset."""

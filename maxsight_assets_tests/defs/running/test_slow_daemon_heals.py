@@ -10,15 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psutil
-import pytest
 
 from maxsight_assets_tests.defs.running import location
 from maxsight_assets_tests.defs.running.home import REPOSITORY, Home, kill, status_of, until
 
 HEALED_S = 180.0
 """Within which the records are right again after the start of the daemon, its own start included."""
-
-pytestmark = pytest.mark.slow
 
 
 @contextmanager
