@@ -71,8 +71,7 @@ def materialize(
     """
     job = defs.resolve_implicit_global_asset_job_def()
     known = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
-    unknown = sorted(set(select) - known)
-    if unknown:
+    if unknown := sorted(set(select) - known):
         raise SettingsError(f"no asset {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     run_id = str(uuid.uuid4())
     with ended_by_signals():

@@ -196,19 +196,7 @@ def read_instances(
         FormatError: The syntax is broken, an object has a key twice, or a section is missing or no list. The text
             names the place.
     """
-
-    def later(made: tuple[pl.DataFrame, int], *columns: pl.Expr) -> tuple[Future[pl.DataFrame], int]:
-        frame, keys = made
-        return pool.submit(frame.with_columns, *columns), keys
-
-    with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:  # Polars works while the next piece is decoded
-        longs = {
-            "annotations": Long(
-                _Annotation, lambda records: later(_box_rows(records, masks=masks), *_BOX_COLUMNS), _READERS
-            ),
-            "images": Long(_Image, lambda records: later(_image_rows(records), *_IMAGE_COLUMNS), _READERS),
-        }
-        sections = Sections(path, longs, absent=() if annotated else ("annotations", "categories"))
+    sections = _sections(path, annotated=annotated, masks=masks)
     licenses = sections.small("licenses", _License, _READERS)
     addresses = {each.id: each.url for each in licenses if each.id is not None}
     sections.value("categories", list[Raw])  # it must be a list
@@ -244,6 +232,23 @@ def read_instances(
         _sections=sections,
         _tables=Tables(conform(images, IMAGES), conform(boxes, BOXES), odd.table(split, records)),
     )
+
+
+def _sections(path: Path, *, annotated: bool, masks: bool) -> Sections[Future[pl.DataFrame]]:
+    """Read the sections; those of images and annotations become tables piece by piece."""
+
+    def later(made: tuple[pl.DataFrame, int], *columns: pl.Expr) -> tuple[Future[pl.DataFrame], int]:
+        frame, keys = made
+        return pool.submit(frame.with_columns, *columns), keys
+
+    with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:  # Polars works while the next piece is decoded
+        longs = {
+            "annotations": Long(
+                _Annotation, lambda records: later(_box_rows(records, masks=masks), *_BOX_COLUMNS), _READERS
+            ),
+            "images": Long(_Image, lambda records: later(_image_rows(records), *_IMAGE_COLUMNS), _READERS),
+        }
+        return Sections(path, longs, absent=() if annotated else ("annotations", "categories"))
 
 
 def _names(categories: list[_Category], file: str) -> dict[int, str]:

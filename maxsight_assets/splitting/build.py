@@ -105,11 +105,7 @@ def build_splits(
         NotPublished: A record breaks a rule of `cleaning.stop_on`, or more records are damaged than
             `cleaning.tolerance` allows.
     """
-    stops = cleaning.stop_on or ()
-    follow = (image_dropped().name, OVER_THE_COUNT.name, lost_a_box().name)
-    rules = [name for name in reasons() if name not in follow]
-    if unknown := [name for name in stops if name not in rules]:
-        raise SettingsError(f"cleaning.stop_on: no rule is named {', '.join(unknown)}; there are {', '.join(rules)}")
+    stops = _stops(cleaning)
     names = tuple(space)
     known = set(names)
     inside = {source: {k: v for k, v in words.items() if v in known} for source, words in labels.items()}
@@ -131,13 +127,9 @@ def build_splits(
     judged = judged.with_columns(id=stable_ids(judged["source"], judged["image_id"]))
     image_ledger = pl.concat([leak_ledger, count_ledger])
     kept_boxes, box_ledger = _boxes_of(judged, cleaned.boxes, image_ledger)
+    placed = judged.select(*IMAGE_KEY, "id", "group", "subset", "orientation")
     return Splits(
-        images=cleaned.images.join(
-            judged.select(*IMAGE_KEY, "id", "group", "subset", "orientation"),
-            on=IMAGE_KEY,
-            how="inner",
-            maintain_order="left",
-        ),
+        images=cleaned.images.join(placed, on=IMAGE_KEY, how="inner", maintain_order="left"),
         boxes=kept_boxes,
         ledger=pl.concat([cleaned.ledger, image_ledger, box_ledger]).sort(pl.all()),
         edges=found.edges,
@@ -145,6 +137,16 @@ def build_splits(
         config=config,
         cleaning=cleaning,
     )
+
+
+def _stops(cleaning: CleaningConfig) -> tuple[str, ...]:
+    """Return the rules that stop the run; an unknown name is refused."""
+    follow = (image_dropped().name, OVER_THE_COUNT.name, lost_a_box().name)
+    rules = [name for name in reasons() if name not in follow]
+    stops = tuple(cleaning.stop_on or ())
+    if unknown := [name for name in stops if name not in rules]:
+        raise SettingsError(f"cleaning.stop_on: no rule is named {', '.join(unknown)}; there are {', '.join(rules)}")
+    return stops
 
 
 def _nodes(images: pl.DataFrame, facts: pl.DataFrame, *, prefix: str) -> pl.DataFrame:

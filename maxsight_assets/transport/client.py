@@ -15,9 +15,9 @@ from maxsight_assets.remote import Landed, Missing, Probe, RemoteFile
 from maxsight_assets.transport import judge, small
 from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.answers import GONE
+from maxsight_assets.transport.connections import Answer, Connections
 from maxsight_assets.transport.guard import Guard, host_port
 from maxsight_assets.transport.http import Http
-from maxsight_assets.transport.lines import Answer, Lines
 from maxsight_assets.transport.many import THREADS, Pair, Why, fetch_many
 from maxsight_assets.transport.options import Credentials, Limits, Progress
 from maxsight_assets.transport.parallel import Meter, Throttle
@@ -206,9 +206,11 @@ class Client:
             return self._one_of_many(*pair, why, throttle, abort)
 
         shares = [len(range(thread, connections, THREADS)) for thread in range(min(THREADS, connections))]
-        lines = [Lines[Pair](self._guard, self.limits, most=most, most_bytes=small.MOST_BYTES) for most in shares]
+        threads = [
+            Connections[Pair](self._guard, self.limits, most=most, most_bytes=small.MOST_BYTES) for most in shares
+        ]
         came = fetch_many(
-            files, lines, throttle, short=self._short, land=land, careful=careful, cancel=self._cancel, abort=abort
+            files, threads, throttle, short=self._short, land=land, careful=careful, cancel=self._cancel, abort=abort
         )
         try:
             for file, result in came:
@@ -218,7 +220,7 @@ class Client:
                 yield file, result
         finally:
             came.close()
-            for each in lines:
+            for each in threads:
                 each.close()
 
     def _stop_if_down(self, result: Landed | Missing) -> None:

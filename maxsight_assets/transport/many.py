@@ -15,8 +15,8 @@ from queue import Empty, SimpleQueue
 from maxsight_assets.errors import Cancelled
 from maxsight_assets.remote import Landed, Missing, RemoteFile
 from maxsight_assets.transport.address import Address
+from maxsight_assets.transport.connections import Answer, Connections
 from maxsight_assets.transport.judge import Unfit
-from maxsight_assets.transport.lines import Answer, Lines
 from maxsight_assets.transport.parallel import Throttle
 from maxsight_assets.transport.reply import Again
 from maxsight_assets.transport.watch import TICK_S
@@ -68,23 +68,23 @@ class _Work:
         with self._changed:
             return self._ended and not self._begun
 
-    def turn(self, lines: Lines[Pair], *, wait: bool) -> bool:
+    def turn(self, connections: Connections[Pair], *, wait: bool) -> bool:
         """Request more on free connections and handle the answers; return whether anything was under way on them."""
-        self._ask(lines, wait=wait)
-        if not lines:
+        self._ask(connections, wait=wait)
+        if not connections.under_way:
             return False
-        arrived = list(lines.arrived())
+        arrived = list(connections.arrived())
         for _, answer in arrived:
             self._throttle.give(success=answer is not None and answer.status < 400)
-        self._ask(lines, wait=False)  # before judging: upstream works meanwhile
+        self._ask(connections, wait=False)  # before judging: upstream works meanwhile
         for pair, answer in arrived:
             self._judge(pair, answer)
         return True
 
-    def drive(self, lines: Lines[Pair]) -> None:
+    def drive(self, connections: Connections[Pair]) -> None:
         """Take turns until nothing is left to request; an error is handed to the caller."""
         try:
-            while not self._abort.is_set() and (self.turn(lines, wait=True) or not self._ended):
+            while not self._abort.is_set() and (self.turn(connections, wait=True) or not self._ended):
                 pass
         except BaseException as error:  # noqa: BLE001 -- raised by `taken`
             self._done.put(error)
@@ -108,18 +108,18 @@ class _Work:
         """Wait for the objects that are being fetched the careful way."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _ask(self, lines: Lines[Pair], *, wait: bool) -> None:
-        while lines.free and not self._abort.is_set() and self._throttle.take(wait=False):
-            pair = self._next(wait=wait and not lines)
+    def _ask(self, connections: Connections[Pair], *, wait: bool) -> None:
+        while connections.free and not self._abort.is_set() and self._throttle.take(wait=False):
+            pair = self._next(wait=wait and not connections.under_way)
             address = pair and self._short(pair[0])
             if pair is not None and address is not None:
-                lines.get(pair, address)
+                connections.get(pair, address)
                 continue
             self._throttle.give(success=False)  # nothing was requested
             if pair is None:
                 return
             self._hand(pair, None)
-        if wait and not lines:
+        if wait and not connections.under_way:
             self._abort.wait(TICK_S)  # upstream is busy: the other thread has all the connections that it bears
 
     def _next(self, *, wait: bool) -> Pair | None:
@@ -161,7 +161,7 @@ class _Work:
 
 def fetch_many(
     files: Iterable[Pair],
-    lines: Sequence[Lines[Pair]],
+    connections: Sequence[Connections[Pair]],
     throttle: Throttle,
     *,
     short: Callable[[RemoteFile], Address | None],
@@ -174,7 +174,7 @@ def fetch_many(
 
     Args:
         files: Objects and the paths to write; read as connections become free, by one thread at a time.
-        lines: The connections of the short way, one `Lines` for each thread; the first belongs to the caller's thread.
+        connections: Those of the short way, one `Connections` a thread; the first belongs to the caller's thread.
         throttle: Counts the connections of both ways.
         short: Returns the address of an object for the short way; None if it must go the careful way.
         land: Judges and writes an answer of the short way; None, `Again` or `Unfit` sends the object the careful way.
@@ -186,7 +186,7 @@ def fetch_many(
         Each object with its result, in the order of completion.
     """
     work = _Work(files, throttle, short=short, land=land, careful=careful, abort=abort)
-    own, *others = lines
+    own, *others = connections
     helpers = [threading.Thread(target=work.drive, args=(each,), name="landing-many") for each in others]
     try:
         if cancel.is_set():

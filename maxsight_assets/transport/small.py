@@ -9,9 +9,9 @@ from maxsight_assets.errors import LandingError
 from maxsight_assets.remote import Landed, RemoteFile
 from maxsight_assets.transport import judge, kinds
 from maxsight_assets.transport.answers import judge_answer
+from maxsight_assets.transport.connections import Answer
 from maxsight_assets.transport.headers import linked_sha256
 from maxsight_assets.transport.http import REASON_BYTES
-from maxsight_assets.transport.lines import Answer
 from maxsight_assets.transport.reply import Ask, PastEnd, VersionChanged, WrongRange
 
 MOST_BYTES = 4 << 20

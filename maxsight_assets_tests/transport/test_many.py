@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from maxsight_assets.errors import LandingError, TransientError
 from maxsight_assets.remote import Landed, Missing, RemoteFile
 from maxsight_assets.transport.address import Address
+from maxsight_assets.transport.connections import Answer, Connections
 from maxsight_assets.transport.guard import Forbidden, Guard
-from maxsight_assets.transport.lines import Answer, Lines
 from maxsight_assets.transport.options import Credentials, Limits
 from maxsight_assets_tests.servers import lying, processes
 from maxsight_assets_tests.servers.lying import LyingServer, cut
@@ -35,16 +35,16 @@ DATA = some_bytes(100_000)
 
 
 def answers(host: str, *addresses: Address, limits: Limits = QUICK, most_bytes: int = 1 << 20) -> list[Answer | None]:
-    """What the lines bring of each address."""
-    lines = Lines[int](Guard(frozenset({host})), limits, most=len(addresses), most_bytes=most_bytes)
+    """What the connections bring of each address."""
+    connections = Connections[int](Guard(frozenset({host})), limits, most=len(addresses), most_bytes=most_bytes)
     came: dict[int, Answer | None] = {}
     try:
         for number, address in enumerate(addresses):
-            lines.get(number, address)
-        while lines:
-            came.update(lines.arrived())
+            connections.get(number, address)
+        while connections.under_way:
+            came.update(connections.arrived())
     finally:
-        lines.close()
+        connections.close()
     return [came[number] for number in range(len(addresses))]
 
 
@@ -276,12 +276,12 @@ def test_session_token_is_signed_along(liar: LyingServer, tmp_path: Path) -> Non
 def test_anonymous_request_after_a_signed_one_holds_no_key(liar: LyingServer) -> None:
     url = liar.publish("open-images/a", DATA)
     file, endpoint = RemoteFile("a", "s3://open-images/a"), f"http://{liar.host}"
-    lines = Lines[int](Guard(frozenset({liar.host})), QUICK, most=1, most_bytes=1 << 20)
+    connections = Connections[int](Guard(frozenset({liar.host})), QUICK, most=1, most_bytes=1 << 20)
     for address in (address_of(file, signed(endpoint)), address_of(file, Credentials(s3_endpoint=endpoint))):
-        lines.get(0, address)
-        while lines:
-            list(lines.arrived())
-    lines.close()
+        connections.get(0, address)
+        while connections.under_way:
+            list(connections.arrived())
+    connections.close()
     assert url.endswith("/open-images/a")
     assert ["authorization" in request.headers for request in liar.requests] == [True, False]
 

@@ -12,8 +12,8 @@ import pytest
 from maxsight_assets.errors import Cancelled
 from maxsight_assets.remote import Landed, Missing, RemoteFile
 from maxsight_assets.transport.address import Address
+from maxsight_assets.transport.connections import Answer, Connections
 from maxsight_assets.transport.guard import Guard
-from maxsight_assets.transport.lines import Answer, Lines
 from maxsight_assets.transport.many import Pair, Why, fetch_many
 from maxsight_assets.transport.parallel import Throttle
 from maxsight_assets.transport.reply import Again
@@ -101,10 +101,10 @@ def test_while_upstream_is_busy_no_connection_is_added(liar: LyingServer, tmp_pa
         limits.append(throttle.limit)
         return Missing(pair[0], str(why))
 
-    lines = Lines[Pair](Guard(frozenset({liar.host})), QUICK, most=8, most_bytes=1 << 20)
+    connections = Connections[Pair](Guard(frozenset({liar.host})), QUICK, most=8, most_bytes=1 << 20)
     came = fetch_many(
         wanted,
-        [lines],
+        [connections],
         throttle,
         short=lambda file: Address(file.url, ""),
         land=land,
@@ -113,5 +113,5 @@ def test_while_upstream_is_busy_no_connection_is_added(liar: LyingServer, tmp_pa
         abort=threading.Event(),
     )
     assert len(list(came)) == 60
-    lines.close()
+    connections.close()
     assert max(limits) <= 4

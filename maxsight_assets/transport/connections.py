@@ -65,7 +65,7 @@ class _Form:
     allowed: bool
 
 
-class Lines(Generic[Token]):
+class Connections(Generic[Token]):
     """At most `most` connections, driven by the thread that calls `arrived`; not thread-safe.
 
     Args:
@@ -89,8 +89,9 @@ class Lines(Generic[Token]):
         """Number of idle connections."""
         return len(self._idle)
 
-    def __len__(self) -> int:
-        """Return the number of calls under way."""
+    @property
+    def under_way(self) -> int:
+        """Number of calls under way."""
         return len(self._calls)
 
     def close(self) -> None:
