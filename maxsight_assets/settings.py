@@ -93,7 +93,7 @@ Mirror = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=MIRROR_S
 Endpoint = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=ENDPOINT_SCHEMES))]
 
 Webhook = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=ENDPOINT_SCHEMES, of="a webhook"))]
-"""An address; a secret, because whoever has it can write into the channel."""
+"""An address; a secret, because it lets its holder write into the channel."""
 
 Hosts = Annotated[frozenset[str], BeforeValidator(_hosts)]
 """Servers as "host:port"."""
@@ -127,7 +127,7 @@ class Settings(BaseModel):
     profile: ProfileName = Field(
         default="sample",
         validation_alias="MAXSIGHT_PROFILE",
-        description="How much of each upstream to take, and from where: `sample`, `starter`, `full`, or the path of a "
+        description="How much to take of which upstream: `sample`, `starter`, `full`, or the path of a "
         "YAML file of your own. `sample` is the embedded upstream.",
     )
     data_dir: Directory = Field(

@@ -111,11 +111,11 @@ def _find_directory(tail: bytes, tail_start: int, size: int, name: str) -> tuple
         _, _, end64_at, _ = _LOCATOR.unpack_from(tail, locator_at)
         inside = end64_at - tail_start
         if inside < 0 or inside + _END64.size > locator_at or tail[inside : inside + 4] != b"PK\x06\x06":
-            raise VerificationFailed(f"{name}: its zip64 end record is not where it should be; the zip is damaged")
+            raise VerificationFailed(f"{name}: its zip64 end record is not at the stated offset; the zip is damaged")
         _, _, _, _, disk, _, _, count, length, start = _END64.unpack_from(tail, inside)
         end_at = end64_at
     if disk not in (0, _FULL16) or start + length != end_at:
-        raise VerificationFailed(f"{name}: its central directory is not where it should be; the zip is damaged")
+        raise VerificationFailed(f"{name}: its central directory is not at the stated offset; the zip is damaged")
     return start, length, count
 
 

@@ -91,7 +91,7 @@ class CleaningConfig(BaseModel):
     repair_sizes: bool = Field(
         default=True,
         description="Scale the boxes, areas and masks of an image whose file is a resized copy of the stated size; "
-        "false drops the image, as it is dropped where width and height differ by other factors.",
+        "false drops the image, as it is dropped if width and height differ by other factors.",
     )
     licences: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         default=None,
@@ -100,7 +100,7 @@ class CleaningConfig(BaseModel):
     )
     stop_on: tuple[str, ...] | None = Field(
         default=None,
-        description="Names of rules that stop the run where a record breaks them, instead of dropping or repairing it: "
+        description="Names of rules that stop the run if a record breaks them, instead of dropping or repairing it: "
         "nothing is published, and the records are named. An empty list, the default: none.",
     )
     tolerance: Tolerance = Field(
@@ -109,5 +109,5 @@ class CleaningConfig(BaseModel):
     )
     keep_segmentations: bool = Field(
         default=True,
-        description="Copy masks through where pycocotools can read them; false leaves all masks out.",
+        description="Copy masks that pycocotools can read; false leaves all masks out.",
     )

@@ -102,7 +102,7 @@ def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
             name="missing_file",
             matches=pl.col("sha256").is_null(),
             values=("path",),
-            reason="The image's file is not there. The detector would silently train on random noise instead.",
+            reason="The image's file is missing. The detector would silently train on random noise instead.",
             severity="error",
         ),
         Rule(
@@ -134,7 +134,7 @@ def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
             name="wrong_size",
             matches=differs_in_size(),
             values=("width", "height", "file_width", "file_height"),
-            reason="The stated size is not that of the decoded file, so that nobody can tell where its boxes lie.",
+            reason="The stated size is not that of the decoded file, so the places of its boxes are unknown.",
             severity="error",
         ),
     )
@@ -189,7 +189,7 @@ def _licence(wanted: tuple[str, ...]) -> Rule:
         name="licence_not_wanted",
         matches=~allowed.fill_null(value=False),
         values=("license",),
-        reason="The image is not under one of the licences that were asked for, or nobody says under which.",
+        reason="The image is not under one of the licences that were asked for, or its licence is unknown.",
         severity="warn",
     )
 
@@ -216,7 +216,7 @@ def box_rules(config: CleaningConfig) -> tuple[Rule, ...]:
             name="unknown_class",
             matches=pl.col("label").is_null(),
             values=("label",),
-            reason="The box is of no class that the publisher declares, so that nobody can tell what it shows.",
+            reason="The box is of no class that the publisher declares, so what it shows is unknown.",
             severity="error",
         ),
         Rule(

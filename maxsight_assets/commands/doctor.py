@@ -48,7 +48,7 @@ HEAD_S = 5.0
 """Seconds that an upstream has for its answer."""
 
 VARIABLES = ("MAXSIGHT_PROFILE", "DATA_DIR", "SPLITS_DIR", "DAGSTER_HOME", "MAXSIGHT_EXECUTOR", "AWS_ENDPOINT_URL_S3")
-"""Variables that decide what a command does; those with secrets are told apart, by name."""
+"""Variables that decide what a command does; those with secrets are listed apart, by name."""
 
 PACKAGES = ("maxsight-assets", "dagster", "dagster-webserver", "dagster-aws", "polars", "pyarrow", "pycurl")
 

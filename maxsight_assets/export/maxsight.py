@@ -207,7 +207,7 @@ def _counts(split: SplitTables, keeps: int) -> SplitCounts:
 _CONFIG_HEAD = """\
 # Written by `maxsight-assets export maxsight`. In a checkout of MaxSight:
 #     python scripts/ops/train_maxsight.py --config {}
-# Paths of checkpoint and logging are relative to where that runs.
+# Paths of checkpoint and logging are relative to the directory in which it runs.
 """
 
 _REGISTRY_HEAD = """\
@@ -281,7 +281,7 @@ def _meta_faults(shard: Path, lines: int) -> Iterator[str]:
         return
     digest = hashlib.sha256(shard.read_bytes()).hexdigest()
     if meta.shards != [_Shard(shard.name, lines, digest)] or meta.num_samples != lines:
-        yield f"{path.name}: does not tell its shard as it is"
+        yield f"{path.name}: does not describe its shard"
 
 
 def _boxes(lines: list[_Line], root: Path) -> pl.DataFrame:

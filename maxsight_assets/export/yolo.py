@@ -94,7 +94,7 @@ def _read_back(beside: Path, version: Version, root: Path) -> rules.ExportView:
             label_file = beside / _label_path(path)
             first = seen.setdefault(str(label_file), path)
             if first != path or "/images/" in f"/{path}":
-                faults.append(f"{path}: YOLO cannot tell its label file from that of {first}")
+                faults.append(f"{path}: YOLO takes its label file for that of {first}")
             for text in label_file.read_text(encoding="utf-8").splitlines():
                 number, *shares = text.split(" ")
                 columns["path"].append(path)

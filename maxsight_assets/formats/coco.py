@@ -256,7 +256,7 @@ def _names(categories: list[_Category], file: str) -> dict[int, str]:
     named = {(each.id, each.name) for each in categories if each.id is not None and each.name is not None}
     names = dict(named)
     if len(names) < len(named):
-        raise FormatError(f"{file}: $.categories: two have one id, so nobody can tell what its boxes show")
+        raise FormatError(f"{file}: $.categories: two have one id, so the class of its boxes is unknown")
     return names
 
 

@@ -163,7 +163,7 @@ def _require_readable(directory: Path, note: Path) -> None:
     if manifest is None or any(not (directory / path).is_file() for path in manifest.rows if path.endswith(".json")):
         raise SettingsError(
             f"{directory}: splits or evaluation sets were published there and cannot be read now, so nothing is "
-            f"deleted; mount it (SPLITS_DIR), or, where they are gone for good, delete {note}"
+            f"deleted; mount it (SPLITS_DIR), or, if they are gone for good, delete {note}"
         )
 
 

@@ -436,7 +436,7 @@ def _refuse_other_source(target: Path, source: str, asset: str) -> Manifest | No
         )
     if holds is None and source == "embedded" and next(disk.walk(target), None) is not None:
         raise Refused(
-            f"{target}: holds files that were not landed here; the embedded sample is never published over a person's "
-            "data. Use another directory (DATA_DIR)"
+            f"{target}: holds files that were not landed here; the embedded sample is never published over data of "
+            "your own. Use another directory (DATA_DIR)"
         )
     return present

@@ -37,7 +37,7 @@ class Sizes(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     train: int | None = Field(
-        default=None, ge=0, le=_MOST, description="Images in train; 0 where val and test are shares."
+        default=None, ge=0, le=_MOST, description="Images in train; 0 if val and test are shares."
     )
     val: ShareOrNumber = Field(default=0.1, description="Share of images in val (0.1), or their number (2000).")
     test: ShareOrNumber = Field(default=0.1, description="Share of images in test (0.1), or their number (1000).")

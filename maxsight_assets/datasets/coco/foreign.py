@@ -89,7 +89,7 @@ def of_layout(layout: Layout) -> list[tuple[str, str, Verdict]]:
                 "images_are_in_place",
                 layout.elsewhere,
                 checked=splits,
-                remedy="Move or link that folder to where they are looked for.",
+                remedy="Move or link that folder to that place.",
             ),
         ),
         (
@@ -119,7 +119,7 @@ def of_layout(layout: Layout) -> list[tuple[str, str, Verdict]]:
                 "no_unlisted_files",
                 layout.unlisted,
                 checked=len(layout.unlisted),
-                remedy='Names with "(1)" are copies that a browser or a person made: move what is not listed away.',
+                remedy='Names with "(1)" are copies made by a browser: move what is not listed away.',
             ),
         ),
     ]

@@ -152,7 +152,7 @@ def _compared(seen: RawView, upstream: Upstream | None) -> Finding:
             examples=("the directory was not landed here, so there is no hash to compare any of its files with",),
             remedy="Ask upstream for the CRC-32s (`--ask-upstream`), or take the directory over with `adopt`.",
         )
-        return Finding("warn", "Every file's bytes are those of a hash or checksum that somebody states.", verdict)
+        return Finding("warn", "Every file's bytes are those of a hash or checksum that is stated for it.", verdict)
     splits = [split for split in coco.SPLITS if coco.annotation_path(seen.root, split).is_file()]
     members = _members(upstream, coco.files(CocoSelection(splits=dict.fromkeys(splits))))
     faults = disk.in_threads(lambda path: _fault(seen.root, path, members.get(path)), paths)

@@ -16,7 +16,7 @@ from maxsight_assets.errors import FormatError
 REJECTED = pl.Schema(
     {"line": pl.Int64, "image_id": pl.String, "box_id": pl.String, "label": pl.String, "reason": pl.String}
 )
-"""Schema of rows that were set aside; `line` counts from 1, the header being line 1. Ids and label where there are."""
+"""Schema of rows that were set aside; `line` counts from 1, the header being line 1. Ids and label may be null."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ REJECTED = "rejected.csv"
 """Where a landing notes the rows of the publisher's tables that it looked at and could not use."""
 
 REJECTED_COLUMNS = ("file", "rows", "rejected", "place", "reason")
-"""Its columns: rows that were looked at; rejected for one reason; where the first of them is. All sound: one line."""
+"""Its columns: rows read; rows rejected for one reason; place of the first of them. All sound: one line."""
 
 ID = r"^[0-9a-f]{16}$"
 """An Open Images id: sixteen hex digits; `000e100000000000` reads as a number too, and as one it is lost."""

@@ -134,7 +134,7 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
     def _giving_up(self, key: dg.AssetKey, moved: Mapping[str, str], *, cancelled: bool) -> str:
         if cancelled:
             return (
-                f"{key.to_user_string()}: a person cancelled its run for new data of {', '.join(sorted(moved))}; "
+                f"{key.to_user_string()}: a user cancelled its run for new data of {', '.join(sorted(moved))}; "
                 "none is asked for until these change once more. To take them now, materialize it by hand; "
                 "what is below it waits until then."
             )
@@ -281,7 +281,7 @@ class Reason(dg.AutomationCondition[dg.AssetKey]):
 
 IDLE = (
     Reason("no run that lands or judges it is at work"),
-    Reason("its run was not cancelled by a person"),
+    Reason("its run was not cancelled by a user"),
     Reason("tries are left"),
     Reason("no wait is left"),
 )

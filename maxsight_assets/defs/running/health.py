@@ -109,7 +109,7 @@ def _runs(instance: dg.DagsterInstance) -> Iterator[Finding]:
                     f"run {run.run_id}",
                 )
             case Life.ELSEWHERE:
-                yield Finding("OK", f"{said}; only that machine can tell whether it lives")
+                yield Finding("OK", f"{said}; only that machine knows whether it lives")
             case Life.UNKNOWN:
                 yield Finding("WARN", f"{said}; if it does not work any more, Terminate it in the UI")
 

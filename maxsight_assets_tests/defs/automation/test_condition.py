@@ -72,7 +72,7 @@ def test_automation_tab_says_that_a_person_cancelled(story: Story) -> None:
     story.cancel(run)
 
     said = f"run {run.run_id[:8]} was; none is asked for until its inputs change"
-    assert _why_not(story, "photos_raw") == [f"its run was not cancelled by a person ({said})"]
+    assert _why_not(story, "photos_raw") == [f"its run was not cancelled by a user ({said})"]
 
 
 def test_description_states_tries_and_wait() -> None:

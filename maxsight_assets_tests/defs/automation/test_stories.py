@@ -265,7 +265,7 @@ def test_refresh_that_a_person_cancels_while_it_is_judged_is_not_asked_for_again
 
     assert story.settle(ticks=12) == ["photos_raw"]
     assert len(story.said) == 1
-    assert "photos_raw: a person cancelled its run for new data of its own checks" in story.said[0]
+    assert "photos_raw: a user cancelled its run for new data of its own checks" in story.said[0]
 
 
 def test_landing_whose_checks_never_run_is_given_up_with_a_warning(story: Story) -> None:
@@ -439,7 +439,7 @@ def test_refresh_that_a_person_cancels_is_not_asked_for_again_and_that_is_said_o
     story.tick_s = BACKOFF_S
     assert story.settle(ticks=12) == []
     assert len(story.said) == 1
-    assert "photos_raw: a person cancelled its run for new data of photos_upstream" in story.said[0]
+    assert "photos_raw: a user cancelled its run for new data of photos_upstream" in story.said[0]
 
 
 def test_cancel_of_a_run_whose_worker_was_gone_is_a_failure_that_is_asked_for_again(story: Story) -> None:
