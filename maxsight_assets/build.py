@@ -74,17 +74,15 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
         settings: The settings from the environment.
         overrides: Resources, by name, that replace those made from the settings; for tests.
     """
-    profile = profiles.load(settings.profile)
+    profile = profiles.of(settings)
     embedded = profile.upstream == "embedded"
     resources = {"storage": storage_of(settings), **_upstreams(settings, embedded=embedded, given=overrides or {})}
     upstreams = resources["upstreams"]
     raw_names = [source.asset for source in profile.sources]
     assets = [
         *(raw_asset(source, profile) for source in profile.sources),
-        evaluation_asset(profile, [source.asset for source in profile.sources if source.catalog.evaluated]),
-        splits_asset(
-            profile, [source.asset for source in profile.sources if source.catalog.trained_on], more=_section(profile)
-        ),
+        evaluation_asset(profile),
+        *([splits_asset(profile, more=_section(profile))] if profile.trained_on else []),
     ]
     directories = _directories(settings)
     published = published_in(settings)
@@ -128,7 +126,7 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
 
 def tidy(settings: Settings, instance: dg.DagsterInstance, *, budget_s: float) -> Tidied:
     """Delete what runs and ticks left if it is older than the settings' limits; landed files stay."""
-    profile, places = profiles.load(settings.profile), Places.of(settings)
+    profile, places = profiles.of(settings), Places.of(settings)
     return clear_away(
         instance,
         Limits(settings.keep_runs_days, settings.keep_tick_logs_days, settings.keep_staging_days),
@@ -171,7 +169,7 @@ def published_in(settings: Settings) -> Published:
 
 
 def _directories(settings: Settings) -> dict[dg.AssetKey, Path]:
-    inspections = of_profile(profiles.load(settings.profile))
+    inspections = of_profile(profiles.of(settings))
     return {dg.AssetKey(each.asset): each.directory(Places.of(settings)) for each in inspections}
 
 
@@ -258,7 +256,7 @@ def materialize(
     Raises:
         SettingsError: `select` names an asset that does not exist.
     """
-    profile = profiles.load(settings.profile)
+    profile = profiles.of(settings)
     assets = [named(profile, name).asset for name in select]
     with opened_instance(Path(os.environ["DAGSTER_HOME"])) as instance:
         return run_graph(build_defs(settings), assets, instance=instance, published=published_in(settings), say=say)
@@ -300,7 +298,7 @@ class Log:
 
     @contextmanager
     def _reached(self) -> Iterator[tuple[dg.DagsterInstance, Mapping[str, Inspection], Places]]:
-        inspections = {each.asset: each for each in of_profile(profiles.load(self.settings.profile))}
+        inspections = {each.asset: each for each in of_profile(profiles.of(self.settings))}
         try:
             with opened_instance(Path(os.environ["DAGSTER_HOME"])) as instance:
                 yield instance, inspections, Places.of(self.settings)

@@ -5,6 +5,7 @@ the settings are read and before anything else happens.
 """
 
 import contextlib
+import difflib
 import os
 import re
 import tempfile
@@ -68,6 +69,18 @@ def _hosts(value: str | frozenset[str]) -> frozenset[str]:
     return frozenset(hosts)
 
 
+def _datasets(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the datasets in a list such as "coco, openimages"."""
+    names = tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+    known = [catalog.dataset for catalog in catalogs.every()]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise ValueError(f"no dataset {name}; {meant}there are {', '.join(known)}")
+    return names
+
+
 def _directory(value: str) -> Path:
     try:
         path = Path(value.strip()).expanduser().absolute()
@@ -97,6 +110,9 @@ Webhook = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=ENDPOIN
 
 Hosts = Annotated[frozenset[str], BeforeValidator(_hosts)]
 """Servers as "host:port"."""
+
+Datasets = Annotated[tuple[str, ...], BeforeValidator(_datasets)]
+"""Names of datasets."""
 
 Days = Annotated[float, Field(ge=0)]
 
@@ -129,6 +145,12 @@ class Settings(BaseModel):
         validation_alias="MAXSIGHT_PROFILE",
         description="How much to take of which upstream: `sample`, `starter`, `full`, or the path of a "
         "YAML file of your own. `sample` is the embedded upstream.",
+    )
+    datasets: Datasets | None = Field(
+        default=None,
+        validation_alias="MAXSIGHT_DATASETS",
+        description="Only these datasets of the profile, separated by commas, for instance `coco,openimages`; the "
+        "others are not in the graph, nor in evaluation sets and splits. Default: all of the profile's.",
     )
     data_dir: Directory = Field(
         default=Path(),
@@ -233,7 +255,7 @@ class Settings(BaseModel):
     @classmethod
     def _mirrors_of_the_catalogs(cls, values: dict[str, object]) -> dict[str, object]:
         """Gather the variables that the datasets' catalogs name."""
-        names = [name for catalog in catalogs.every() for name in catalog.mirrors]
+        names = [name for catalog in catalogs.every() for name in catalog.mirror_variables]
         return values | {"mirrors": {name: values[name] for name in names if name in values}}
 
     @property
@@ -283,6 +305,7 @@ def load(environment: Mapping[str, str] | None = None, *, writable: bool = True)
 PROJECT_FILE = "maxsight.toml"
 PROJECT_KEYS = {
     "profile": "MAXSIGHT_PROFILE",
+    "datasets": "MAXSIGHT_DATASETS",
     "data_dir": "DATA_DIR",
     "splits_dir": "SPLITS_DIR",
     "checkpoints_dir": "CHECKPOINTS_DIR",
@@ -307,7 +330,7 @@ def _of_project(path: Path, profile: str | None) -> dict[str, str]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: {' '.join(str(error).split())}") from None
     mirrors = said.pop("mirrors", {})
-    known = {name for catalog in catalogs.every() for name in catalog.mirrors}
+    known = {name for catalog in catalogs.every() for name in catalog.mirror_variables}
     if not isinstance(mirrors, dict) or (wrong := sorted({*said} - {*PROJECT_KEYS} | {*mirrors} - known)):
         named = ", ".join(wrong) if isinstance(mirrors, dict) else "mirrors"
         raise SettingsError(

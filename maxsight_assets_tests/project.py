@@ -21,15 +21,17 @@ class Project:
         root: Everything that it writes is below.
         instance: Keeps the record of its runs.
         overrides: Resources to replace.
+        environment: Variables beside DATA_DIR.
     """
 
     root: Path
     instance: dg.DagsterInstance
     overrides: dict[str, object] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def settings(self) -> settings.Settings:
-        return settings.load({"DATA_DIR": str(self.root / "data")})
+        return settings.load({"DATA_DIR": str(self.root / "data"), **self.environment})
 
     @property
     def places(self) -> Places:

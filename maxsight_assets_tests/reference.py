@@ -95,7 +95,8 @@ def mirrors() -> str:
     for catalog in catalogs.every():
         rows.append([f"`{catalog.mirror}`", catalog.title, f"`{catalog.base}`"])
         rows += [
-            [f"`{name}`", f"{catalog.title}, single images", f"`{catalog.images}`"] for name in catalog.mirrors[1:]
+            [f"`{name}`", f"{catalog.title}, single images", f"`{catalog.images}`"]
+            for name in catalog.mirror_variables[1:]
         ]
     return table(("variable", "of", "stands for"), rows)
 

@@ -96,7 +96,7 @@ class Catalog(BaseModel):
     counts: Mapping[str, SplitCounts] = {}
 
     @property
-    def mirrors(self) -> tuple[str, ...]:
+    def mirror_variables(self) -> tuple[str, ...]:
         """Return the environment variables that replace its addresses."""
         return tuple(name for name in (self.mirror, self.images_mirror) if name)
 

@@ -72,7 +72,7 @@ def materialize(assets: Assets = None) -> None:
             raise _interrupted() from None
         if outcome.interrupted:
             raise _interrupted()
-        profile, places = profiles.load(settings.profile), Places.of(settings)
+        profile, places = profiles.of(settings), Places.of(settings)
         summary.print_verdicts(out, profile, outcome.checks)
         section = sample.section_of(profile, places) if "cleaned_splits" in outcome.materialized else None
         if section:
@@ -95,7 +95,7 @@ def status(as_json: AsJson = False) -> None:
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 
-        profile = profiles.load(settings.profile)
+        profile = profiles.of(settings)
         rows = summary.published(profile, Places.of(settings))
         told = _recorded(settings, [row.asset for row in rows if row.data_version])
         if as_json:
@@ -161,7 +161,7 @@ def verify(
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 
-        profile = profiles.load(settings.profile)
+        profile = profiles.of(settings)
         told = inspection.verify(profile, Places.of(settings), assets or [])
         _record(settings, told)
         if as_json:
@@ -196,7 +196,7 @@ def explain(
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 
-        stories = tell(image_id, profiles.load(settings.profile), Places.of(settings))
+        stories = tell(image_id, profiles.of(settings), Places.of(settings))
         if as_json:
             print(json.dumps([asdict(story) for story in stories], indent=2))
             return
@@ -253,7 +253,7 @@ def rollback(asset: Annotated[str, typer.Argument(help="Name of the asset.")]) -
         from maxsight_assets.profiles import model as profiles
         from maxsight_assets.publishing.maintenance import rollback as bring_back
 
-        inspection = named(profiles.load(settings.profile), asset)
+        inspection = named(profiles.of(settings), asset)
         asset, manifest = inspection.asset, bring_back(inspection.directory(Places.of(settings)))
         version = manifest.info.data_version[:12]
         out.print(f"{asset}: version {version} is published again; it stays until its inputs change")

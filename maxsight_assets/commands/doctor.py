@@ -47,7 +47,10 @@ LOCAL_FUSE = frozenset(f"fuse.{name}" for name in ("bindfs", "exfat", "fuse-over
 HEAD_S = 5.0
 """Seconds that an upstream has for its answer."""
 
-VARIABLES = ("MAXSIGHT_PROFILE", "DATA_DIR", "SPLITS_DIR", "DAGSTER_HOME", "MAXSIGHT_EXECUTOR", "AWS_ENDPOINT_URL_S3")
+VARIABLES = (
+    *("MAXSIGHT_PROFILE", "MAXSIGHT_DATASETS", "MAXSIGHT_EXECUTOR"),
+    *("DATA_DIR", "SPLITS_DIR", "DAGSTER_HOME", "AWS_ENDPOINT_URL_S3"),
+)
 """Variables that decide what a command does; those with secrets are listed apart, by name."""
 
 PACKAGES = ("maxsight-assets", "dagster", "dagster-webserver", "dagster-aws", "polars", "pyarrow", "pycurl")
@@ -73,7 +76,7 @@ def examine(settings: Settings, home: Path) -> list[Finding]:
         *_environment(settings),
         *_versions(),
         *_writable(settings),
-        _space(profiles.load(settings.profile), places.data_dir),
+        _space(profiles.of(settings), places.data_dir),
         *drives(settings, home),
         *_directories(settings, places),
         *_upstreams(settings),
@@ -186,7 +189,7 @@ def _dagster_yaml(home: Path) -> Iterator[Finding]:
 
 
 def _directories(settings: Settings, places: Places) -> Iterator[Finding]:
-    for inspection in of_profile(profiles.load(settings.profile)):
+    for inspection in of_profile(profiles.of(settings)):
         directory = inspection.directory(places)
         if directory.is_mount():
             yield Finding(
@@ -218,7 +221,7 @@ def _half_built(asset: str, state: State) -> Iterator[Finding]:
 
 def _upstreams(settings: Settings) -> list[Finding]:
     """Ask each upstream for the head of one file, all at the same time."""
-    profile = profiles.load(settings.profile)
+    profile = profiles.of(settings)
     if profile.upstream == "embedded":
         return [Finding("OK", "upstreams: the embedded one, drawn here; no network is needed")]
     access = Access.of(settings, embedded=None)

@@ -152,7 +152,7 @@ def prune(
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 
-        places, inspection = Places.of(settings), named(profiles.load(settings.profile), asset)
+        places, inspection = Places.of(settings), named(profiles.of(settings), asset)
         asset, target, made = inspection.asset, inspection.directory(places), (places.splits, places.evaluation)
         report = upkeep.prune(target, made, noted=places.noted, really=really)
         said = _freed(report)
@@ -200,7 +200,7 @@ def _opened(settings: Settings, asset: str) -> "tuple[Source, Access, Places, Pr
     from maxsight_assets.places import Places
     from maxsight_assets.profiles import model as profiles
 
-    profile, places = profiles.load(settings.profile), Places.of(settings)
+    profile, places = profiles.of(settings), Places.of(settings)
     named(profile, asset)
     source = next((each for each in profile.sources if asset in {each.asset, each.dataset}), None)
     if source is None:

@@ -33,7 +33,7 @@ def report(
         from maxsight_assets.defs.reporting import Change
 
         dagster_home(settings)
-        profile, log = profiles.load(settings.profile), Log(settings)
+        profile, log = profiles.of(settings), Log(settings)
         meant = {inspection.named(profile, name).asset for name in assets or []}
         told = []
         for asset in [each.asset for each in inspection.of_profile(profile) if not meant or each.asset in meant]:
@@ -96,7 +96,7 @@ def tell(
 
 def _judged(settings: Settings, asset: str) -> list[inspection.Told]:
     """What the rules say of what an asset has published; nothing if nothing is."""
-    profile, places = profiles.load(settings.profile), Places.of(settings)
+    profile, places = profiles.of(settings), Places.of(settings)
     directories = {each.asset: each.directory(places) for each in inspection.of_profile(profile)}
     return inspection.verify(profile, places, [asset]) if info_of(directories[asset]) else []
 
@@ -104,6 +104,6 @@ def _judged(settings: Settings, asset: str) -> list[inspection.Told]:
 def _made_from(settings: Settings, asset: str) -> list[str]:
     """The published assets that were made from another one, in the order of the graph."""
     places = Places.of(settings)
-    inspections = inspection.of_profile(profiles.load(settings.profile))
+    inspections = inspection.of_profile(profiles.of(settings))
     infos = {each.asset: info_of(each.directory(places)) for each in inspections}
     return [name for name, info in infos.items() if info is not None and asset in info.inputs]

@@ -8,14 +8,27 @@ from pathlib import Path
 import dagster as dg
 
 from maxsight_assets import disk
-from maxsight_assets.defs.automation.records import MISCONFIGURED
-from maxsight_assets.errors import LandingError, MaxSightAssetsError, NotPublished, SettingsError
+from maxsight_assets.defs.automation.records import MISCONFIGURED, NOT_HAD
+from maxsight_assets.errors import (
+    Busy,
+    Cancelled,
+    LandingError,
+    MaxSightAssetsError,
+    NotPublished,
+    PreflightFailed,
+    Refused,
+    SettingsError,
+)
 
 RETRIES = 2
 """Retries of a step that reads from the network; `landing` has by then used up its own retries."""
 
 DELAY_S = 30.0
 """Seconds before the first retry, plus or minus half; each later retry waits twice as long."""
+
+
+_OF_THIS_MACHINE = (Busy, Cancelled, PreflightFailed, Refused)
+"""Errors of a landing for other reasons than its dataset."""
 
 
 @contextmanager
@@ -33,9 +46,11 @@ def as_failures(attempt: int = RETRIES) -> Iterator[None]:
         metadata: dict[str, dg.MetadataValue] = {}
         if isinstance(error, SettingsError):
             metadata = {MISCONFIGURED: dg.MetadataValue.text("an automatic refresh does not wait because of it")}
+        if isinstance(error, LandingError) and not isinstance(error, _OF_THIS_MACHINE):
+            metadata[NOT_HAD] = dg.MetadataValue.text("evaluation sets and splits are made without it")
         if isinstance(error, NotPublished):
             failed = [verdict for verdict in error.verdicts if not verdict.passed]
-            metadata = {
+            metadata |= {
                 verdict.rule: dg.MetadataValue.text(
                     f"{verdict.offenders:,} of {verdict.checked:,}: {', '.join(verdict.examples)}. {verdict.remedy}"
                 )

@@ -1,14 +1,14 @@
 """Run the graph from the command line rather than from the UI; the UI shows these runs too."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
 from dagster._core.events import RunFailureReason
 
-from maxsight_assets.defs.automation.records import DATA_VERSION_TAG, Published
+from maxsight_assets.defs.automation.records import DATA_VERSION_TAG, NOT_HAD, Published
 from maxsight_assets.defs.automation.state import NAMES as STATE
 from maxsight_assets.defs.reporting import told_of
 from maxsight_assets.defs.running import workers
@@ -54,6 +54,8 @@ def materialize(
 ) -> RunOutcome:
     """Materialize assets and run their checks in this process.
 
+    If a raw asset could not be had, a second run makes the evaluation sets and splits of what is landed.
+
     Runs that a dead process left are failed first, and again while a step waits for a pool slot. SIGINT, SIGTERM and
     SIGHUP end the run or the wait. However the run ends, it is recorded as ended and keeps no slot.
 
@@ -73,25 +75,62 @@ def materialize(
     known = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
     if unknown := sorted(set(select) - known):
         raise SettingsError(f"no asset {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    run_id = str(uuid.uuid4())
+    wanted = known & set(select) if select else known
+    way = _Way(instance, published, say)
+    outcome, events = _run(job, [dg.AssetKey(name) for name in select] or None, way, run_config or {})
+    graph = job.asset_layer.asset_graph
+    below = {name for name in wanted if graph.get(dg.AssetKey(name)).parent_keys & graph.materializable_asset_keys}
+    rest = sorted(below - outcome.materialized.keys())
+    without = _not_had(events, wanted - below)
+    if not without or not rest or outcome.interrupted:
+        return outcome
+    say(f"{', '.join(without)} could not be had: {', '.join(rest)} are made of what is landed")
+    stated = {key: value for key, value in (run_config or {}).items() if key != "ops"}
+    ops = {name: config for name, config in (run_config or {}).get("ops", {}).items() if name in rest}
+    then, _ = _run(job, [dg.AssetKey(name) for name in rest], way, stated | {"ops": ops})
+    return replace(
+        outcome,
+        materialized=outcome.materialized | then.materialized,
+        checks=(*outcome.checks, *then.checks),
+        failures=(*outcome.failures, *then.failures),
+        interrupted=then.interrupted,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How runs are recorded and told of; see `materialize`."""
+
+    instance: dg.DagsterInstance
+    published: Published | None
+    say: Callable[[str], None]
+
+
+def _run(
+    job: dg.JobDefinition, selection: list[dg.AssetKey] | None, way: _Way, run_config: Mapping[str, Any]
+) -> tuple[RunOutcome, Sequence[dg.DagsterEvent]]:
+    """Run assets and their checks once; return the outcome and the failures of steps."""
+    instance, run_id = way.instance, str(uuid.uuid4())
+    known = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
     with ended_by_signals():
         try:
             for line in workers.heal(instance):
-                say(line)
-            with waiting_aloud(instance, say):
+                way.say(line)
+            with waiting_aloud(instance, way.say):
                 result = job.execute_in_process(
                     instance=instance,
-                    asset_selection=[dg.AssetKey(name) for name in select] or None,
-                    run_config={**CONSOLE, **(run_config or {})},
+                    asset_selection=selection,
+                    run_config={**CONSOLE, **run_config},
                     raise_on_error=False,
                     run_id=run_id,
                     tags={workers.HOST_TAG: host()},
                 )
         finally:
             _leave_nothing(instance, run_id)
-            if published is not None:
-                verdicts_stand(instance, run_id, published)
-    return RunOutcome(
+            if way.published is not None:
+                verdicts_stand(instance, run_id, way.published)
+    failures = result.get_step_failure_events()
+    outcome = RunOutcome(
         run_id=result.run_id,
         success=result.success,
         materialized={
@@ -100,9 +139,18 @@ def materialize(
             if event.asset_key is not None and event.asset_key.to_user_string() in known
         },
         checks=tuple(told_of(each) for each in result.get_asset_check_evaluations() if each.check_name not in STATE),
-        failures=tuple(f"{event.step_key}: {reason_of(event)}" for event in result.get_step_failure_events()),
+        failures=tuple(f"{event.step_key}: {reason_of(event)}" for event in failures),
         interrupted=any(_is_interruption(event) for event in result.all_events),
     )
+    return outcome, failures
+
+
+def _not_had(failures: Sequence[dg.DagsterEvent], raw: Set[str]) -> list[str]:
+    """Return the raw assets that could not be had; none if a step failed for another reason."""
+    said = {event.step_key or "": event.step_failure_data.user_failure_data for event in failures}
+    if not said.keys() <= raw or not all(data and NOT_HAD in data.metadata for data in said.values()):
+        return []
+    return sorted(said)
 
 
 def _leave_nothing(instance: dg.DagsterInstance, run_id: str) -> None:

@@ -7,7 +7,8 @@ unfit.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,34 @@ class EvaluationSource:
     tolerance: Tolerance = field(default_factory=Tolerance)
 
 
-def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: LabelSpace) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What the sets are not made of.
+
+    Attributes:
+        reasons: Why there is no data of a source, by its name.
+        splits: The evaluated split of each of these sources, by its name.
+        left_out: Names of the sets that the user's settings leave out.
+        before: The directory of the version before, whose sets of these sources are kept.
+    """
+
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    splits: Mapping[str, str] = field(default_factory=dict)
+    left_out: Collection[str] = ()
+    before: Path | None = None
+
+    @property
+    def by_set(self) -> Mapping[str, str]:
+        """Return the reasons by the name of the set."""
+        return {set_name(name, self.splits[name]): reason for name, reason in sorted(self.reasons.items())}
+
+
+NOTHING_LACKING = Lacking()
+
+
+def build_sets(
+    sources: Mapping[str, EvaluationSource], root: Path, *, space: LabelSpace, lacking: Lacking = NOTHING_LACKING
+) -> dict[str, Any]:
     """Write `<set>/annotations.json` for each source, `ledger.parquet` and `contract.json`.
 
     Args:
@@ -83,6 +111,7 @@ def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: La
             gives no set.
         root: The directory to write into.
         space: The detector's label space; the id of a category is its class index + 1.
+        lacking: What the sets are not made of; the contract states it.
 
     Returns:
         The contract as it was written.
@@ -112,15 +141,40 @@ def build_sets(sources: Mapping[str, EvaluationSource], root: Path, *, space: La
             categories=[{"id": index + 1, "name": each} for index, each in enumerate(space.names)],
         )
         sets[path.parent.name] = _promise(path, images, boxes, cleaned=cleaned, labels=source.labels)
+    kept, kept_ledger = _keep(lacking, root)
+    sets |= kept
+    ledgers.append(kept_ledger)
     pl.concat(ledgers).sort(pl.all()).write_parquet(root / LEDGER_FILE)
     contract = {
         "image_root": "DATA_DIR",
         "label_space": {"names": len(space), "sha256": _digest(list(space.names))},
         "evaluation": asdict(EvaluationSettings()),
         "sets": sets,
+        "lacking": {
+            name: f"{reason}; the set of the version before is kept" if name in kept else reason
+            for name, reason in lacking.by_set.items()
+        },
+        "left_out": sorted(lacking.left_out),
     }
     (root / CONTRACT).write_text(json.dumps(contract, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return contract
+
+
+def _keep(lacking: Lacking, root: Path) -> tuple[dict[str, Any], pl.DataFrame]:
+    """Copy the sets of the version before for which there is no data now; return their promises and ledger rows."""
+    nothing: tuple[dict[str, Any], pl.DataFrame] = {}, LEDGER.to_frame()
+    if lacking.before is None or not lacking.reasons:
+        return nothing
+    try:
+        promised = json.loads((lacking.before / CONTRACT).read_text(encoding="utf-8"))["sets"]
+        kept = {name: promised[name] for name in lacking.by_set if name in promised}
+        ledger = pl.read_parquet(lacking.before / LEDGER_FILE, memory_map=False)
+    except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):  # `evaluation_is_the_same` says so
+        return nothing
+    for name in kept:
+        (root / name).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(lacking.before / name / ANNOTATIONS, root / name / ANNOTATIONS)
+    return kept, ledger.filter(pl.col("source").is_in(list(lacking.reasons)))
 
 
 def set_name(dataset: str, split: str) -> str:

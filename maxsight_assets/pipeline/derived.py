@@ -7,7 +7,7 @@ result. Both outputs are made anew at each run, because that is fast; equal byte
 import csv
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,11 +16,12 @@ from typing import Any, Literal
 import polars as pl
 
 from maxsight_assets.datasets.landing import Gate, combined, record_made
+from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.datasets.selection import with_stated
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.disk import discard
-from maxsight_assets.errors import NotPublished
-from maxsight_assets.evaluation.build import CONTRACT, EvaluationSource, build_sets, set_name
+from maxsight_assets.errors import LandingError, NotPublished
+from maxsight_assets.evaluation.build import CONTRACT, EvaluationSource, Lacking, build_sets, set_name
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
@@ -85,29 +86,23 @@ def make_evaluation(
         gate: Runs the blocking rules on the staged tree.
 
     Raises:
-        LandingError: A raw dataset is not published yet, or a blocking rule failed; the last good version stays.
+        LandingError: No raw dataset is published yet, or a blocking rule failed; the last good version stays.
     """
     allowed = with_stated(EvaluationSelection(), stated)
 
     def write(stage: Stage) -> _Written:
-        sources: dict[str, EvaluationSource] = {}
-        inputs: dict[str, str] = {}
-        made_of: dict[str, str] = {}
-        for source in profile.sources:
-            if (split := source.catalog.evaluated) is None:
-                continue
-            records = read(source, frozenset({split}), data_dir=places.data_dir, cache=places.facts)
-            inputs |= records.inputs
-            made_of[set_name(source.dataset, split)] = _upstream_of(source, split, places)
-            sources[source.dataset] = EvaluationSource(
-                split=split,
-                exhaustive=source.catalog.exhaustive,
-                tables=records.tables,
-                facts=records.facts,
-                labels=to_space(source.dataset, load_space()),
-                tolerance=records.tolerance,
-            )
-        contract = build_sets(sources, stage.root, space=load_space())
+        lacking = _lacking_sets(profile, places)
+        read_from = _evaluated(profile, places, without=lacking.reasons)
+        contract = build_sets(read_from.sources, stage.root, space=load_space(), lacking=lacking)
+        if not contract["sets"]:
+            raise LandingError(f"{EVALUATION_ASSET}: there is no set to make; {'; '.join(lacking.reasons.values())}")
+        inputs, made_of = dict(read_from.inputs), dict(read_from.made_of)
+        if stage.present is not None:  # a set of the version before that is kept was made of what it was made of then
+            before = stage.present.info
+            kept = [source for source in profile.evaluated if _set_of(source) in contract["sets"].keys() - made_of]
+            inputs |= {each.asset: before.inputs[each.asset] for each in kept if each.asset in before.inputs}
+            stated_before = before.selection.get(MADE_OF) or {}
+            made_of |= {_set_of(each): stated_before[_set_of(each)] for each in kept if _set_of(each) in stated_before}
         said = allowed.model_dump(mode="json")
         if stage.present is not None and _same_sets(contract, places.evaluation):
             said |= {MAY_CHANGE: bool(stage.present.info.selection.get(MAY_CHANGE))}  # it says why the last one differs
@@ -115,6 +110,67 @@ def make_evaluation(
 
     noting = _noting(gate, places, places.evaluation)
     return _make(EVALUATION_ASSET, places.evaluation, _origin(profile), write=write, gate=noting)
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadFrom:
+    """The validation splits of the landed datasets.
+
+    Attributes:
+        sources: What the sets are made of, by dataset.
+        inputs: Data versions of the raw assets.
+        made_of: What upstream had of each set, by its name.
+    """
+
+    sources: Mapping[str, EvaluationSource]
+    inputs: Mapping[str, str]
+    made_of: Mapping[str, str]
+
+
+def _evaluated(profile: Profile, places: Places, *, without: Collection[str]) -> _ReadFrom:
+    """Read the validation splits of the profile's datasets, without some of them."""
+    sources: dict[str, EvaluationSource] = {}
+    inputs: dict[str, str] = {}
+    made_of: dict[str, str] = {}
+    for source in profile.evaluated:
+        split = source.catalog.evaluated
+        if split is None or source.dataset in without:
+            continue
+        records = read(source, frozenset({split}), data_dir=places.data_dir, cache=places.facts)
+        inputs |= records.inputs
+        made_of[_set_of(source)] = _upstream_of(source, split, places)
+        sources[source.dataset] = EvaluationSource(
+            split=split,
+            exhaustive=source.catalog.exhaustive,
+            tables=records.tables,
+            facts=records.facts,
+            labels=to_space(source.dataset, load_space()),
+            tolerance=records.tolerance,
+        )
+    return _ReadFrom(sources, inputs, made_of)
+
+
+def _set_of(source: Source) -> str:
+    return set_name(source.dataset, source.catalog.evaluated or "")
+
+
+def _lacking_sets(profile: Profile, places: Places) -> Lacking:
+    """Return which sets cannot be made, because nothing of their dataset is published, and which are left out."""
+    return Lacking(
+        reasons=_not_landed(profile.evaluated, places),
+        splits={source.dataset: source.catalog.evaluated or "" for source in profile.evaluated},
+        left_out=[_set_of(SOURCES[name]) for name in profile.left_out if SOURCES[name].catalog.evaluated],
+        before=places.evaluation,
+    )
+
+
+def _not_landed(sources: Iterable[Source], places: Places) -> dict[str, str]:
+    """Return the datasets of which nothing is published, with what to do."""
+    return {
+        source.dataset: f"{source.asset}: nothing is published in {source.directory}/; materialize {source.asset}"
+        for source in sources
+        if read_published(places.data_dir / source.directory) is None
+    }
 
 
 def _same_sets(contract: Mapping[str, Any], published: Path) -> bool:
@@ -159,7 +215,8 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
         gate: Runs the blocking rules on the staged tree.
 
     Raises:
-        LandingError: An input is not published yet, or a blocking rule failed; the last good version stays.
+        LandingError: No raw dataset is published yet, nor the evaluation sets; one that the version before was made of
+            is not any more; or a blocking rule failed. The last good version stays.
         SettingsError: The strategy does not fit the publishers' splits, or a stated value does not fit its field.
         FormatError: The label space is missing, or it or the table of the audio files cannot be read.
     """
@@ -169,7 +226,10 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
     space = load_space(selection.label_space)
 
     def write(stage: Stage) -> _Written:
-        parts = _training_records(profile.sources, places)
+        lacking = _not_landed(profile.trained_on, places)
+        landed = [source for source in profile.trained_on if source.dataset not in lacking]
+        _require_what_was_there(stage.present, profile, lacking)
+        parts = _training_records(landed, places)
         evaluation, version = read_evaluation(places.evaluation, data_dir=places.data_dir, cache=places.facts)
         inputs = {asset: data_version for part in parts for asset, data_version in part.inputs.items()}
         inputs[EVALUATION_ASSET] = version
@@ -179,17 +239,28 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
             pl.concat([part.facts for part in parts]),
             evaluation=evaluation,
             space=space.names,
-            labels={source.dataset: to_space(source.dataset, space) for source in profile.sources},
+            labels={source.dataset: to_space(source.dataset, space) for source in landed},
             config=selection.splitting,
             cleaning=selection.cleaning,
         )
         del parts  # the splits hold what they need of their inputs
         audio = None if places.audio is None else pair(splits.images, places.audio)
-        report = write_splits(splits, stage.root, inputs=inputs, audio=audio, lists=selection.detector_lists)
+        report = write_splits(
+            splits, stage.root, inputs=inputs, audio=audio, lists=selection.detector_lists, lacking=lacking
+        )
         return _Written(report, inputs, selection.model_dump(mode="json"))
 
     noting = _noting(gate, places, places.splits)
     return _make(SPLITS_ASSET, places.splits, _origin(profile), write=write, gate=noting)
+
+
+def _require_what_was_there(present: Manifest | None, profile: Profile, lacking: Mapping[str, str]) -> None:
+    """Refuse splits without any dataset, and splits without one that the version before was made of."""
+    used = {source.asset for source in profile.trained_on if source.dataset in lacking}
+    lost = used & present.info.inputs.keys() if present else set()
+    if lost or len(lacking) == len(profile.trained_on):
+        stays = " The last good version stays" if present else ""
+        raise LandingError(f"{SPLITS_ASSET}: {'; '.join(lacking.values())}.{stays}")
 
 
 def training_tables(sources: Iterable[Source], places: Places) -> Tables:

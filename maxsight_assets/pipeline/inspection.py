@@ -131,7 +131,7 @@ SPLITS = Inspection(asset=SPLITS_ASSET, rules=SPLIT_RULES, directory=lambda plac
 
 def of_profile(profile: Profile) -> tuple[Inspection, ...]:
     """Return the inspection of every asset in the profile's graph, inputs first."""
-    return (*(RAW[name] for name in profile.selections), EVALUATION, SPLITS)
+    return (*(RAW[name] for name in profile.selections), EVALUATION, *((SPLITS,) if profile.trained_on else ()))
 
 
 def named(profile: Profile, name: str) -> Inspection:

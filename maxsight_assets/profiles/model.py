@@ -1,12 +1,12 @@
 """The typed form of a profile: how much of each upstream a run lands if the user states nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model
 
 from maxsight_assets.cleaning.config import CleaningConfig
 from maxsight_assets.datasets.registry import SOURCES
@@ -14,6 +14,7 @@ from maxsight_assets.datasets.selection import Selection
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.datasets.words import unknown
 from maxsight_assets.errors import SettingsError
+from maxsight_assets.settings import Settings
 from maxsight_assets.splitting.config import SplitConfig
 
 
@@ -64,16 +65,61 @@ class Profile(BaseModel):
     cleaned_splits: SplitsSelection = SplitsSelection()
     first_landing_bytes: int | None = None
 
+    _left_out: frozenset[str] = PrivateAttr(frozenset())
+
     @property
     def selections(self) -> Mapping[str, Selection]:
         """Return the default selection of each dataset that is switched on, in the order of the graph."""
         stated = {name: getattr(self, name) for name in SOURCES}
-        return {name: selection for name, selection in stated.items() if selection is not None}
+        return {
+            name: selection
+            for name, selection in stated.items()
+            if selection is not None and name not in self._left_out
+        }
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """Return the datasets that are switched on, in the order of the graph."""
         return tuple(SOURCES[name] for name in self.selections)
+
+    @property
+    def evaluated(self) -> tuple[Source, ...]:
+        """Return the datasets that the evaluation sets are made of."""
+        return tuple(source for source in self.sources if source.catalog.evaluated)
+
+    @property
+    def trained_on(self) -> tuple[Source, ...]:
+        """Return the datasets that the training splits are made of."""
+        return tuple(source for source in self.sources if source.catalog.trained_on)
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Return the datasets that the file switches on and the user's settings leave out."""
+        return self._left_out
+
+    def only(self, datasets: Collection[str]) -> "Profile":
+        """Return the profile with some of its datasets; the others are switched off."""
+        narrowed = self.model_copy()
+        narrowed._left_out = frozenset(self.selections) - set(datasets)  # noqa: SLF001 -- its own
+        return narrowed
+
+
+def of(settings: Settings) -> Profile:
+    """Return the profile that the settings name, with the datasets that they ask for.
+
+    Raises:
+        SettingsError: As `load`; or the settings ask for a dataset that the profile does not name.
+    """
+    profile = load(settings.profile)
+    if settings.datasets is None:
+        return profile
+    if foreign := [name for name in settings.datasets if name not in profile.selections]:
+        raise SettingsError(
+            f"MAXSIGHT_DATASETS={','.join(settings.datasets)}: the profile {profile.profile} does not land "
+            f"{', '.join(foreign)}; it lands {', '.join(profile.selections)}. Name some of these, or set "
+            "MAXSIGHT_PROFILE to one that lands it"
+        )
+    return profile.only(settings.datasets)
 
 
 _FORM: type[Profile] = create_model(

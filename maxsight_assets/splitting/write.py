@@ -12,6 +12,7 @@ from importlib.metadata import version
 from io import BufferedWriter
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -64,6 +65,7 @@ def write_splits(
     inputs: Mapping[str, str],
     audio: Pairing | None = None,
     lists: bool = False,
+    lacking: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Write all files of the splits into a directory.
 
@@ -73,6 +75,7 @@ def write_splits(
         inputs: Data version of each asset that was read, by asset; recorded in every file's `info` and in the report.
         audio: The audio files of the images, if AUDIO_DIR is set.
         lists: Whether to write the detector's list format too.
+        lacking: Why a dataset is not in the splits, by its name; the report states it.
 
     Returns:
         The report, as in `report.json`.
@@ -110,7 +113,7 @@ def write_splits(
     # The slow parts release the GIL. Train takes longest, so it is submitted first and one thread runs per processor.
     with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="write") as pool:
         *_, counted = [work.result() for work in [pool.submit(work) for work in works]]
-    report = {**counted, "inputs": info["inputs"], **_of_audio(audio)}
+    report = {**counted, "inputs": info["inputs"], "lacking": dict(sorted(lacking.items())), **_of_audio(audio)}
     _write_json(directory / "report.json", report)
     return report
 

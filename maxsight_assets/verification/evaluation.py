@@ -34,14 +34,30 @@ class EvaluationView(OutputView):
         there = {path.parent.name for path in self.root.glob(f"*/{ANNOTATIONS}")}
         return {name: self.root / name / ANNOTATIONS for name in sorted(there | self.promised.keys())}
 
-    @cached_property
+    @property
     def promised(self) -> Mapping[str, Any]:
         """What the contract says of each set, by its name; nothing where it cannot be read."""
-        try:
-            sets = json.loads((self.root / CONTRACT).read_text(encoding="utf-8"))["sets"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return {}
+        sets = self._contract.get("sets")
         return sets if isinstance(sets, dict) else {}
+
+    @cached_property
+    def _contract(self) -> Mapping[str, Any]:
+        try:
+            read = json.loads((self.root / CONTRACT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return read if isinstance(read, dict) else {}
+
+    @property
+    def lacking(self) -> Mapping[str, str]:
+        """Why a set is missing or of the version before, by its name."""
+        said = self._contract.get("lacking")
+        return {name: str(reason) for name, reason in said.items()} if isinstance(said, dict) else {}
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """Sets whose dataset is not landed now."""
+        return frozenset(self.lacking.keys() & self.promised.keys())
 
     @property
     def held_to(self) -> "tuple[EvaluationView, list[str]] | None":
@@ -55,7 +71,8 @@ class EvaluationView(OutputView):
             return self.before, []
         made_of, was_made_of = (info.selection.get(MADE_OF) or {} for info in (later, older))
         moved = {name for name in made_of.keys() & was_made_of.keys() if made_of[name] != was_made_of[name]}
-        return self.before, [name for name in self.before.paths if name not in moved]
+        left_out = set(self._contract.get("left_out") or ())  # by the user's settings
+        return self.before, [name for name in self.before.paths if name not in moved | left_out]
 
 
 MAY_CHANGE = "evaluation_may_change"

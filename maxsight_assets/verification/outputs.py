@@ -96,6 +96,16 @@ class OutputView(ABC):
         """What to do about one that is empty, if it is known better than that the selections leave nothing."""
         return None
 
+    @property
+    def lacking(self) -> Mapping[str, str]:
+        """Why a set or dataset is missing, or of the version before, by its name."""
+        return {}
+
+    @property
+    def kept(self) -> Collection[str]:
+        """Sets of the version before that are kept although their pictures are not landed now."""
+        return ()
+
     @cached_property
     def _reading(self) -> tuple[Mapping[str, _Document], tuple[str, ...]]:
         documents, problems = {}, []
@@ -217,7 +227,7 @@ def none_is_empty(view: OutputView) -> Found:
 @rule(REPAIR_INPUT, severity="error", blocking=True)
 def image_files_are_there(view: OutputView) -> Found:
     """Every image is a landed file that is still on disk; MaxSight would train on random noise in its place."""
-    paths = view.images["path"].unique().sort()
+    paths = view.images.filter(~pl.col("part").is_in(list(view.kept)))["path"].unique().sort()
     offenders = [path for path in paths if path not in view.digests or not (view.data_dir / path).is_file()]
     return Found(offenders, paths.len())
 
@@ -225,7 +235,7 @@ def image_files_are_there(view: OutputView) -> Found:
 @rule(REPAIR_INPUT, severity="error", blocking=True)
 def images_decode(view: OutputView) -> Found:
     """Every image decodes in full to the size that its file states; MaxSight would train on random noise otherwise."""
-    judged = view.images.join(
+    judged = view.images.filter(~pl.col("part").is_in(list(view.kept))).join(
         view.facts.select("sha256", "error", true_width="width", true_height="height"), on="sha256", how="left"
     )
     sized = (pl.col("width") == pl.col("true_width")) & (pl.col("height") == pl.col("true_height"))
@@ -292,6 +302,15 @@ def ids_name_one_record(view: OutputView) -> Found:
     return Found(offenders, images.height + boxes.height)
 
 
+@rule(
+    "Materialize what is missing, then this asset; or leave the dataset out by MAXSIGHT_DATASETS and do so.",
+    severity="warn",
+)
+def every_set_is_there(view: OutputView) -> Found:
+    """What is made of each dataset is there, also if the dataset could not be had; the others are made without it."""
+    return Found([f"{name}: {why}" for name, why in view.lacking.items()], len(view.paths) + len(view.lacking))
+
+
 OUTPUT_RULES: tuple[Rule[OutputView], ...] = (
     files_are_as_published,
     files_parse,
@@ -301,5 +320,6 @@ OUTPUT_RULES: tuple[Rule[OutputView], ...] = (
     categories_are_the_label_space,
     boxes_are_sound,
     ids_name_one_record,
+    every_set_is_there,
 )
 """Rules of every COCO file that this project writes."""

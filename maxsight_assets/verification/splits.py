@@ -44,6 +44,7 @@ class _Audio(msgspec.Struct):
 
 class _Report(msgspec.Struct):
     audio: _Audio | None = None
+    lacking: dict[str, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,11 @@ class SplitsView(OutputView):
             return msgspec.json.decode((self.root / REPORT_FILE).read_bytes(), type=_Report)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return None
+
+    @property
+    def lacking(self) -> Mapping[str, str]:
+        """Why a dataset is not in the splits, by its name."""
+        return self.report.lacking if self.report else {}
 
     @cached_property
     def _config(self) -> SplitConfig | ValidationError:

@@ -1,6 +1,5 @@
 """The asset of the evaluation sets, made from every landed validation split."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
@@ -18,8 +17,9 @@ else:
     EvaluationConfig = stated_of(EvaluationSelection)
 
 
-def evaluation_asset(profile: Profile, raw_names: Sequence[str]) -> dg.AssetsDefinition:
+def evaluation_asset(profile: Profile) -> dg.AssetsDefinition:
     """Return the asset `inference_eval_set` over the raw assets that the profile switches on."""
+    raw_names = [source.asset for source in profile.evaluated]
 
     @dg.asset(group_name="evaluation", kinds={"json"}, deps=raw_names, pool="inference_eval_set", code_version="1")
     def inference_eval_set(

@@ -1,6 +1,6 @@
 """The asset of the training splits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
@@ -21,16 +21,14 @@ else:
     SplitsConfig = stated_of(SplitsSelection)
 
 
-def splits_asset(
-    profile: Profile, raw_names: Sequence[str], *, more: "Callable[[Places], Metadata]"
-) -> dg.AssetsDefinition:
+def splits_asset(profile: Profile, *, more: "Callable[[Places], Metadata]") -> dg.AssetsDefinition:
     """Return the asset `cleaned_splits` over the raw assets that training draws from.
 
     Args:
-        profile: Holds the default selection.
-        raw_names: Names of the raw assets.
+        profile: Says which datasets are on, and holds the default selection.
         more: Makes further entries of the asset's page when the splits are published.
     """
+    raw_names = [source.asset for source in profile.trained_on]
 
     @dg.asset(
         group_name="training",

@@ -34,7 +34,6 @@ def refresh_condition(*, published: Published, tries: int = 3, backoff_s: float 
     ready = (
         PublishedHere(published)
         & (~on.in_progress()).with_label("no run of it is in progress")
-        & (~on.any_deps_missing()).with_label("every input is known")
         & (~on.any_deps_in_progress()).with_label("no run of an input is in progress")
         & InputsChecked()
         & InputsReported(published)
@@ -177,9 +176,10 @@ class AncestorsSettled(dg.AutomationCondition[dg.AssetKey]):
 
 @dataclass(frozen=True)
 class PublishedHere(dg.AutomationCondition[dg.AssetKey]):
-    """True if the asset, and everything of this project that it is made from, is published in this DATA_DIR.
+    """True if the asset is published in this DATA_DIR.
 
     The event log may belong to another DATA_DIR. Then nothing was landed here, and the user starts a first landing.
+    An input may be missing: evaluation sets and splits are also made without a dataset that could not be had.
     """
 
     published: Published
@@ -187,13 +187,11 @@ class PublishedHere(dg.AutomationCondition[dg.AssetKey]):
     @property
     def name(self) -> str:
         """Return its name on the Automation tab."""
-        return "published in this DATA_DIR, with its inputs"
+        return "published in this DATA_DIR"
 
     def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
-        """Look at the manifests."""
-        graph = context.asset_graph
-        keys = [context.key, *(dep for dep in graph.get(context.key).parent_keys if graph.get(dep).is_materializable)]
-        return _where(context, lambda _: all(self.published(key) is not None for key in keys))
+        """Look at the manifest."""
+        return _where(context, lambda _: self.published(context.key) is not None)
 
 
 @dataclass(frozen=True)
@@ -236,7 +234,12 @@ class InputsChecked(dg.AutomationCondition[dg.AssetKey]):
         graph = context.asset_graph
         checks = [check for dep in graph.get(context.key).parent_keys for check in graph.get(dep).check_keys]
         blocking = [check for check in checks if graph.get(check).blocking]
-        return _where(context, lambda records: all(records.passed(check) for check in blocking))
+
+        def hold(records: Records) -> bool:
+            landed = [check for check in blocking if records.version(check.asset_key) is not None]
+            return all(records.passed(check) for check in landed)
+
+        return _where(context, hold)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ VERDICTS = 10
 MISCONFIGURED = "wrong configuration"
 """Metadata of a step's failure that this run's configuration caused; other runs of the asset may succeed."""
 
+NOT_HAD = "could not be had"
+"""Metadata of a step's failure because its dataset could not be had; what is below is made of the others."""
+
 UNJUDGED = "its own checks"
 """Listed among what moved if an asset landed but a blocking check of it did not run: the run died between, say."""
 

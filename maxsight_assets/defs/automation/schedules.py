@@ -6,7 +6,7 @@ the same name, size and time). The verification only runs the checks and moves n
 
 import dagster as dg
 
-from maxsight_assets.defs.automation.records import Published
+from maxsight_assets.defs.automation.records import Published, records_of
 
 
 def scheduled_refresh(
@@ -93,11 +93,16 @@ def _repository(context: dg.ScheduleEvaluationContext) -> dg.RepositoryDefinitio
 def _landed(
     context: dg.ScheduleEvaluationContext, selection: dg.AssetSelection, published: Published
 ) -> list[dg.AssetKey]:
-    """Return the selected assets that are landed in this DATA_DIR with all of this project's assets above them."""
+    """Return the selected assets that are landed in this DATA_DIR, unless one above them is gone from it.
+
+    An asset above that was never landed does not matter: what is below was made without it.
+    """
     graph = _repository(context).asset_graph
-    needed = {
+    above = {
         key: graph.get_ancestor_asset_keys(key, include_self=True) & graph.materializable_asset_keys
         for key in selection.resolve(graph)
     }
-    landed = {key for key in set().union(*needed.values()) if published(key) is not None}
-    return sorted(key for key, above in needed.items() if key in landed and above <= landed)
+    known = set().union(*above.values())
+    landed = {key for key in known if published(key) is not None}
+    gone = records_of(context.instance, known).keys() - landed
+    return sorted(key for key, ancestors in above.items() if key in landed and not ancestors & gone)
