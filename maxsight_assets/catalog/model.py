@@ -4,6 +4,7 @@ A catalog states only facts; the profile decides how much of the upstream a run 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -47,6 +48,49 @@ class SplitCounts(BaseModel):
     images_without_boxes: int | None = None
 
 
+class MirroredFile(FileFacts):
+    """One upstream file as a mirror has it; facts are stated only if the mirror's file is another one.
+
+    Attributes:
+        path: Its path below the mirror's address.
+    """
+
+    path: str
+
+
+class Mirror(BaseModel):
+    """Another place that has files of an upstream.
+
+    Attributes:
+        base: Its address.
+        files: The files that it has, by the publisher's key. Empty: all of them, under their keys.
+        source: Where these facts come from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: str
+    files: Mapping[str, MirroredFile] = {}
+    source: str
+
+    def file(self, key: str, publishers: RemoteFile) -> RemoteFile | None:
+        """Return a file at this mirror; None if the mirror does not have it.
+
+        Other bytes than the known ones are a fault of the mirror, and no change that the user could accept.
+
+        Args:
+            key: The file's key.
+            publishers: What is known of the publisher's file, which holds for the mirror's unless that is another one.
+        """
+        there = self.files.get(key)
+        if self.files and there is None:
+            return None
+        file = replace(publishers, url=f"{self.base}/{there.path if there else key}", on_change="follow")
+        if there is None or not there.model_fields_set - {"path"}:
+            return file
+        return replace(file, bytes=there.bytes, md5=there.md5, sha1=there.sha1, sha256=there.sha256, index_sha256=None)
+
+
 class Catalog(BaseModel):
     """One upstream.
 
@@ -64,13 +108,16 @@ class Catalog(BaseModel):
         base: Address to which file keys are appended.
         bases: Other addresses, for single keys.
         images: Address of the single images, if the publisher serves them one by one.
-        mirror: Environment variable that replaces `base` (and every one of `bases`).
+        mirrors: Other places that are tried in this order if the publisher is down or slow, each trusted only as far as
+            its hash, index or TLS goes.
+        mirror: Environment variable that replaces `base` (and every one of `bases`) and all of `mirrors`.
         images_mirror: Environment variable that replaces `images`.
         on_change: What happens if the bytes differ from the known ones: `stop` waits for the user, `follow` lands them.
         licence: Licence of the whole dataset, as text for the user.
         source: Where these facts come from.
         files: Facts by file key.
         counts: Counts by the publisher's split; empty if the publisher states none.
+        is_mirrored: Whether `base` is that of a mirror that the user named; never stated in a file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,6 +134,7 @@ class Catalog(BaseModel):
     base: str
     bases: Mapping[str, str] = {}
     images: str | None = None
+    mirrors: tuple[Mirror, ...] = ()
     mirror: str
     images_mirror: str | None = None
     on_change: Literal["stop", "follow"]
@@ -94,6 +142,7 @@ class Catalog(BaseModel):
     source: str
     files: Mapping[str, FileFacts]
     counts: Mapping[str, SplitCounts] = {}
+    is_mirrored: bool = False
 
     @property
     def mirror_variables(self) -> tuple[str, ...]:
@@ -133,7 +182,7 @@ class Catalog(BaseModel):
         """Return the same files at a mirror, which must serve the same bytes."""
         changes: dict[str, object] = {}
         if base is not None:
-            changes |= {"base": base.rstrip("/"), "bases": {}}
+            changes |= {"base": base.rstrip("/"), "bases": {}, "mirrors": (), "is_mirrored": True}
         if images is not None:
             changes |= {"images": images.rstrip("/")}
         return self.model_copy(update=changes)

@@ -30,6 +30,7 @@ from maxsight_assets.profiles import model as profiles
 from maxsight_assets.profiles.model import Profile
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.swap import State
+from maxsight_assets.remote import RemoteFile
 from maxsight_assets.settings import Settings, require_writable
 from maxsight_assets.transport.options import Limits
 from maxsight_assets.transport.redact import scrub
@@ -231,20 +232,35 @@ def _upstreams(settings: Settings) -> list[Finding]:
 
 
 def _reached(dataset: str, access: Access) -> Finding:
+    """Ask the publisher, or the mirror that the user named; if it does not answer, the catalog's mirrors in turn."""
     key = next(iter(catalogs.load(dataset).files))
+    with open_upstream(dataset, access) as upstream:
+        places = upstream.places(key)
+    why = ""
+    for number, place in enumerate(places):
+        said = _silent(dataset, access, place.file)
+        if said is None and number == 0:
+            return Finding("OK", f"{dataset}: upstream answers")
+        if said is None:
+            return Finding("WARN", f"{dataset}: upstream is not reached: {why}; {place.name} answers in its place")
+        why = why or said
+    return Finding("ERROR", f"{dataset}: upstream is not reached: {why}; check the network or set a mirror")
+
+
+def _silent(dataset: str, access: Access, file: RemoteFile) -> str | None:
+    """Return why a place of a file does not answer in time; None if it does."""
     late = threading.Event()
     timer = threading.Timer(HEAD_S, late.set)
     timer.start()
     limits = Limits(attempts=1, connect_timeout_s=HEAD_S, header_timeout_s=HEAD_S)
     try:
         with open_upstream(dataset, access, cancel=late, limits=limits) as upstream:
-            upstream.client.probe(upstream.file(key))
+            upstream.client.probe(file)
     except (MaxSightAssetsError, OSError) as error:
-        reason = f"no answer within {HEAD_S:g} s" if late.is_set() else scrub(error)
-        return Finding("ERROR", f"{dataset}: upstream is not reached: {reason}; check the network or set a mirror")
+        return f"no answer within {HEAD_S:g} s" if late.is_set() else scrub(error)
     finally:
         timer.cancel()
-    return Finding("OK", f"{dataset}: upstream answers")
+    return None
 
 
 def _records(settings: Settings, home: Path) -> list[Finding]:

@@ -17,7 +17,7 @@ from maxsight_assets.settings import Settings
 
 if TYPE_CHECKING:
     from maxsight_assets.datasets.coco.verify import Level
-    from maxsight_assets.datasets.landing import Upstream
+    from maxsight_assets.datasets.places import Upstream
     from maxsight_assets.datasets.source import Source
     from maxsight_assets.datasets.upstreams import Access
     from maxsight_assets.places import Places
@@ -73,17 +73,30 @@ def verify_coco(
 
 
 @app.command(epilog="Example: maxsight-assets adopt coco_raw")
-def adopt(asset: Asset = "coco_raw") -> None:
-    """Take over in place what DATA_DIR already holds of a dataset; what is missing is fetched, nothing else."""
+def adopt(
+    asset: Asset = "coco_raw",
+    given: Annotated[
+        Path | None, typer.Option("--from", help="A directory with files or archives of the dataset, in any layout.")
+    ] = None,
+) -> None:
+    """Take over what DATA_DIR, or another directory, holds of a dataset; what is missing is fetched, nothing else."""
     with loaded_settings() as settings:
         source, access, places, profile = _opened(settings, asset)
+        from maxsight_assets.datasets.given import Given
         from maxsight_assets.pipeline.inspection import RAW
         from maxsight_assets.pipeline.raw import refresh
+
+        looked_in = places.data_dir / source.directory if given is None else given.expanduser().absolute()
+        if given is not None and not looked_in.is_dir():
+            raise SettingsError(f"--from {given}: no such directory; name the one that holds what you have")
+        found = Given.of(looked_in)
+        if given is not None and not found.by_name:
+            raise SettingsError(f"--from {given}: no file is in it; name the directory that holds what you have")
 
         with _upstream(source, access) as upstream:
             version = refresh(
                 source,
-                upstream,
+                replace(upstream, given=found, placed_first=True),
                 data_dir=places.data_dir,
                 cache=places.facts,
                 default=profile.selections[source.dataset],
@@ -95,6 +108,8 @@ def adopt(asset: Asset = "coco_raw") -> None:
             f"{source.asset}: {tally.adopted_files:,} files taken over, {tally.reused_files:,} known already, "
             f"{tally.fetched_files:,} fetched ({tally.fetched_bytes / 1e6:,.1f} MB)"
         )
+        for key, place in sorted(tally.served.items()):
+            out.print(f"  {key} came from {place}", markup=False)
         adopted = f"adopted: {tally.adopted_files:,} files taken over, {tally.fetched_files:,} fetched"
         raise typer.Exit(tell(settings, source.asset, adopted, seen=version.fingerprint))
 

@@ -1,28 +1,25 @@
 """Do what is the same for every source: probe its upstream files, and land members of archives in a staged tree."""
 
 import re
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from maxsight_assets.archives.archive import Archive, Member, open_archive, open_local
-from maxsight_assets.catalog.model import Catalog
+from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.selection import Selection
 from maxsight_assets.disk import in_threads, sha256_of
 from maxsight_assets.errors import LandingError, UpstreamChanged, WrongArchive
 from maxsight_assets.formats.names import KINDS, find_members
 from maxsight_assets.images.facts import examine
-from maxsight_assets.publishing.acceptance import as_accepted
 from maxsight_assets.publishing.expected import Expected, Obtained
 from maxsight_assets.publishing.manifest import FileRow, Manifest, now, problems
 from maxsight_assets.publishing.preflight import preflight
 from maxsight_assets.publishing.stage import Stage
-from maxsight_assets.remote import Level, RemoteFile
+from maxsight_assets.remote import Landed, Level, RemoteFile
 from maxsight_assets.transport.client import Client
 from maxsight_assets.verdict import Verdict
 from maxsight_assets.verification.views import MISSING
@@ -39,35 +36,6 @@ STRONG: frozenset[Level] = frozenset({"sha256", "etag-md5"})
 Gate = Callable[[Path, Manifest], Sequence[Verdict]]
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """One upstream, ready to be read.
-
-    Attributes:
-        catalog: Its files and their addresses.
-        client: The HTTP client.
-        origin: `embedded` for the drawn world, `upstream` for a publisher; neither ever lands over the other.
-        cancel: Ends all traffic within ten seconds when set.
-        target: The published directory to land, if any: changes that the user accepted for it count, and its file
-            system is examined before a byte moves.
-    """
-
-    catalog: Catalog
-    client: Client
-    origin: Literal["embedded", "upstream"]
-    cancel: threading.Event
-    target: Path | None = None
-
-    def file(self, key: str) -> RemoteFile:
-        """Return the upstream file with that key, with the catalog's facts or those that the user accepted instead."""
-        file = self.catalog.file(key)
-        return file if self.target is None else as_accepted(self.target, file)
-
-    def probe(self, keys: Iterable[str]) -> dict[str, str]:
-        """Ask upstream what it has now, and return a fingerprint by file key."""
-        return {key: self.client.probe(self.file(key)).fingerprint() for key in sorted(keys)}
-
-
 def combined(fingerprints: Mapping[str, str]) -> str:
     """Return one fingerprint of several files: the data version of an upstream asset."""
     lines = "".join(f"{key}\t{value}\n" for key, value in sorted(fingerprints.items()))
@@ -82,6 +50,7 @@ class Tally:
         fetched_files: Files that came from upstream. The same for `fetched_bytes`.
         reused_files: Files that the published version or an interrupted run held.
         adopted_files: Files that the user had put into the directory, that equal upstream's and were taken in place.
+        served: Which place served an upstream file, by its key, if it was not the publisher.
         missing: Records that upstream names and does not serve, with the reason.
         failed: Number of missing records that upstream may still have: no try brought them, or brought something else.
             The next run tries again.
@@ -91,6 +60,7 @@ class Tally:
     fetched_bytes: int = 0
     reused_files: int = 0
     adopted_files: int = 0
+    served: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     failed: int = 0
 
@@ -128,12 +98,16 @@ def land_file(stage: Stage, upstream: Upstream, key: str, *, path: str, moved: b
     """
     file = upstream.file(key)
     expected = Expected(path, file.bytes, sha256=file.sha256, md5=file.md5, origin=key)
-    obtained = stage.obtain(expected, moved=moved)
+    obtained = upstream.obtain(stage, expected, moved=moved)
     if obtained:
         tally.took(obtained)
         return
-    _look_ahead(stage, upstream, {path: file.bytes or upstream.client.probe(file).bytes or 0})
-    landed = upstream.client.download(file, stage.root / path)
+
+    def fetch(client: Client, file: RemoteFile) -> Landed:
+        _look_ahead(stage, upstream, {path: file.bytes or client.probe(file).bytes or 0})
+        return client.download(file, stage.root / path)
+
+    landed = upstream.first(key, fetch)
     stage.record(
         FileRow(
             path=path,
@@ -180,28 +154,33 @@ def land_members(
         UpstreamChanged: The archive is pinned and differs from the one that was landed.
         PreflightFailed: The file system has no room for the files to fetch.
     """
-    file = upstream.file(key)
-    with open_archive(upstream.client, file, downloads=stage.downloads) as archive:
-        _insist_holds(key, archive.members, needed)
-        paths = wanted(archive.members)
-        if file.index_sha256 not in (None, archive.index_sha256):
-            raise UpstreamChanged(
-                f"{key}: upstream changed (its index is not the one that was accepted); the last good version stays. "
-                f"To take the new one: maxsight-assets accept {key}"
-            )
-        if file.on_change == "stop" and file == upstream.catalog.file(key):
-            _insist_unchanged(stage, archive, key, paths)
-        todo = _not_there(stage, archive, key, paths, moved=moved, tally=tally)
-        needed = {path: archive.members[name].bytes for name, path in todo.items()}
-        if todo:
-            _look_ahead(stage, upstream, needed, archive_bytes=(file.bytes or 0) if whole else 0)
-        if todo and not whole:
-            _extract(stage, archive, key, todo, level="crc32+size", tally=tally)
-    if todo and whole:
-        landed = upstream.client.download(file, stage.downloads / Path(key).name)
-        with open_local(landed.path) as archive:
-            level = landed.level if landed.level in STRONG else "crc32+size"
-            _extract(stage, archive, key, todo, level=level, tally=tally)
+    needed = tuple(needed)
+    done: set[str] = set()
+
+    def land(client: Client, file: RemoteFile) -> None:
+        with open_archive(client, file, downloads=stage.downloads) as archive:
+            _insist_holds(key, archive.members, needed)
+            paths = wanted(archive.members)
+            if file.index_sha256 not in (None, archive.index_sha256):
+                raise UpstreamChanged(
+                    f"{key}: upstream changed (its index is not the one that was accepted); the last good version "
+                    f"stays. To take the new one: maxsight-assets accept {key}"
+                )
+            if upstream.catalog.on_change == "stop" and upstream.file(key) == upstream.catalog.file(key):
+                _insist_unchanged(stage, archive, key, paths)
+            todo = _not_there(stage, upstream, archive, paths, key=key, moved=moved, tally=tally, done=done)
+            sizes = {path: archive.members[name].bytes for name, path in todo.items()}
+            if todo:
+                _look_ahead(stage, upstream, sizes, archive_bytes=(file.bytes or 0) if whole else 0)
+            if todo and not whole:
+                _extract(stage, archive, key, todo, level="crc32+size", tally=tally, done=done)
+        if todo and whole:
+            landed = client.download(file, stage.downloads / Path(key).name)
+            with open_local(landed.path) as archive:
+                level = landed.level if landed.level in STRONG else "crc32+size"
+                _extract(stage, archive, key, todo, level=level, tally=tally, done=done)
+
+    upstream.first(key, land)
 
 
 def _insist_holds(key: str, members: Mapping[str, Member], needed: Iterable[str]) -> None:
@@ -230,20 +209,33 @@ def _insist_unchanged(stage: Stage, archive: Archive, key: str, paths: Mapping[s
 
 
 def _not_there(
-    stage: Stage, archive: Archive, key: str, paths: Mapping[str, str], *, moved: bool, tally: Tally
+    stage: Stage,
+    upstream: Upstream,
+    archive: Archive,
+    paths: Mapping[str, str],
+    *,
+    key: str,
+    moved: bool,
+    tally: Tally,
+    done: set[str],
 ) -> dict[str, str]:
-    """Return the members to fetch, each with its destination; the others are taken from what is there."""
+    """Return the members to fetch, each with its destination; the others are taken from what is there.
+
+    Paths in `done` were counted before, when another place of the archive was read.
+    """
 
     def obtained(item: tuple[str, str]) -> Obtained | None:
         name, path = item
         member = archive.members[name]
-        return stage.obtain(Expected(path, member.bytes, crc32=member.crc32, origin=f"{key}!{name}"), moved=moved)
+        expected = Expected(path, member.bytes, crc32=member.crc32, origin=f"{key}!{name}")
+        return upstream.obtain(stage, expected, moved=moved)
 
     items = list(paths.items())
     answers = list(in_threads(obtained, items))
-    for answer in answers:
-        if answer:
+    for (_, path), answer in zip(items, answers, strict=True):
+        if answer and path not in done:
             tally.took(answer)
+            done.add(path)
     return {name: path for (name, path), answer in zip(items, answers, strict=True) if not answer}
 
 
@@ -254,7 +246,9 @@ def _look_ahead(stage: Stage, upstream: Upstream, needed: Mapping[str, int], *, 
         preflight(upstream.target, needed_bytes=needed_bytes, needed_files=len(needed), names={*needed, *stage.names()})
 
 
-def _extract(stage: Stage, archive: Archive, key: str, todo: Mapping[str, str], *, level: Level, tally: Tally) -> None:
+def _extract(
+    stage: Stage, archive: Archive, key: str, todo: Mapping[str, str], *, level: Level, tally: Tally, done: set[str]
+) -> None:
     def on_member(member: Member, _: Path, digest: str) -> None:
         row = FileRow(
             path=todo[member.name],
@@ -268,6 +262,7 @@ def _extract(stage: Stage, archive: Archive, key: str, todo: Mapping[str, str], 
         stage.record(row)
         tally.fetched_files += 1
         tally.fetched_bytes += member.bytes
+        done.add(row.path)
 
     dests = {name: stage.root / path for name, path in todo.items()}
     try:
@@ -293,9 +288,11 @@ def land_images(
         prefix: What the archive's names begin with before such a path.
     """
     missing: dict[str, str] = {}
+    wanted = list(wanted)
 
     def chosen(members: Mapping[str, Member]) -> dict[str, str]:
         found, lacking = find_members(members, wanted, prefix=prefix)
+        missing.clear()  # another place may have been read before
         missing.update(lacking)
         return found
 

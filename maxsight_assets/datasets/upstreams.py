@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from maxsight_assets.catalog import model as catalogs
-from maxsight_assets.datasets.landing import Upstream
+from maxsight_assets.datasets.places import Upstream, hasty
 from maxsight_assets.settings import Settings
 from maxsight_assets.transport.client import Client
 from maxsight_assets.transport.guard import PORTS, host_port
@@ -85,8 +85,17 @@ def open_upstream(
             named = (urlsplit(address) for address in (mirror, images) if address)
             own = {host_port(parts) for parts in named if parts.scheme in PORTS}
             limits = replace(limits, allowed_hosts=access.allowed_hosts | own)
-        client = stack.enter_context(
-            Client(limits=limits, credentials=access.credentials, cancel=cancel, progress=progress)
-        )
+
+        def client(limits: Limits) -> Client:
+            return stack.enter_context(
+                Client(limits=limits, credentials=access.credentials, cancel=cancel, progress=progress)
+            )
+
         origin: Literal["embedded", "upstream"] = "embedded" if access.embedded else "upstream"
-        yield Upstream(catalog=catalog, client=client, origin=origin, cancel=cancel)
+        yield Upstream(
+            catalog=catalog,
+            client=client(limits),
+            origin=origin,
+            cancel=cancel,
+            hasty=client(hasty(limits)) if catalog.mirrors else None,
+        )

@@ -118,6 +118,7 @@ def of_version(version: "Version", target: str) -> Metadata:
         "files below it": table(("path", "files", "MB"), _places(version.manifest)),
         "list of every file": dg.MetadataValue.path(f"{target}/{ROWS}"),
         "selection": dg.MetadataValue.json(dict(info.selection)),
+        **({"served by": table(("file", "place"), sorted(tally.served.items()))} if tally.served else {}),
         "not served by upstream": dg.MetadataValue.text("\n".join(sorted(tally.missing)[:10]) or "none"),
     }
 

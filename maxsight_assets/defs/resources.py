@@ -12,7 +12,7 @@ from maxsight_assets.places import Places
 from maxsight_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from maxsight_assets.datasets.landing import Upstream
+    from maxsight_assets.datasets.places import Upstream
     from maxsight_assets.datasets.upstreams import Embedded
     from maxsight_assets.transport.options import Credentials, Progress
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from maxsight_assets.datasets.landing import Gate, Tally, Upstream, combined, is_current, measure_images
+from maxsight_assets.datasets.landing import Gate, Tally, combined, is_current, measure_images
+from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.selection import Selection, with_stated
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.datasets.words import require_known
@@ -57,10 +58,10 @@ def selection_of(source: Source, target: Path, *, default: Selection, stated: Ma
 
 
 def fingerprint(source: Source, upstream: Upstream, target: Path, *, default: Selection) -> str:
-    """Return the fingerprint that upstream has now for the files that the next version would be made from."""
+    """Return the fingerprint that the publisher has now for the files that the next version would be made from."""
     selection = selection_of(source, target, default=default, stated={})
     upstream = replace(upstream, target=target)
-    return combined(upstream.probe(source.files(selection)))
+    return combined(upstream.probe_publisher(source.files(selection)))
 
 
 def fingerprint_of(manifest: Manifest) -> str:
@@ -109,11 +110,13 @@ def refresh(
         asked_again = stated and _lacks_images(target)
         if not asked_again and present and is_current(present, target, selection=selection, inputs=inputs):
             tally.reused_files = present.info.files
+            tally.served |= upstream.served
             return Version(present, False, tally, time.monotonic() - started, found)
         stage.made_from(inputs)
         known = present.info.inputs if present is not None else {}
         moved = frozenset(key for key, value in inputs.items() if known.get(key) != value)
         source.land(stage, upstream, selection, moved=moved, tally=tally)
+        tally.served |= upstream.served
         measure_images(stage, stage.rows.values(), cache=cache)
 
         if tally.failed:

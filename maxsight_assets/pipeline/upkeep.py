@@ -11,7 +11,7 @@ import msgspec
 from maxsight_assets import disk
 from maxsight_assets.archives.archive import Archive, open_archive
 from maxsight_assets.catalog import model as catalogs
-from maxsight_assets.datasets.landing import Upstream
+from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.errors import FormatError, LandingError, SettingsError
 from maxsight_assets.pipeline.raw import WAIT_S
@@ -55,12 +55,15 @@ def repair(source: Source, upstream: Upstream, target: Path) -> tuple[str, ...]:
                 raise LandingError(f"{row.path}: was made here, not landed; delete it and materialize {source.asset}")
             key, _, member = row.origin.partition("!")
             if not member:
-                file = upstream.file(key) if key in upstream.catalog.files else upstream.catalog.image(key)
-                upstream.client.download(file, dest)
+                if key in upstream.catalog.files:
+                    upstream.first(key, lambda client, file: client.download(file, dest))
+                else:
+                    upstream.client.download(upstream.catalog.image(key), dest)
                 return
             if key not in archives:
-                archive = open_archive(upstream.client, upstream.file(key), downloads=downloads)
-                archives[key] = stack.enter_context(archive)
+                archives[key] = upstream.first(
+                    key, lambda client, file: stack.enter_context(open_archive(client, file, downloads=downloads))
+                )
             if member not in archives[key].members:
                 raise LandingError(f"{key}: upstream no longer holds {member}; materialize {source.asset} again")
             archives[key].extract({member: dest}, lambda *_: None)

@@ -10,8 +10,8 @@ import pytest
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import FileFacts
 from maxsight_assets.datasets.ade20k import source as ade20k
-from maxsight_assets.datasets.landing import Upstream
 from maxsight_assets.datasets.openimages import source as openimages
+from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.datasets.selection import ValidationSelection
 from maxsight_assets.errors import NotPublished, VerificationFailed

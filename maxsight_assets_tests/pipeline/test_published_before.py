@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from maxsight_assets.catalog import model as catalogs
-from maxsight_assets.datasets.landing import Upstream
+from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.datasets.selection import ValidationSelection
 from maxsight_assets.pipeline.raw import Version, refresh

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from maxsight_assets.archives.archive import Member
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.ade20k.format import read_instances
-from maxsight_assets.datasets.landing import IMAGE_NAME, Tally, Upstream, land_members
+from maxsight_assets.datasets.landing import IMAGE_NAME, Tally, land_members
+from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.sampling import take
 from maxsight_assets.datasets.selection import ValidationSelection
 from maxsight_assets.datasets.source import Source

@@ -12,7 +12,8 @@ import polars as pl
 from maxsight_assets.archives.archive import Member
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.bdd100k.format import read_labels
-from maxsight_assets.datasets.landing import Tally, Upstream, land_images, land_members, note_missing
+from maxsight_assets.datasets.landing import Tally, land_images, land_members, note_missing
+from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.sampling import take
 from maxsight_assets.datasets.selection import ValidationSelection
 from maxsight_assets.datasets.source import Source

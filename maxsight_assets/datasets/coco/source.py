@@ -15,7 +15,8 @@ from maxsight_assets.archives.archive import Member
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.coco.rules import COCO_RULES, CocoView
 from maxsight_assets.datasets.coco.selection import CocoSelection
-from maxsight_assets.datasets.landing import Tally, Upstream, land_images, land_members, note_missing
+from maxsight_assets.datasets.landing import Tally, land_images, land_members, note_missing
+from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.sampling import in_turns, take
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.formats.coco import CocoDocument, read_instances

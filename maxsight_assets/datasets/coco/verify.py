@@ -21,7 +21,7 @@ from maxsight_assets.datasets.coco import foreign
 from maxsight_assets.datasets.coco import source as coco
 from maxsight_assets.datasets.coco.rules import CocoView
 from maxsight_assets.datasets.coco.selection import CocoSelection
-from maxsight_assets.datasets.landing import Upstream
+from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.publishing.expected import Expected, examine
 from maxsight_assets.publishing.manifest import FileRow, Manifest
@@ -171,7 +171,9 @@ def _members(upstream: Upstream, keys: Sequence[str]) -> dict[str, Member]:
     members: dict[str, Member] = {}
     with tempfile.TemporaryDirectory() as downloads, contextlib.ExitStack() as stack:
         for key in keys:
-            archive = stack.enter_context(open_archive(upstream.client, upstream.file(key), downloads=Path(downloads)))
+            archive = upstream.first(
+                key, lambda client, file: stack.enter_context(open_archive(client, file, downloads=Path(downloads)))
+            )
             members |= archive.members
     return members
 

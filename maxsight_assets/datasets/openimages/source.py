@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from maxsight_assets.catalog import model as catalogs
-from maxsight_assets.datasets.landing import Tally, Upstream, land_file, record_made
+from maxsight_assets.datasets.landing import Tally, land_file, record_made
 from maxsight_assets.datasets.openimages import format as formats
 from maxsight_assets.datasets.openimages.choice import Choice, choose, wanted_mids
 from maxsight_assets.datasets.openimages.choice import Tables as PublishersTables
@@ -27,6 +27,7 @@ from maxsight_assets.datasets.openimages.rules import (
     REJECTED_COLUMNS,
 )
 from maxsight_assets.datasets.openimages.selection import OpenImagesSelection
+from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.source import Source, Table
 from maxsight_assets.disk import in_threads
 from maxsight_assets.errors import Cancelled, LandingError, TransientError
@@ -290,9 +291,13 @@ def _adopt(stage: Stage, upstream: Upstream, files: Iterable[RemoteFile]) -> set
         if md5 is None or probe.bytes is None:
             return False
         expected = Expected(_path_of(file.key), probe.bytes, md5=md5[1], origin=file.key)
-        return stage.obtain(expected, moved=True) is not None
+        return upstream.obtain(stage, expected, moved=True) is not None
 
-    there = [file for file in files if upstream.target and (upstream.target / _path_of(file.key)).is_file()]
+    def is_there(path: str) -> bool:
+        in_place = upstream.target is not None and (upstream.target / path).is_file()
+        return in_place or (upstream.given is not None and upstream.given.has(path))
+
+    there = [file for file in files if is_there(_path_of(file.key))]
     return {file.key for file, answer in zip(there, in_threads(taken, there), strict=True) if answer}
 
 

@@ -65,6 +65,8 @@ def _land(
         details = {} if source.details is None else source.details(target, version.manifest)
     said = "a new version" if version.changed else "nothing new"
     context.log.info(f"{source.asset}: {said}; {version.tally.fetched_files} files fetched in {version.seconds:.1f} s")
+    for key, place in sorted(version.tally.served.items()):
+        context.log.info(f"{source.asset}: {key} came from {place}")
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version.manifest.info.data_version),
         metadata={

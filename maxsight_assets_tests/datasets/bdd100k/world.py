@@ -9,7 +9,7 @@ from pathlib import Path
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import Catalog
 from maxsight_assets.datasets.bdd100k import source as bdd100k
-from maxsight_assets.datasets.landing import Upstream
+from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.datasets.selection import ValidationSelection
 from maxsight_assets.pipeline.inspection import RAW

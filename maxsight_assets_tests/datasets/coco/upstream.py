@@ -18,7 +18,8 @@ import pytest
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import FileFacts
 from maxsight_assets.datasets.coco.selection import CocoSelection
-from maxsight_assets.datasets.landing import Gate, Upstream
+from maxsight_assets.datasets.landing import Gate
+from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.pipeline.raw import Version, refresh
 from maxsight_assets.places import Places

@@ -22,9 +22,9 @@ import simplejpeg
 from obstore.store import S3Store
 
 from maxsight_assets.catalog import model as catalogs
-from maxsight_assets.datasets.landing import Upstream
 from maxsight_assets.datasets.openimages import source as openimages
 from maxsight_assets.datasets.openimages.selection import OpenImagesSelection
+from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.pipeline.inspection import RAW
 from maxsight_assets.pipeline.raw import Version, refresh
