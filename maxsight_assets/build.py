@@ -244,13 +244,18 @@ def opened_instance(home: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def materialize(
-    settings: Settings, select: Sequence[str] = (), *, say: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    select: Sequence[str] = (),
+    *,
+    stacks: bool = False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> RunOutcome:
     """Materialize assets of the settings' graph in this process; the record of the run is kept in DAGSTER_HOME.
 
     Args:
         settings: The settings from the environment.
         select: Names of assets; empty for all.
+        stacks: Whether the terminal shows the stacks of errors too.
         say: Receives each line that the user should read during the run.
 
     Raises:
@@ -259,7 +264,9 @@ def materialize(
     profile = profiles.of(settings)
     assets = [named(profile, name).asset for name in select]
     with opened_instance(Path(os.environ["DAGSTER_HOME"])) as instance:
-        return run_graph(build_defs(settings), assets, instance=instance, published=published_in(settings), say=say)
+        return run_graph(
+            build_defs(settings), assets, instance=instance, published=published_in(settings), stacks=stacks, say=say
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import typer
 from maxsight_assets.commands import export
 from maxsight_assets.commands import raw as cli_raw
 from maxsight_assets.commands import report as reports
-from maxsight_assets.commands.context import DEBUG, dagster_home, err, out
+from maxsight_assets.commands.context import DEBUG, dagster_home, err, is_debugged, out
 from maxsight_assets.commands.context import loaded_settings as _settings
 from maxsight_assets.errors import NotReported, SettingsError
 from maxsight_assets.settings import PROJECT_FILE, Settings
@@ -67,7 +67,9 @@ def materialize(assets: Assets = None) -> None:
 
         _print_findings(each for each in doctors.drives(settings, home) if each.level != "OK")
         try:
-            outcome = build.materialize(settings, assets or [], say=lambda line: err.print(line, markup=False))
+            outcome = build.materialize(
+                settings, assets or [], stacks=is_debugged(), say=lambda line: err.print(line, markup=False)
+            )
         except KeyboardInterrupt:
             raise _interrupted() from None
         if outcome.interrupted:

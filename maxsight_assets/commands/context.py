@@ -38,10 +38,15 @@ def loaded_settings(*, writable: bool = True) -> Iterator[Settings]:
     except Exception as error:
         if getattr(error, "errno", None) == errno.EPIPE:  # the reader of this command's output has gone
             raise
-        if DEBUG in sys.argv[1:]:
+        if is_debugged():
             err.print("".join(traceback.format_exception(error)), end="", markup=False)
         err.print(f"error: {_in_one_line(error, settings)}", style="red", markup=False)
         raise typer.Exit(2) from None
+
+
+def is_debugged() -> bool:
+    """Return whether the user wants to see where errors happened."""
+    return DEBUG in sys.argv[1:]
 
 
 def dagster_home(settings: Settings, *, make: bool = True) -> Path:

@@ -1,5 +1,6 @@
 """Run the graph from the command line rather than from the UI; the UI shows these runs too."""
 
+import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -20,6 +21,23 @@ from maxsight_assets.pipeline.inspection import Told
 
 CONSOLE = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
 """Logging in a terminal: this project's own lines, without Dagster's events of every step."""
+
+
+def console(*, stacks: bool) -> dg.LoggerDefinition:
+    """Return the logger of a terminal.
+
+    Args:
+        stacks: Whether Dagster's errors are shown, with the stack below each. This project logs none: it raises them,
+            and the caller prints one line for each step that failed.
+    """
+
+    def shown(context: dg.InitLoggerContext) -> logging.Logger:
+        logger: logging.Logger = dg.colored_console_logger.logger_fn(context)
+        if not stacks:
+            logger.addFilter(lambda record: record.levelno < logging.ERROR)
+        return logger
+
+    return dg.LoggerDefinition(shown, config_schema=dg.colored_console_logger.config_schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +68,7 @@ def materialize(
     instance: dg.DagsterInstance,
     published: Published | None = None,
     run_config: Mapping[str, Any] | None = None,
+    stacks: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> RunOutcome:
     """Materialize assets and run their checks in this process.
@@ -66,12 +85,14 @@ def materialize(
         published: Reads what an asset has published, so that a run that lands nothing leaves its verdicts standing.
             None: they are not looked at.
         run_config: The values that the user would state in the Launchpad.
+        stacks: Whether the terminal shows the stacks of errors too.
         say: Receives each line that the user should read during the run.
 
     Raises:
         SettingsError: `select` names an asset that does not exist.
     """
-    job = defs.resolve_implicit_global_asset_job_def()
+    shown = dg.Definitions.merge(defs, dg.Definitions(loggers={"console": console(stacks=stacks)}))
+    job = shown.resolve_implicit_global_asset_job_def()
     known = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
     if unknown := sorted(set(select) - known):
         raise SettingsError(f"no asset {', '.join(unknown)}; there are {', '.join(sorted(known))}")
