@@ -78,7 +78,6 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
     embedded = profile.upstream == "embedded"
     resources = {"storage": storage_of(settings), **_upstreams(settings, embedded=embedded, given=overrides or {})}
     upstreams = resources["upstreams"]
-    raw_names = [source.asset for source in profile.sources]
     assets = [
         *(raw_asset(source, profile) for source in profile.sources),
         evaluation_asset(profile),
@@ -115,10 +114,7 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
             tidy_sensor(partial(tidy, settings, budget_s=TICK_S)),
             *_alerts(settings),
         ],
-        schedules=[
-            scheduled_refresh(dg.AssetSelection.assets(*raw_names), published=published),
-            scheduled_verification(dg.AssetSelection.groups("raw", "evaluation", "training"), published=published),
-        ],
+        schedules=_schedules(settings, profile, published),
         resources={**resources, **(overrides or {})},
         executor=dg.in_process_executor if settings.executor == "in_process" else dg.multiprocess_executor,
     )
@@ -135,6 +131,41 @@ def tidy(settings: Settings, instance: dg.DagsterInstance, *, budget_s: float) -
         worlds=sample.outdated(places),
         budget_s=budget_s,
     )
+
+
+def _schedules(settings: Settings, profile: Profile, published: Published) -> list[dg.ScheduleDefinition]:
+    """Return the schedules; each runs by itself if its setting is not `off`, and can be started in the UI.
+
+    Raises:
+        SettingsError: A setting is no cron expression.
+    """
+    raw = dg.AssetSelection.assets(*(source.asset for source in profile.sources))
+    everything = dg.AssetSelection.groups("raw", "evaluation", "training")
+    light = {
+        dg.AssetCheckKey(dg.AssetKey(inspection.asset), rule.name)
+        for inspection in of_profile(profile)
+        for rule in inspection.rules
+        if not rule.reads_images
+    }
+    nightly = partial(scheduled_verification, everything, name="light_verification", only=light, cron="0 2 * * *")
+    wanted = {
+        "REFRESH_CRON": (settings.refresh_cron, partial(scheduled_refresh, raw)),
+        "VERIFY_CRON": (settings.verify_cron, partial(scheduled_verification, everything)),
+        "VERIFY_LIGHT_CRON": (settings.verify_light_cron, nightly),
+    }
+    schedules = []
+    for variable, (cron, schedule) in wanted.items():
+        status = dg.DefaultScheduleStatus.STOPPED if cron == "off" else dg.DefaultScheduleStatus.RUNNING
+        times = {} if cron in {"off", "on"} else {"cron": cron}
+        try:
+            schedules.append(
+                schedule(published=published, timezone=settings.schedule_timezone, default_status=status, **times)
+            )
+        except dg.DagsterInvalidDefinitionError:
+            raise SettingsError(
+                f"{variable}={cron}: is no cron expression; write five fields such as `0 3 * * 6`, `on` or `off`"
+            ) from None
+    return schedules
 
 
 def _alerts(settings: Settings) -> list[dg.SensorDefinition]:

@@ -5,21 +5,17 @@ the settings are read and before anything else happens.
 """
 
 import contextlib
-import difflib
 import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
 from pydantic import (
     AliasChoices,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -29,110 +25,22 @@ from pydantic import (
 
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.errors import SettingsError
-
-PROFILES = ("sample", "starter", "full")
-"""Profiles that are part of the package."""
-
-MIRROR_SCHEMES = ("https", "http", "s3", "file")
-ENDPOINT_SCHEMES = ("https", "http")
-
-NAME_BYTES = 255
-"""Longest name of a file on Linux (NAME_MAX in <limits.h>) and macOS; checked even if the parent is missing."""
-
-
-def _address(value: str, *, schemes: Sequence[str], of: str = "a mirror") -> SecretStr:
-    try:
-        parts = urlsplit(value)
-        place = parts.path.startswith("/") and parts.path.strip("/") if parts.scheme == "file" else parts.hostname
-        sound = parts.scheme in schemes and place and parts.port != 0
-    except ValueError:  # wrong port or brackets; the error's text may repeat a password
-        sound = False
-    if not sound or not value.isprintable() or " " in parts.netloc:
-        raise ValueError(f"is no address of {of}; write {', '.join(f'{s}://' for s in schemes)} and a host")
-    return SecretStr(value.rstrip("/"))
-
-
-def _hosts(value: str | frozenset[str]) -> frozenset[str]:
-    """Return the servers in a list such as "nas.local, 192.168.1.20:8080"; without a port, those of http and https."""
-    if not isinstance(value, str):
-        return value
-    hosts: set[str] = set()
-    for each in filter(None, map(str.strip, value.split(","))):
-        try:
-            parts = urlsplit(f"//{each}")
-            sound = parts.hostname and not re.search(r"[/@\s]", each) and parts.port != 0
-        except ValueError:
-            sound = False
-        if not sound:
-            raise ValueError(f"{each} is no host or host:port; separate several by commas")
-        hosts |= {f"{parts.hostname}:{port}" for port in ([parts.port] if parts.port else (80, 443))}
-    return frozenset(hosts)
-
-
-def _datasets(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Return the datasets in a list such as "coco, openimages"."""
-    names = tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
-    known = [catalog.dataset for catalog in catalogs.every()]
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = f"did you mean {near[0]}? " if near else ""
-            raise ValueError(f"no dataset {name}; {meant}there are {', '.join(known)}")
-    return names
-
-
-def _directory(value: str) -> Path:
-    try:
-        path = Path(value.strip()).expanduser().absolute()
-    except RuntimeError:
-        raise ValueError("there is no such home directory; write the path in full") from None
-    try:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # see `require_writable`
-            path.stat()
-    except OSError as error:
-        raise ValueError(f"cannot be used ({error.strerror}); choose another place") from None
-    if any(len(os.fsencode(part)) > NAME_BYTES for part in path.parts):
-        raise ValueError(f"a name in it has more than {NAME_BYTES} bytes; choose another place")
-    return path
-
+from maxsight_assets.values import (
+    Datasets,
+    Days,
+    Directory,
+    Endpoint,
+    Hosts,
+    Mirror,
+    ProfileName,
+    TimeZone,
+    Webhook,
+    directory_of,
+)
 
 COCO_DIRECTORY = "coco_raw"
 COCO_FOLDERS = ("train2017", "annotations")
 """Folders that mark the COCO directory, which MaxSight's own scripts call DATA_DIR."""
-
-Mirror = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=MIRROR_SCHEMES))]
-"""An address; a secret, because it may hold a password or a signature."""
-
-Endpoint = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=ENDPOINT_SCHEMES))]
-
-Webhook = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=ENDPOINT_SCHEMES, of="a webhook"))]
-"""An address; a secret, because it lets its holder write into the channel."""
-
-Hosts = Annotated[frozenset[str], BeforeValidator(_hosts)]
-"""Servers as "host:port"."""
-
-Datasets = Annotated[tuple[str, ...], BeforeValidator(_datasets)]
-"""Names of datasets."""
-
-Days = Annotated[float, Field(ge=0)]
-
-Directory = Annotated[Path, BeforeValidator(_directory)]
-"""A directory, which may be missing, as an absolute path; `~` is a home directory."""
-
-
-def _profile(value: str) -> str:
-    if value in PROFILES:
-        return value
-    path = Path(value).expanduser().absolute()
-    if path.suffix not in {".yaml", ".yml"}:
-        raise ValueError(f"is neither {', '.join(PROFILES)} nor the path of a .yaml file")
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    return str(path)
-
-
-ProfileName = Annotated[str, BeforeValidator(_profile)]
-"""One of `PROFILES`, or the absolute path of a YAML file."""
 
 
 class Settings(BaseModel):
@@ -194,6 +102,30 @@ class Settings(BaseModel):
         default=14,
         validation_alias="KEEP_STAGING_DAYS",
         description="Days for which `tidy` keeps what an interrupted landing staged.",
+    )
+
+    refresh_cron: str = Field(
+        default="off",
+        validation_alias="REFRESH_CRON",
+        description="When everything that is landed is landed again, whether or not a change was seen upstream: "
+        "cron's five fields, `on` for Saturdays at 3:00, or `off`.",
+    )
+    verify_cron: str = Field(
+        default="off",
+        validation_alias="VERIFY_CRON",
+        description="When all checks run on what is landed, every byte read: cron's five fields, `on` for Sundays "
+        "at 3:00, or `off`.",
+    )
+    verify_light_cron: str = Field(
+        default="off",
+        validation_alias="VERIFY_LIGHT_CRON",
+        description="When those checks run that read no image: cron's five fields, `on` for every night at 2:00, "
+        "or `off`.",
+    )
+    schedule_timezone: TimeZone = Field(
+        default="UTC",
+        validation_alias="SCHEDULE_TIMEZONE",
+        description="Time zone of the schedules, such as `Europe/Madrid`.",
     )
 
     alert_webhook_url: Webhook | None = Field(
@@ -371,7 +303,7 @@ def directory(variable: str, value: str) -> Path:
         SettingsError: It cannot be a directory, or cannot be written; the text is one line and names the variable.
     """
     try:
-        path = _directory(value)
+        path = directory_of(value)
     except ValueError as error:
         raise SettingsError(f"{variable}={value}: {error}") from None
     _require_writable(variable, path)

@@ -57,6 +57,7 @@ class Rule(Generic[View_contra]):
         blocking: Whether a failure keeps the staged tree from being published and stops the assets downstream.
         judge: Examines a view of the directory and returns the verdict.
         remedy: What the user can do if it does not hold.
+        reads_images: Whether it needs the bytes of every image, read in this run or known from an earlier one.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Rule(Generic[View_contra]):
     blocking: bool
     judge: Callable[[View_contra], Verdict]
     remedy: str = ""
+    reads_images: bool = False
 
 
 def verdict_of(
@@ -123,7 +125,7 @@ class Found:
 
 
 def rule(
-    remedy: str, *, severity: Severity, blocking: bool = False
+    remedy: str, *, severity: Severity, blocking: bool = False, reads_images: bool = False
 ) -> Callable[[Callable[[View_contra], Found]], Rule[View_contra]]:
     """Turn a function that finds offenders into a rule; its name and its docstring become the rule's.
 
@@ -131,6 +133,7 @@ def rule(
         remedy: What the user can do if there are offenders.
         severity: As `Rule.severity`.
         blocking: As `Rule.blocking`.
+        reads_images: As `Rule.reads_images`.
     """
 
     def made(find: Callable[[View_contra], Found]) -> Rule[View_contra]:
@@ -142,9 +145,7 @@ def rule(
             return verdict_of(name, found.offenders, checked=found.checked, remedy=said, facts=found.facts)
 
         description = " ".join((find.__doc__ or "").split())
-        return Rule(
-            name=name, description=description, severity=severity, blocking=blocking, judge=judge, remedy=remedy
-        )
+        return Rule(name, description, severity, blocking, judge, remedy=remedy, reads_images=reads_images)
 
     return made
 

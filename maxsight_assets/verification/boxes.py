@@ -30,7 +30,7 @@ RawViewT = TypeVar("RawViewT", bound=RawView)
 
 
 def table_rule(
-    remedy: str, *, severity: Severity, blocking: bool = False
+    remedy: str, *, severity: Severity, blocking: bool = False, reads_images: bool = False
 ) -> Callable[[Callable[[RawViewT], Found]], Rule[RawViewT]]:
     """A rule about the tables, which fails where the annotations cannot be read (rather than pass on empty tables)."""
 
@@ -39,7 +39,7 @@ def table_rule(
         def looked(view: RawViewT) -> Found:
             return find(view) if view.problem is None else Found(["not looked at: the annotations do not parse"], 1)
 
-        return rule(remedy, severity=severity, blocking=blocking)(looked)
+        return rule(remedy, severity=severity, blocking=blocking, reads_images=reads_images)(looked)
 
     return made
 
@@ -110,6 +110,7 @@ _JUDGED_BY_THEIR_OWN = ("missing_file", "undecodable")
     "Have it corrected at the source, or set a mirror that has it whole; if it is as it should be, raise `tolerance`.",
     severity="error",
     blocking=True,
+    reads_images=True,
 )
 def damage_is_bounded(view: RawView) -> Found:
     """No rule of cleaning would drop or repair more records for damage than `tolerance` allows.

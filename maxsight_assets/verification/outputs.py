@@ -232,7 +232,7 @@ def image_files_are_there(view: OutputView) -> Found:
     return Found(offenders, paths.len())
 
 
-@rule(REPAIR_INPUT, severity="error", blocking=True)
+@rule(REPAIR_INPUT, severity="error", blocking=True, reads_images=True)
 def images_decode(view: OutputView) -> Found:
     """Every image decodes in full to the size that its file states; MaxSight would train on random noise otherwise."""
     judged = view.images.filter(~pl.col("part").is_in(list(view.kept))).join(

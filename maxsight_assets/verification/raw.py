@@ -41,6 +41,7 @@ def files_complete(view: RawView) -> Found:
     "Run `maxsight-assets repair` on the asset: it fetches just these files.",
     severity="error",
     blocking=True,
+    reads_images=True,
 )
 def hashes_match(view: RawView) -> Found:
     """Every file on disk has the sha256 that it was landed with, so nothing was edited or decayed since."""
@@ -82,6 +83,7 @@ def _undecodable(view: RawView) -> pl.DataFrame:
 @rule(
     "Nothing breaks: splits and evaluation sets leave these out. `maxsight-assets repair` fetches damaged ones.",
     severity="warn",
+    reads_images=True,
 )
 def every_image_decodes(view: RawView) -> Found:
     """Every image decodes in full; cleaning quarantines those that do not."""
@@ -92,6 +94,7 @@ def every_image_decodes(view: RawView) -> Found:
     "Look at one of these files: a login page or another archive's content points at the upstream or a mirror.",
     severity="error",
     blocking=True,
+    reads_images=True,
 )
 def enough_images_decode(view: RawView) -> Found:
     """No more images fail to decode than `tolerance` allows; more means a systematic fault, not a damaged file.
@@ -107,6 +110,7 @@ def enough_images_decode(view: RawView) -> Found:
 @rule(
     "Compare the image with its page upstream; a resized or rotated copy shifts every box on it.",
     severity="warn",
+    reads_images=True,
 )
 def stated_sizes_match(view: RawView) -> Found:
     """Every image has the width and height that manifest and annotations state, so boxes fall where they should."""

@@ -147,7 +147,7 @@ def splits_share_no_image(view: SplitsView) -> Found:
     return Found(view.images.filter(twice).select(IMAGE_NAME).to_series(), view.images.height)
 
 
-@rule(REBUILD, severity="error", blocking=True)
+@rule(REBUILD, severity="error", blocking=True, reads_images=True)
 def splits_share_no_picture(view: SplitsView) -> Found:
     """No picture is in two splits, as a copy, a near copy or under one Flickr id in two datasets."""
     training = view.groups.filter(~pl.col("evaluates"))
@@ -155,7 +155,7 @@ def splits_share_no_picture(view: SplitsView) -> Found:
     return Found(shared.select(IMAGE_NAME).to_series(), training.height, {"groups": training["group"].n_unique()})
 
 
-@rule(REBUILD, severity="error", blocking=True)
+@rule(REBUILD, severity="error", blocking=True, reads_images=True)
 def evaluation_is_unseen(view: SplitsView) -> Found:
     """No picture of an evaluation set is in a split, not even a near copy; metrics would be a lie."""
     leaked = view.groups.filter(~pl.col("evaluates") & pl.col("evaluates").any().over("group"))

@@ -229,6 +229,7 @@ def images_have_a_licence(view: CocoView) -> Found:
 @rule(
     "Convert these to RGB as they are read, with `Image.convert`.",
     severity="warn",
+    reads_images=True,
 )
 def images_are_rgb_or_gray(view: CocoView) -> Found:
     """Every image that decodes is RGB or gray; others reach a training loop with four channels or inverted colours."""

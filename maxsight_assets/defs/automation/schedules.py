@@ -1,8 +1,10 @@
-"""The schedules: a refresh and a re-verification of what is landed, at fixed times.
+"""The schedules: a refresh and two verifications of what is landed, at fixed times.
 
-Both ignore assets that were never landed. The refresh also finds changes that no fingerprint shows (other bytes under
-the same name, size and time). The verification only runs the checks and moves no data.
+They ignore assets that were never landed. The refresh also finds changes that no fingerprint shows (other bytes under
+the same name, size and time). A verification only runs the checks and moves no data.
 """
+
+from collections.abc import Set
 
 import dagster as dg
 
@@ -49,15 +51,19 @@ def scheduled_verification(
     selection: dg.AssetSelection,
     *,
     published: Published,
+    name: str = "scheduled_verification",
+    only: Set[dg.AssetCheckKey] | None = None,
     cron: str = "0 3 * * 0",
     timezone: str = "UTC",
     default_status: dg.DefaultScheduleStatus = dg.DefaultScheduleStatus.STOPPED,
 ) -> dg.ScheduleDefinition:
-    """Return a schedule that runs the checks of the selected landed assets, and nothing else.
+    """Return a schedule that runs checks of the selected landed assets, and nothing else.
 
     Args:
         selection: The assets whose checks are run.
         published: Reads what an asset has published in this DATA_DIR.
+        name: Name of the schedule.
+        only: The checks that are run; None for all.
         cron: When, in cron's five fields.
         timezone: The time zone of `cron`, for instance "Europe/Madrid".
         default_status: Stopped by default, like the refresh.
@@ -65,17 +71,19 @@ def scheduled_verification(
     target = selection - selection.without_checks()
 
     @dg.schedule(
-        name="scheduled_verification",
+        name=name,
         cron_schedule=cron,
         execution_timezone=timezone,
         target=target,
         default_status=default_status,
-        description="Runs the checks of what is landed, and nothing else.",
+        description="Runs checks of what is landed, and nothing else.",
     )
     def verification(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         landed = set(_landed(context, selection, published))
         checks = sorted(
-            key for key in target.resolve_checks(_repository(context).asset_graph) if key.asset_key in landed
+            key
+            for key in target.resolve_checks(_repository(context).asset_graph)
+            if key.asset_key in landed and (only is None or key in only)
         )
         if not checks:
             return dg.SkipReason("Nothing is landed yet, so there is nothing to verify.")

@@ -1,14 +1,24 @@
 """Schedules: what they run, and what they leave alone."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
 
 import dagster as dg
 import pytest
 from dagster._core.test_utils import instance_for_test
 
+from maxsight_assets import settings
+from maxsight_assets.build import build_defs
 from maxsight_assets.defs.automation.schedules import scheduled_refresh, scheduled_verification
+from maxsight_assets.errors import SettingsError
+from maxsight_assets.pipeline.inspection import of_profile
+from maxsight_assets.profiles import model as profiles
+from maxsight_assets.verification import outputs, views
 from maxsight_assets_tests.defs.automation.story import ALL, Story
+from maxsight_assets_tests.project import Project
 
+FULL = "scheduled_verification"
 RAW = dg.AssetSelection.assets("photos_raw", "boxes_raw")
 
 
@@ -79,6 +89,15 @@ def test_verification_runs_the_checks_of_what_is_landed_and_nothing_else(story: 
     assert story.settle() == []
 
 
+def test_verification_may_be_of_some_checks_only(story: Story) -> None:
+    only = {dg.AssetCheckKey(dg.AssetKey("photos_raw"), "sound")}
+    schedule = scheduled_verification(dg.AssetSelection.all(), published=story.published, name="some", only=only)
+
+    (request,), _ = _evaluate(story, schedule)
+
+    assert set(request.asset_check_keys or ()) == only
+
+
 def test_verification_leaves_alone_what_was_never_landed(start: Story) -> None:
     schedule = scheduled_verification(dg.AssetSelection.all(), published=start.published)
     assert _evaluate(start, schedule)[0] == []
@@ -95,3 +114,62 @@ def test_time_zone_and_status_are_the_callers(factory: type) -> None:
 
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 4 * * 1", "Europe/Madrid")
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+
+
+def test_schedules_run_at_the_times_of_the_settings_and_are_off_without(tmp_path: Path) -> None:
+    times = {"REFRESH_CRON": "30 4 * * 1", "VERIFY_LIGHT_CRON": "on", "SCHEDULE_TIMEZONE": "Europe/Madrid"}
+    by_name = {each.name: each for each in _of_settings(tmp_path, **times)}
+
+    refresh, light, full = (by_name[name] for name in ("scheduled_refresh", "light_verification", FULL))
+    assert (refresh.cron_schedule, refresh.execution_timezone, refresh.default_status) == (
+        "30 4 * * 1",
+        "Europe/Madrid",
+        dg.DefaultScheduleStatus.RUNNING,
+    )
+    assert (light.cron_schedule, light.default_status) == ("0 2 * * *", dg.DefaultScheduleStatus.RUNNING)
+    assert (full.cron_schedule, full.default_status) == ("0 3 * * 0", dg.DefaultScheduleStatus.STOPPED)
+    off = dg.DefaultScheduleStatus.STOPPED
+    assert [each.default_status for each in _of_settings(tmp_path)] == [off] * 3
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("REFRESH_CRON", "61 * * * *"),
+        ("VERIFY_CRON", "0 0 30 2 *"),
+        ("VERIFY_LIGHT_CRON", "nightly"),
+        ("SCHEDULE_TIMEZONE", "Europe/Atlantis"),
+        ("SCHEDULE_TIMEZONE", "../etc/passwd"),
+    ],
+)
+def test_a_wrong_time_is_refused_with_the_name_of_its_variable(tmp_path: Path, variable: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        _of_settings(tmp_path, **{variable: value})
+
+    assert str(caught.value).startswith(f"{variable}={value}: is no ")
+
+
+def _of_settings(data_dir: Path, **variables: str) -> list[dg.ScheduleDefinition]:
+    made = build_defs(settings.load({"DATA_DIR": str(data_dir), **variables})).schedules or ()
+    return [each for each in made if isinstance(each, dg.ScheduleDefinition)]
+
+
+def test_the_light_verification_reads_no_image_and_the_full_one_judges_by_every_rule(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert project.run().success
+
+    def reads_images(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("an image is read")
+
+    monkeypatch.setattr(views, "problems", reads_images)
+    monkeypatch.setattr(views, "examine", reads_images)
+    monkeypatch.setattr(outputs, "examine", reads_images)
+    for inspection in of_profile(profiles.load("sample")):
+        for rule in inspection.rules:
+            view = inspection.view(project.places)
+            if rule.reads_images:
+                with pytest.raises(AssertionError, match="an image is read"):
+                    rule.judge(view)
+            else:
+                rule.judge(view)

@@ -72,7 +72,9 @@ def test_each_signal_ends_a_landing_with_its_run_and_its_slot(home: Home) -> Non
 
     assert [status_of(process) for process in landings] == [130, 130, 130], home.said()
     assert (home.statuses(), home.held()) == (["FAILURE", "FAILURE", "FAILURE"], {})
-    assert home.said().strip() == "", "no stack, no line of Dagster: the command's own line says that it was interrupted"
+    assert home.said().strip() == "", (
+        "no stack, no line of Dagster: the command's own line says that it was interrupted"
+    )
 
 
 def test_first_runs_at_once_in_a_fresh_dagster_home_wait_for_each_other(fresh_home: Home) -> None:
