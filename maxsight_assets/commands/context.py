@@ -19,6 +19,9 @@ from maxsight_assets.settings import Settings
 DEBUG = "--debug"
 """Option of the program, before the command's name."""
 
+LOCKED = "database is locked"
+"""SQLite's words (https://sqlite.org/rescode.html#busy), by whatever library they are passed on."""
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -81,5 +84,11 @@ def _in_one_line(error: Exception, settings: Settings | None) -> str:
     said = disk.explained(error, settings.data_dir if settings else Path.cwd())
     if said is not None:
         return str(said)
+    if LOCKED in str(error):
+        home = os.environ.get("DAGSTER_HOME", "")
+        return (
+            f"DAGSTER_HOME={home}: another process keeps Dagster's records locked; run the command again. "
+            "If many runs write at once, use PostgreSQL (docs/how-to/operate.md)"
+        )
     text = " ".join(scrub(f"{type(error).__name__}: {error}").split())
     return f"{text}. No message is made for this; `maxsight-assets {DEBUG} ...` shows where it happened"
