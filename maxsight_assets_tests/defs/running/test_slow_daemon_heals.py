@@ -36,12 +36,23 @@ def daemon_over(home: Home) -> Iterator["subprocess.Popen[bytes]"]:
 def kill_all(daemon: "subprocess.Popen[bytes]") -> None:
     """What a power cut does: the daemon, its code server and its run workers are gone at once."""
     if daemon.poll() is None:
-        family = [psutil.Process(daemon.pid), *psutil.Process(daemon.pid).children(recursive=True)]
-        for member in family:
-            if member.is_running():
-                member.kill()
-        psutil.wait_procs(family[1:], timeout=10)
+        family = psutil.Process(daemon.pid).children(recursive=True)
+        kill_only(daemon)
+        end(family)
+
+
+def kill_only(daemon: "subprocess.Popen[bytes]") -> None:
+    """The daemon alone is gone; what it started lives on."""
+    daemon.kill()
     daemon.wait(10)
+
+
+def end(family: list[psutil.Process]) -> None:
+    """Kill processes that a daemon started, each by its id, if it is still the same process."""
+    for member in family:
+        if member.is_running():
+            member.kill()
+    psutil.wait_procs(family, timeout=10)
 
 
 def ask(home: Home, asset: str) -> None:
@@ -111,3 +122,44 @@ def test_after_a_power_cut_the_next_daemon_ends_the_run_and_lands_again(home: Ho
         until(lambda: home.statuses() == ["FAILURE", "SUCCESS"], "green again", home.said, within_s=HEALED_S)
         print(f"green {time.monotonic() - started:.0f} s after the start")  # noqa: T201
         until(lambda: home.held() == {}, "no slot held", home.said)
+
+
+def test_four_run_workers_that_are_killed_at_once_are_each_followed_by_a_run_that_lands(home: Home) -> None:
+    (home.story / "hold").touch()
+    with daemon_over(home):
+        for name in location.NAMES:
+            ask(home, name)
+        for worker in [worker_of(home, name) for name in location.NAMES]:
+            os.kill(worker, signal.SIGKILL)
+        home.let_go()
+        killed = time.monotonic()
+        until(
+            lambda: sorted(home.statuses()) == ["FAILURE"] * 4 + ["SUCCESS"] * 4,
+            "all green again",
+            home.said,
+            within_s=HEALED_S,
+        )
+        print(f"green {time.monotonic() - killed:.0f} s after the kill")  # noqa: T201
+        until(lambda: home.held() == {}, "no slot held", home.said)
+    assert len(home.lines("daemon.log", "Detected run worker status NOT_FOUND: 'process ")) == 4
+
+
+def test_a_landing_outlives_its_daemon_and_the_next_daemon_leaves_it_alone(home: Home) -> None:
+    (home.story / "hold").touch()
+    with daemon_over(home) as daemon:
+        ask(home, "one")
+        worker = worker_of(home, "one")
+        orphans = psutil.Process(daemon.pid).children(recursive=True)
+        kill_only(daemon)
+        try:
+            with daemon_over(home):
+                seen = looks(home)
+                until(lambda: looks(home) >= seen + 8, "eight looks", home.said, within_s=HEALED_S)
+                assert (home.statuses(), home.pid_of("one")) == (["STARTED"], worker)
+                home.let_go()
+                until(lambda: home.statuses() == ["SUCCESS"], "the landing", home.said, within_s=HEALED_S)
+                ask(home, "two")
+                until(lambda: home.statuses() == ["SUCCESS"] * 2, "the next run", home.said, within_s=HEALED_S)
+                until(lambda: home.held() == {}, "no slot held", home.said)
+        finally:
+            end(orphans)
