@@ -6,7 +6,9 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import NoReturn
 
 import dagster as dg
 import polars as pl
@@ -17,9 +19,11 @@ from maxsight_assets.commands.explain import explain
 from maxsight_assets.defs.runs import RunOutcome
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.labels.space import load_space
+from maxsight_assets.pipeline.inspection import of_profile
 from maxsight_assets.profiles.model import load
 from maxsight_assets.publishing.stage import read_published
 from maxsight_assets.sample_upstream.fates import fates
+from maxsight_assets.verification import outputs, views
 from maxsight_assets_tests.project import Project, copy_world
 
 ASSETS = {"coco_raw", "openimages_subset", "bdd100k_raw", "ade20k_raw", "inference_eval_set", "cleaned_splits"}
@@ -203,6 +207,25 @@ def test_an_id_that_nothing_has_cannot_be_explained(landed: tuple[Project, RunOu
 
     with pytest.raises(SettingsError, match="no image"):
         explain("no such image", load("sample"), project.places)
+
+
+def test_the_rules_of_the_light_verification_read_no_image_and_all_others_do(
+    landed: tuple[Project, RunOutcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, _ = landed
+
+    def reads_images(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("an image is read")
+
+    for module, name in ((views, "problems"), (views, "examine"), (outputs, "examine")):
+        monkeypatch.setattr(module, name, reads_images)
+    for inspection in of_profile(load("sample")):
+        for rule in inspection.rules:
+            view = inspection.view(project.places)
+            assert view is not None
+            expected = pytest.raises(AssertionError, match="an image is read") if rule.reads_images else nullcontext()
+            with expected:
+                rule.judge(view)
 
 
 def test_a_second_run_fetches_nothing_and_changes_no_byte(landed: tuple[Project, RunOutcome]) -> None:
