@@ -26,6 +26,7 @@ from pydantic import (
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.values import (
+    PROJECT_FILE,
     Datasets,
     Days,
     Directory,
@@ -234,7 +235,6 @@ def load(environment: Mapping[str, str] | None = None, *, writable: bool = True)
     return settings
 
 
-PROJECT_FILE = "maxsight.toml"
 PROJECT_KEYS = {
     "profile": "MAXSIGHT_PROFILE",
     "datasets": "MAXSIGHT_DATASETS",
@@ -244,7 +244,10 @@ PROJECT_KEYS = {
     "audio_dir": "AUDIO_DIR",
     "allowed_hosts": "ALLOWED_HOSTS",
 }
-"""Keys of a project file, and the variable that stands above each; `mirrors` is a table by variable."""
+"""Keys of a project file, and the variable that stands above each.
+
+`mirrors` is a table by variable; `selections` a table by dataset, which changes the selections of the profile.
+"""
 
 
 def project_file(start: Path) -> Path | None:
@@ -261,13 +264,13 @@ def _of_project(path: Path, profile: str | None) -> dict[str, str]:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: {' '.join(str(error).split())}") from None
-    mirrors = said.pop("mirrors", {})
+    mirrors, selections = said.pop("mirrors", {}), said.pop("selections", None)
     known = {name for catalog in catalogs.every() for name in catalog.mirror_variables}
     if not isinstance(mirrors, dict) or (wrong := sorted({*said} - {*PROJECT_KEYS} | {*mirrors} - known)):
         named = ", ".join(wrong) if isinstance(mirrors, dict) else "mirrors"
         raise SettingsError(
-            f"{path}: {named}: there are {', '.join(PROJECT_KEYS)} and a table mirrors of {', '.join(sorted(known))}; "
-            "secrets are read from the environment only"
+            f"{path}: {named}: there are {', '.join(PROJECT_KEYS)}, a table selections, and a table mirrors of "
+            f"{', '.join(sorted(known))}; secrets are read from the environment only"
         )
     values: dict[str, str] = {}
     for key, value in {**{PROJECT_KEYS[key]: value for key, value in said.items()}, **mirrors}.items():
@@ -283,6 +286,8 @@ def _of_project(path: Path, profile: str | None) -> dict[str, str]:
         values[key] = str(path.parent / Path(values[key]).expanduser())
     if (own := Path(values.get("MAXSIGHT_PROFILE", ""))).suffix:
         values["MAXSIGHT_PROFILE"] = str(path.parent / own.expanduser())
+    if selections is not None:  # the file is a profile of its own: `profiles.model` reads it
+        values["MAXSIGHT_PROFILE"] = str(path)
     return values
 
 

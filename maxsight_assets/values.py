@@ -21,6 +21,9 @@ from maxsight_assets.catalog import model as catalogs
 PROFILES = ("sample", "starter", "full")
 """Profiles that are part of the package."""
 
+PROJECT_FILE = "maxsight.toml"
+"""Name of a file that holds settings; with a table `selections`, it is a profile too."""
+
 MIRROR_SCHEMES = ("https", "http", "s3", "file")
 ENDPOINT_SCHEMES = ("https", "http")
 
@@ -124,7 +127,7 @@ def _profile(value: str) -> str:
     if value in PROFILES:
         return value
     path = Path(value).expanduser().absolute()
-    if path.suffix not in {".yaml", ".yml"}:
+    if path.suffix not in {".yaml", ".yml"} and path.name != PROJECT_FILE:
         raise ValueError(f"is neither {', '.join(PROFILES)} nor the path of a .yaml file")
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
@@ -132,4 +135,4 @@ def _profile(value: str) -> str:
 
 
 ProfileName = Annotated[str, BeforeValidator(_profile)]
-"""One of `PROFILES`, or the absolute path of a YAML file."""
+"""One of `PROFILES`, or the absolute path of a YAML file or of a project file."""

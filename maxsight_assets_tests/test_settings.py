@@ -413,6 +413,46 @@ def test_a_project_file_with_a_secret_or_a_mistake_is_refused(text: str, said: s
     assert "pw" not in str(refused.value)
 
 
+def test_selections_of_a_project_file_stand_in_the_place_of_the_profiles(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """profile = "starter"
+[selections.coco]
+classes = ["dog"]
+[selections.cleaned_splits.splitting]
+seed = 7
+"""
+    (project / "maxsight.toml").write_text(text, encoding="utf-8")
+    starter = profiles.load("starter")
+
+    found = settings.load(writable=False)
+    profile = profiles.load(found.profile)
+
+    assert found.data_dir == project / "datasets"
+    coco = starter.selections["coco"].model_copy(update={"classes": ("dog",)})
+    assert profile.selections == {**starter.selections, "coco": coco}
+    assert profile.cleaned_splits.splitting == starter.cleaned_splits.splitting.model_copy(update={"seed": 7})
+    monkeypatch.setenv("MAXSIGHT_PROFILE", "starter")
+    assert settings.load(writable=False).profile == "starter"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[selections.coco]\nclasses = [\n  "doggo",\n]\n', r"maxsight.toml:2: coco.classes: .*dog"),
+        ("[selections]\ncocoa.classes = []\n", r"maxsight.toml:2: cocoa: "),
+        ('[selections.cleaned_splits]\nsplitting.seed = "x"\n', r"maxsight.toml:2: cleaned_splits.splitting.seed: "),
+    ],
+)
+def test_a_mistake_in_the_selections_of_a_project_file_is_named_with_its_line(
+    text: str, said: str, project: Path
+) -> None:
+    (project / "maxsight.toml").write_text(text, encoding="utf-8")
+
+    with pytest.raises(SettingsError, match=said):
+        profiles.load(settings.load(writable=False).profile)
+
+
 def test_init_writes_a_project_file_that_reads_back_and_is_never_replaced(project: Path) -> None:
     first = CliRunner().invoke(app, ["init"])
 

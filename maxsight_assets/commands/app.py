@@ -14,7 +14,8 @@ from maxsight_assets.commands import report as reports
 from maxsight_assets.commands.context import DEBUG, dagster_home, err, is_debugged, out
 from maxsight_assets.commands.context import loaded_settings as _settings
 from maxsight_assets.errors import NotReported, SettingsError
-from maxsight_assets.settings import PROJECT_FILE, Settings
+from maxsight_assets.settings import Settings
+from maxsight_assets.values import PROJECT_FILE
 
 if TYPE_CHECKING:
     from maxsight_assets.defs.running.health import Finding
@@ -286,8 +287,9 @@ def touch(
     with _settings() as settings:
         from maxsight_assets import sample
         from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
 
-        if settings.profile != "sample":
+        if profiles.load(settings.profile).upstream != "embedded":
             raise SettingsError(
                 f"MAXSIGHT_PROFILE={settings.profile}: only the sample's embedded upstream can be changed"
             )

@@ -22,6 +22,9 @@ DEBUG = "--debug"
 LOCKED = "database is locked"
 """SQLite's words (https://sqlite.org/rescode.html#busy), by whatever library they are passed on."""
 
+TEMPLATE = "dagster.yaml"
+"""Dagster's own settings, which the project's root has for a new DAGSTER_HOME."""
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -53,22 +56,26 @@ def is_debugged() -> bool:
 
 
 def dagster_home(settings: Settings, *, make: bool = True) -> Path:
-    """DAGSTER_HOME, or the profile's own in `.dagster_home` if it is unset, with this project's dagster.yaml in it.
+    """Return DAGSTER_HOME, with this project's dagster.yaml in it.
+
+    If it is unset, it is the profile's own in `.dagster_home`, beside the project file or in the current directory.
 
     Args:
         settings: What the environment says.
-        make: Whether it is made if it is missing; who only looks makes nothing.
+        make: Whether to make it if it is missing; a command that only reads makes nothing.
     """
-    default = f".dagster_home/{Path(settings.profile).stem}"
+    project = settings_module.project_file(Path.cwd())
+    base = project.parent if project else Path.cwd()
+    default = str(base / ".dagster_home" / Path(settings.profile).stem)
     home = settings_module.directory("DAGSTER_HOME", os.environ.get("DAGSTER_HOME", "").strip() or default)
-    template = Path("dagster.yaml")
+    template = next((each / TEMPLATE for each in (base, Path(__file__).parents[2]) if (each / TEMPLATE).exists()), None)
     os.environ["DAGSTER_HOME"] = str(home)
     if not make:
         return home
     try:
         home.mkdir(parents=True, exist_ok=True)
-        if template.exists() and not (home / "dagster.yaml").exists():
-            shutil.copyfile(template, home / "dagster.yaml")
+        if template and not (home / TEMPLATE).exists():
+            shutil.copyfile(template, home / TEMPLATE)
     except OSError as error:
         raise SettingsError(f"DAGSTER_HOME={home}: {error.strerror}; choose another place") from None
     return home

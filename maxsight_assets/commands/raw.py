@@ -120,9 +120,12 @@ def repair(asset: Asset = "coco_raw") -> None:
     with loaded_settings() as settings:
         source, access, places, _ = _opened(settings, asset)
         from maxsight_assets.pipeline import upkeep
+        from maxsight_assets.publishing.maintenance import published
 
+        target = places.data_dir / source.directory
+        published(target)  # otherwise the upstream would be drawn for nothing
         with _upstream(source, access) as upstream:
-            mended = upkeep.repair(source, upstream, places.data_dir / source.directory)
+            mended = upkeep.repair(source, upstream, target)
         out.print(f"{source.asset}: {len(mended):,} files mended")
         for path in mended:
             out.print(f"  {path}", markup=False)

@@ -30,13 +30,18 @@ def report(
     """Report to Dagster what is published in DATA_DIR, wherever its event log says otherwise, and judge that."""
     with loaded_settings(writable=False) as settings:
         from maxsight_assets.build import Log
+        from maxsight_assets.commands.doctor import has_records
         from maxsight_assets.defs.reporting import Change
 
-        dagster_home(settings)
-        profile, log = profiles.of(settings), Log(settings)
-        meant = {inspection.named(profile, name).asset for name in assets or []}
-        told = []
-        for asset in [each.asset for each in inspection.of_profile(profile) if not meant or each.asset in meant]:
+        profile, places = profiles.of(settings), Places.of(settings)
+        named = {inspection.named(profile, name).asset for name in assets or []}
+        meant = [each for each in inspection.of_profile(profile) if not named or each.asset in named]
+        landed = any(each.directory(places).exists() for each in meant)
+        dagster_home(settings, make=landed)
+        if not landed and not has_records(dagster_home(settings, make=False)):
+            raise typer.Exit(summary.conclude(out, []))
+        log, told = Log(settings), []
+        for asset in [each.asset for each in meant]:
             difference = log.difference(asset)
             if difference is None:
                 out.print(f"{asset}: as the event log says", markup=False)

@@ -1,7 +1,9 @@
 """The typed form of a profile: how much of each upstream a run lands if the user states nothing else."""
 
+import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -135,27 +137,56 @@ def load(name: str) -> Profile:
     """Read one profile.
 
     Args:
-        name: The name of a profile in the package, or the absolute path of a YAML file.
+        name: The name of a profile in the package, or the absolute path of a YAML file, or of a project file whose
+            table `selections` changes the profile that it names.
 
     Raises:
         SettingsError: The file does not have the form of a profile; the text names the line.
     """
     path = Path(name) if Path(name).is_absolute() else Path(__file__).with_name(f"{name}.yaml")
+    line_of = _toml_line if path.suffix == ".toml" else _line
     try:
         text = path.read_text(encoding="utf-8")
-        profile = _FORM.model_validate(yaml.safe_load(text))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        profile = _FORM.model_validate(_changed(path, text) if path.suffix == ".toml" else yaml.safe_load(text))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: {' '.join(str(error).split())}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = first["loc"]
         stated = ".".join(map(str, place)) or "the file"
-        raise SettingsError(f"{path}:{_line(text, place)}: {stated}: {first['msg']}") from None
+        raise SettingsError(f"{path}:{line_of(text, place)}: {stated}: {first['msg']}") from None
     for name, selection in profile.selections.items():
         for each in unknown(SOURCES[name], selection):
-            line = _line(text, (name, each.field, each.place))
+            line = line_of(text, (name, each.field, each.place))
             raise SettingsError(f"{path}:{line}: {name}.{each.field}: {each.text}")
     return profile
+
+
+def _changed(path: Path, text: str) -> object:
+    """Return the profile that a project file names, changed by the table `selections`."""
+    stated = tomllib.loads(text)
+    base = Path(stated.get("profile", "sample"))
+    profile = load(str(path.parent / base.expanduser()) if base.suffix else str(base))
+    return _merged(profile.model_dump(exclude_unset=True), stated["selections"])
+
+
+def _merged(below: object, above: object) -> object:
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
+
+
+def _toml_line(text: str, place: Sequence[int | str]) -> int:
+    """Return the line, from 1, of the key of a project file that is nearest to a place in the profile."""
+    table, shared = [], []
+    for line in text.splitlines():
+        key = line.partition("=")[0].strip()
+        if key.startswith("["):
+            table = key.strip("[] ").split(".")
+        path = [*table, *([] if key.startswith("[") else [part.strip() for part in key.split(".")])]
+        pairs = zip(path, ["selections", *map(str, place)], strict=False)
+        shared.append(len(list(takewhile(lambda pair: pair[0] == pair[1], pairs))))
+    return shared.index(max(shared)) + 1
 
 
 def _line(text: str, place: Sequence[int | str]) -> int:

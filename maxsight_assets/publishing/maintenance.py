@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -85,7 +86,7 @@ def verify(target: Path, depth: Depth = "hashes") -> VerifyReport:
         LandingError: Nothing is published there.
         VerificationFailed: The manifest is damaged.
     """
-    manifest = _published(target)
+    manifest = published(target)
     real = State.of(target).target
     if depth == "hashes":
         wrong = problems(real, manifest.rows.values())
@@ -120,8 +121,8 @@ def repair(target: Path, fetch: Callable[[FileRow, Path], None], *, wait_s: floa
         VerificationFailed: A fetched file is not the published one; the file is left as it was.
         LandingError: Nothing is published there, or the disk failed.
     """
-    with opened(target, wait_s=wait_s) as (state, _):
-        manifest = _published(target)
+    with _opened_again(target, wait_s=wait_s) as state:
+        manifest = published(target)
         bad = sorted(problems(state.target, manifest.rows.values()))
         for path in bad:
             fresh = state.scratch()
@@ -214,8 +215,8 @@ def prune(
     Raises:
         LandingError: Nothing is published there.
     """
-    with opened(target, wait_s=wait_s) as (state, _):
-        manifest = _published(target)
+    with _opened_again(target, wait_s=wait_s) as state:
+        manifest = published(target)
         past = Manifest.read(state.previous)
         safe = frozenset(protected())
         loose = [row for row in manifest.rows.values() if row.kept and row.path not in safe]
@@ -268,7 +269,7 @@ def rollback(target: Path, *, wait_s: float = 0.0) -> Manifest:
     Raises:
         LandingError: There is no previous version, or it is damaged.
     """
-    with opened(target, wait_s=wait_s) as (state, _):
+    with _opened_again(target, wait_s=wait_s) as state:
         past = Manifest.read(state.previous)
         try:
             present = Manifest.read(state.target)
@@ -310,7 +311,21 @@ def _mend_from(sound: Path, root: Path, rows: Mapping[str, FileRow], wanted: Map
         )
 
 
-def _published(target: Path) -> Manifest:
+@contextmanager
+def _opened_again(target: Path, *, wait_s: float) -> Iterator[State]:
+    """Open a target that was landed before; if it never was, make nothing."""
+    if not State.of(target).root.exists():
+        published(target)
+    with opened(target, wait_s=wait_s) as (state, _):
+        yield state
+
+
+def published(target: Path) -> Manifest:
+    """Return the manifest of what is published.
+
+    Raises:
+        LandingError: Nothing is.
+    """
     manifest = read_published(target)
     if manifest is None:
         raise LandingError(f"{target}: nothing is published there; materialize the asset first")
