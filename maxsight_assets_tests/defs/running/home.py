@@ -6,6 +6,7 @@ Processes are forked from a server that has imported Dagster, which takes second
 import multiprocessing
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -108,6 +109,7 @@ class Home:
 def _command(assets: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
     """What a started process does."""
     os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests that run under nohup hand on that it is ignored
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
