@@ -1,4 +1,4 @@
-"""The command line, as a person types it."""
+"""The command line, as a user types it."""
 
 import json
 import os
@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from click.testing import Result
 
 from maxsight_assets.commands.app import app
+from maxsight_assets_tests.commands.typed import typed
 from maxsight_assets_tests.export.reader import gold_samples, training_config, yolo_samples
 from maxsight_assets_tests.places import REPOSITORY
 from maxsight_assets_tests.project import copy_world
@@ -27,53 +29,49 @@ def root(tmp_path_factory: pytest.TempPathFactory, drawn_world: Path) -> Path:
     (made / "data/.maxsight").mkdir(parents=True)
     copy_world(drawn_world, made / "data/.maxsight/sample_upstream")
     shutil.copy(REPOSITORY / "dagster.yaml", made)
-    done = run(made, "materialize")
+    environment = {"DATA_DIR": str(made / "data"), "DAGSTER_HOME": str(made / "home")}
+    done = subprocess.run(
+        [MAXSIGHT_ASSETS, "materialize"],
+        cwd=made,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "truncated_jpeg" in done.stdout
     assert "cleaned_splits: 1" in done.stdout
     return made
 
 
-def run(root: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    environment = {"DATA_DIR": str(root / "data"), "DAGSTER_HOME": str(root / "home"), **variables}
-    return subprocess.run(
-        [MAXSIGHT_ASSETS, *arguments],
-        cwd=root,
-        env={**os.environ, "COLUMNS": "200", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def last_line(done: "subprocess.CompletedProcess[str]") -> str:
+def last_line(done: Result) -> str:
     return done.stdout.splitlines()[-1]
 
 
 def test_status_begins_with_profile_and_data_dir(root: Path) -> None:
-    assert run(root, "status").stdout.splitlines()[0] == f"profile sample, DATA_DIR {root / 'data'}"
+    assert typed(root, "status").stdout.splitlines()[0] == f"profile sample, DATA_DIR {root / 'data'}"
 
 
 def test_report_tells_a_fresh_dagster_home_what_is_published(root: Path, tmp_path: Path) -> None:
     home = {"DAGSTER_HOME": str(tmp_path / "home")}
-    before = run(root, "status", **home)
+    before = typed(root, "status", **home)
     assert "no verdict is recorded of ade20k_raw, bdd100k_raw, " in last_line(before)
     assert not (tmp_path / "home").exists()
 
-    first, again = (run(root, "report", "ade20k_raw", **home) for _ in range(2))
+    first, again = (typed(root, "report", "ade20k_raw", **home) for _ in range(2))
 
     assert first.stdout.startswith("ade20k_raw: reported: version ")
     assert again.stdout.startswith("ade20k_raw: as the event log says")
-    assert (first.returncode, again.returncode) == (0, 0)
+    assert (first.exit_code, again.exit_code) == (0, 0)
     assert last_line(first) == last_line(again)
 
 
 def test_a_command_whose_work_dagster_cannot_be_told_says_how_to_tell_it_later(root: Path, tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_text("storage: none of this kind\n", encoding="utf-8")
 
-    done = run(root, "repair", "ade20k_raw", DAGSTER_HOME=str(tmp_path))
+    done = typed(root, "repair", "ade20k_raw", DAGSTER_HOME=str(tmp_path))
 
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert "Dagster does not know of this: " in done.stderr
     assert done.stderr.endswith("Once it can: maxsight-assets report ade20k_raw\n")
 
@@ -91,11 +89,11 @@ def test_a_published_version_with_an_error_exits_1_from_materialize_and_verify_a
     rows.unlink()
     rows.write_text("\n".join([header, *lines, ",".join(unknown), ""]), encoding="utf-8")
 
-    made = run(tmp_path, "materialize", "openimages_subset")
-    listed, verified = run(tmp_path, "status"), run(tmp_path, "verify", "openimages_subset")
+    made = typed(tmp_path, "materialize", "openimages_subset")
+    listed, verified = typed(tmp_path, "status"), typed(tmp_path, "verify", "openimages_subset")
 
     said = "fail: openimages_subset.mids_are_known"
-    assert (made.returncode, verified.returncode) == (1, 1)
+    assert (made.exit_code, verified.exit_code) == (1, 1)
     assert said in made.stdout
     assert said in last_line(listed)
     assert last_line(listed) == last_line(verified)
@@ -103,9 +101,9 @@ def test_a_published_version_with_an_error_exits_1_from_materialize_and_verify_a
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_shows_an_example(command: str, tmp_path: Path) -> None:
-    done = run(tmp_path, command, "--help")
+    done = typed(tmp_path, command, "--help")
 
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert f"Example: maxsight-assets {command}" in done.stdout
 
 
@@ -114,20 +112,20 @@ def test_the_first_commands_are_there() -> None:
 
 
 def test_status_tells_what_is_published(root: Path) -> None:
-    rows = json.loads(run(root, "status", "--json").stdout)
+    rows = json.loads(typed(root, "status", "--json").stdout)
 
     assert [row["asset"] for row in rows][-2:] == ["inference_eval_set", "cleaned_splits"]
     assert all(row["files"] and len(row["data_version"]) == 64 and row["source"] == "embedded" for row in rows)
 
 
 def test_exports_are_written_and_status_tells_of_them(root: Path, tmp_path: Path) -> None:
-    done = run(root, "export", "maxsight", "--out", str(tmp_path / "gold"))
-    assert done.returncode == 0, done.stderr
+    done = typed(root, "export", "maxsight", "--out", str(tmp_path / "gold"))
+    assert done.exit_code == 0, done.stderr
     config = done.stdout.splitlines()[-1].partition(" --config ")[2]
-    assert run(root, "export", "yolo", "--out", str(tmp_path / "yolo")).returncode == 0
+    assert typed(root, "export", "yolo", "--out", str(tmp_path / "yolo")).exit_code == 0
 
-    splits = json.loads(run(root, "status", "--json").stdout)[-1]
-    told = run(root, "status").stdout
+    splits = json.loads(typed(root, "status", "--json").stdout)[-1]
+    told = typed(root, "status").stdout
 
     shown = training_config(Path(config))["data"]
     samples = list(gold_samples(Path(shown["gold_train_meta"]), max_objects=shown["max_objects"]))
@@ -137,7 +135,7 @@ def test_exports_are_written_and_status_tells_of_them(root: Path, tmp_path: Path
     assert {each["data_version"] for each in splits["exports"]} == {splits["data_version"]}
     assert f"{splits['data_version'][:12]}  {tmp_path}/gold\n" in told
     (tmp_path / "yolo").rename(tmp_path / "moved")
-    assert f"{tmp_path}/yolo (no longer there)\n" in run(root, "status").stdout
+    assert f"{tmp_path}/yolo (no longer there)\n" in typed(root, "status").stdout
 
 
 def test_an_export_that_is_refused_is_one_line(root: Path, tmp_path: Path) -> None:
@@ -146,8 +144,8 @@ def test_an_export_that_is_refused_is_one_line(root: Path, tmp_path: Path) -> No
         (("--out", str(tmp_path)), f"error: {tmp_path}: holds files that no export wrote; choose another directory"),
         (("--out", str(tmp_path / "x"), "--image-root", "/nowhere"), "error: not exported: image_paths_resolve: "),
     ):
-        done = run(root, "export", "maxsight", *arguments)
-        assert done.returncode == 2
+        done = typed(root, "export", "maxsight", *arguments)
+        assert done.exit_code == 2
         assert done.stderr.startswith(said)
         assert done.stderr.count("\n") == 1
 
@@ -157,7 +155,7 @@ def test_status_tells_a_damaged_manifest_from_none(root: Path) -> None:
     whole = page.read_bytes()
     page.write_bytes(whole[:-9])
     try:
-        lines = run(root, "status").stdout.splitlines()
+        lines = typed(root, "status").stdout.splitlines()
     finally:
         page.write_bytes(whole)
 
@@ -165,30 +163,30 @@ def test_status_tells_a_damaged_manifest_from_none(root: Path) -> None:
 
 
 def test_verify_names_a_damaged_file_and_fails_and_status_says_the_same(root: Path) -> None:
-    sound = run(root, "verify")
-    assert sound.returncode == 0
-    assert last_line(run(root, "status")) == last_line(sound)
+    sound = typed(root, "verify")
+    assert sound.exit_code == 0
+    assert last_line(typed(root, "status")) == last_line(sound)
     picture = next((root / "data/ade20k/images/validation").glob("*.jpg"))
     whole = picture.read_bytes()
     picture.unlink()
     picture.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     try:
-        done = run(root, "verify", "ade20k_raw", "--json")
-        listed = run(root, "status")
+        done = typed(root, "verify", "ade20k_raw", "--json")
+        listed = typed(root, "status")
     finally:
         picture.unlink()
         picture.write_bytes(whole)
 
     assert "fail: ade20k_raw.hashes_match" in last_line(listed)
     failed = {told["rule"]: told["examples"] for told in json.loads(done.stdout) if not told["passed"]}
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert picture.name in failed["hashes_match"]
 
 
 def test_doctor_finds_a_sound_project_sound(root: Path) -> None:
-    done = run(root, "doctor")
+    done = typed(root, "doctor")
 
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert "ERROR" not in done.stdout
     assert "GB free" in done.stdout
 
@@ -216,8 +214,8 @@ def test_what_is_published_on_a_read_only_drive_can_be_read(root: Path, read_onl
         ("verify", "coco_raw", "cleaned_splits"),
         ("explain", str(document["images"][0]["id"])),
     ):
-        done = run(root, *command, **where)
-        assert done.returncode == 0, done.stderr
+        done = typed(root, *command, **where)
+        assert done.exit_code == 0, done.stderr
     reading = "from maxsight_assets import load_split; print(len(load_split('train')[0]))"
     read = subprocess.run([sys.executable, "-c", reading], env={**os.environ, **where}, capture_output=True, check=True)
     assert int(read.stdout) == len(document["images"])
@@ -227,13 +225,13 @@ def test_what_writes_refuses_a_read_only_drive_in_one_line_and_doctor_tells(root
     where = {"DATA_DIR": str(read_only)}
     commands = ("materialize", "adopt", "repair", "prune", "touch", "rollback cleaned_splits", "accept zips/x.zip")
     for command in commands:
-        done = run(root, *command.split(), **where)
-        assert done.returncode == 2, done.stdout
+        done = typed(root, *command.split(), **where)
+        assert done.exit_code == 2, done.stdout
         assert done.stderr.startswith(f"error: DATA_DIR={read_only}: cannot write in {read_only} (Read-only file")
         assert done.stderr.count("\n") == 1
 
-    done = run(root, "doctor", **where)
-    assert done.returncode == 1
+    done = typed(root, "doctor", **where)
+    assert done.exit_code == 1
     assert f"ERROR DATA_DIR={read_only}: cannot write in {read_only}" in done.stdout
 
 
@@ -241,19 +239,19 @@ def test_prune_refuses_while_the_splits_are_away(root: Path) -> None:
     splits, away = root / "data/cleaned_splits", root / "unplugged"
     splits.rename(away)
     try:
-        done = run(root, "prune", "coco_raw", "--really", SPLITS_DIR=str(root / "others"))
+        done = typed(root, "prune", "coco_raw", "--really", SPLITS_DIR=str(root / "others"))
     finally:
         away.rename(splits)
 
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert done.stderr.startswith(f"error: {splits}: splits or evaluation sets were published there")
-    assert run(root, "prune", "coco_raw", "--really", SPLITS_DIR=str(root / "others")).returncode == 0
+    assert typed(root, "prune", "coco_raw", "--really", SPLITS_DIR=str(root / "others")).exit_code == 0
 
 
 def test_dagster_home_may_be_below_home_relative_or_blank(tmp_path: Path) -> None:
     own = ".dagster_home/sample"
     for value, place in (("rel", "rel"), ("~/x", "home/x"), (" ", own), ("", own)):
-        run(tmp_path, "materialize", "nothing", DAGSTER_HOME=value, HOME=str(tmp_path / "home"))
+        typed(tmp_path, "materialize", "nothing", DAGSTER_HOME=value, HOME=str(tmp_path / "home"))
         assert (tmp_path / place).is_dir(), value
     assert not (tmp_path / "~").exists()
 
@@ -261,8 +259,8 @@ def test_dagster_home_may_be_below_home_relative_or_blank(tmp_path: Path) -> Non
 def test_a_dagster_home_that_cannot_be_one_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for value in ("~nosuch/x", str(tmp_path / "file"), "file/x", "/proc/x", "x" * 300, "y/" + "x" * 300):
-        done = run(tmp_path, "doctor", DAGSTER_HOME=value)
-        assert done.returncode == 2, done.stderr
+        done = typed(tmp_path, "doctor", DAGSTER_HOME=value)
+        assert done.exit_code == 2, done.stderr
         assert done.stderr.startswith("error: DAGSTER_HOME=")
         assert done.stderr.count("\n") == 1
 
@@ -279,7 +277,7 @@ def test_a_mistake_is_one_line_and_exit_status_two(root: Path) -> None:
         (("rollback", "nothing"), {}, "error: no asset nothing; there are "),
         (("touch", "bdd100k"), {}, "error: bdd100k: there is no next edition of it; use one of coco, openimages"),
     ):
-        done = run(root, *arguments, **variables)
-        assert done.returncode == 2
+        done = typed(root, *arguments, **variables)
+        assert done.exit_code == 2
         assert done.stderr.startswith(said)
         assert done.stderr.count("\n") == 1
