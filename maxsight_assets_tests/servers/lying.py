@@ -335,6 +335,8 @@ class LyingServer:
         self._ready.set()
         await self._stop.wait()
         server.close()
+        for _ in range(5):  # a connection that was just accepted has no task that would close it before its first turns
+            await asyncio.sleep(0)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
 
