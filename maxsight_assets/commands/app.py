@@ -289,7 +289,7 @@ def touch(
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 
-        if profiles.load(settings.profile).upstream != "embedded":
+        if profiles.of(settings).upstream != "embedded":
             raise SettingsError(
                 f"MAXSIGHT_PROFILE={settings.profile}: only the sample's embedded upstream can be changed"
             )
