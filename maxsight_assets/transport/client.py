@@ -5,9 +5,10 @@ All traffic of a run goes through one `Client`, so that its limits, credentials 
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from maxsight_assets.errors import Cancelled, LandingError, TransientError, VerificationFailed
@@ -18,6 +19,7 @@ from maxsight_assets.transport.answers import GONE
 from maxsight_assets.transport.connections import Answer, Connections
 from maxsight_assets.transport.guard import Guard, host_port
 from maxsight_assets.transport.http import Http
+from maxsight_assets.transport.listing import Listed
 from maxsight_assets.transport.many import THREADS, Pair, Why, fetch_many
 from maxsight_assets.transport.options import Credentials, Limits, Progress
 from maxsight_assets.transport.parallel import Meter, Throttle
@@ -28,6 +30,8 @@ from maxsight_assets.transport.transfer import Download, NotGiven, Open, read_ra
 from maxsight_assets.transport.watch import Watch
 
 __all__ = ["Client", "Credentials", "Limits", "Progress"]
+
+Answered = TypeVar("Answered")
 
 DEFAULT_LIMITS = Limits()
 NO_CREDENTIALS = Credentials()
@@ -82,16 +86,42 @@ class Client:
     def probe(self, file: RemoteFile) -> Probe:
         """Return what upstream states about an object, without fetching it.
 
+        An address that ends with a slash is that of all objects below it: they are listed to the end, see `listing`.
+
         Raises:
             TransientError, Cancelled, VerificationFailed, LandingError: As in `download`.
         """
+        if not file.url.endswith("/"):
+            return self._asked(file, lambda scheme: scheme.probe(file))
+        listed = Listed()
+        while not listed.whole:
+            listed = self.list_on(file, listed)
+        return listed.probe()
+
+    def list_on(self, file: RemoteFile, so_far: Listed) -> Listed:
+        """Return a listing with its next page; one request.
+
+        Args:
+            file: Its address ends with a slash.
+            so_far: How far the listing has come, also in another process.
+
+        Raises:
+            TransientError, Cancelled, VerificationFailed, LandingError: As in `download`.
+        """
+        entries, whole = self._asked(file, lambda scheme: scheme.page(file, so_far.after))
+        if not entries and not whole:
+            raise VerificationFailed(f"{file.key}: upstream lists nothing more and says that more follows")
+        return so_far.and_then(entries, whole=whole)
+
+    def _asked(self, file: RemoteFile, ask: Callable[[Scheme], Answered]) -> Answered:
+        """Return what one question to a file's scheme gives, after as many tries as the limits allow."""
         with self._clean():
             scheme = self._scheme(file)
-            attempts = Attempts(file.key, self.limits, self._cancel)
+            attempts = Attempts(file.key, self.limits, self._cancel, advice="upstream may be down, try later")
             while True:
                 attempts.check()
                 try:
-                    return scheme.probe(file)
+                    return ask(scheme)
                 except Again as fault:
                     attempts.failed(fault)
                 except Absent as absent:

@@ -2,13 +2,15 @@
 
 import contextlib
 import email.utils
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from maxsight_assets.errors import LandingError
 from maxsight_assets.remote import Probe, RemoteFile
 from maxsight_assets.transport.judge import Trust
+from maxsight_assets.transport.listing import PAGE_KEYS, Entry
 from maxsight_assets.transport.reply import CHUNK_BYTES, Absent, Again, Ask, PastEnd, VersionChanged
 
 _TRUST = Trust("first-use")
@@ -57,6 +59,22 @@ class Local:
         etag = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"'
         return Probe(facts.st_size, etag, email.utils.formatdate(facts.st_mtime, usegmt=True), ranges=True)
 
+    def page(self, file: RemoteFile, after: str) -> tuple[Sequence[Entry], bool]:
+        """List the files below a directory; what identifies the bytes of one is its length and modification time."""
+        root = _path(file)
+        with _explaining(file):
+            if not root.is_dir():
+                raise Absent(404, "no such directory on this machine", "check the address in the catalog")
+            paths = sorted(
+                path
+                for folder, _, names in os.walk(root, onerror=_raise)  # else its files would seem deleted
+                for name in names
+                if (path := (Path(folder) / name).relative_to(root).as_posix()) > after
+            )
+            facts = [(path, (root / path).stat()) for path in paths[:PAGE_KEYS]]
+        entries = [Entry(path, f"{fact.st_mtime_ns:x}-{fact.st_size:x}", fact.st_size) for path, fact in facts]
+        return entries, len(paths) <= PAGE_KEYS
+
     def open(self, file: RemoteFile, ask: Ask) -> DiskReply:
         """Open the asked part of a file.
 
@@ -91,6 +109,10 @@ def _explaining(file: RemoteFile) -> Iterator[None]:
         raise Absent(404, "no such file on this machine", "check the address in the catalog") from None
     except OSError as error:
         raise LandingError(f"{file.key}: cannot be read ({error.strerror}); check the disk that it is on") from None
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _path(file: RemoteFile) -> Path:

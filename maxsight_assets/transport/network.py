@@ -3,6 +3,7 @@
 import contextlib
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from maxsight_assets.errors import Cancelled, LandingError
@@ -10,6 +11,7 @@ from maxsight_assets.remote import Probe, RemoteFile
 from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.http import Http
 from maxsight_assets.transport.judge import Trust
+from maxsight_assets.transport.listing import Entry
 from maxsight_assets.transport.reply import Absent, Ask, PastEnd, Reply, VersionChanged, WrongRange
 
 _UNSENDABLE = re.compile(r"[^!-~]+")  # what a request line cannot hold
@@ -56,6 +58,10 @@ class Network(ABC):
                 return Probe(0, None, None, ranges=False)
             except (WrongRange, VersionChanged):
                 raise refusal from None
+
+    def page(self, file: RemoteFile, _after: str) -> tuple[Sequence[Entry], bool]:
+        """Refuse: HTTP has no listings; a scheme that has them overrides this."""
+        raise LandingError(f"{file.key}: only s3:// and file:// addresses can be listed; name single files instead")
 
     def open(self, file: RemoteFile, ask: Ask) -> Reply:
         """Ask for a part of an object."""

@@ -151,12 +151,20 @@ class Attempts:
         limits: Bounds of tries and waits.
         cancel: Ends the tries when set.
         abort: Ends them too.
+        advice: What the user can do when no try is left.
     """
 
     def __init__(
-        self, key: str, limits: Limits, cancel: threading.Event, *, abort: threading.Event | None = None
+        self,
+        key: str,
+        limits: Limits,
+        cancel: threading.Event,
+        *,
+        abort: threading.Event | None = None,
+        advice: str = "what arrived is kept, rerun to resume",
     ) -> None:
         self._key = key
+        self._advice = advice
         self._limits = limits
         self._cancel = cancel
         self._abort = abort or cancel
@@ -185,9 +193,7 @@ class Attempts:
         self.check()
         self._count += 1
         if self._count >= self._limits.attempts:
-            raise TransientError(
-                f"{self._key}: {fault} ({self._count} tries); what arrived is kept, rerun to resume"
-            ) from None
+            raise TransientError(f"{self._key}: {fault} ({self._count} tries); {self._advice}") from None
         wait = min(self._limits.backoff_s * 2 ** (self._count - 1), self._limits.backoff_cap_s)
         wait *= random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
         if fault.wait_s is not None:

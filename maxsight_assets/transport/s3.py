@@ -3,16 +3,19 @@
 No AWS_* variable, profile or instance role is read here.
 """
 
-from collections.abc import Mapping
-from urllib.parse import quote
+import contextlib
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote, urlencode
 
 from maxsight_assets.errors import LandingError
 from maxsight_assets.remote import RemoteFile
 from maxsight_assets.transport.address import Address, S3Keys
 from maxsight_assets.transport.http import Http
 from maxsight_assets.transport.judge import Trust
+from maxsight_assets.transport.listing import PAGE_BYTES, PAGE_KEYS, Entry, page_of
 from maxsight_assets.transport.network import Network, mirror_remedy
 from maxsight_assets.transport.options import Credentials
+from maxsight_assets.transport.reply import Ask
 
 _TRUST = Trust("size", etag_is_md5=True)
 
@@ -33,10 +36,28 @@ class S3(Network):
 
     def address(self, file: RemoteFile) -> Address:
         """See `Network`."""
-        bucket, _, key = file.url.partition("://")[2].partition("/")
-        if not bucket or not key:
-            raise LandingError(f"{file.key}: an address on S3 reads s3://<bucket>/<key>")
-        url = f"{self._endpoint}/{bucket}/{quote(key, safe='/~-._')}"
+        bucket, key = _place(file)
+        return self._at(file, bucket, f"{self._endpoint}/{bucket}/{quote(key, safe='/~-._')}")
+
+    def page(self, file: RemoteFile, after: str) -> tuple[Sequence[Entry], bool]:
+        """List the objects whose keys begin with the address (ListObjectsV2)."""
+        bucket, prefix = _place(file)
+        asked = {"encoding-type": "url", "list-type": "2", "max-keys": str(PAGE_KEYS), "prefix": prefix}
+        if after:
+            asked["start-after"] = prefix + after
+        address = self._at(file, bucket, f"{self._endpoint}/{bucket}?{urlencode(asked, quote_via=quote)}")
+        document = bytearray()
+        with contextlib.closing(self._http.open(address, Ask())) as reply:
+            for chunk in reply.chunks():
+                document += chunk
+                if len(document) > PAGE_BYTES:
+                    raise LandingError(f"{file.key}: upstream's listing has pages of more than {PAGE_BYTES:,} bytes")
+        try:
+            return page_of(bytes(document), prefix=prefix)
+        except ValueError as error:
+            raise LandingError(f"{file.key}: upstream's answer is no listing of S3 ({error})") from None
+
+    def _at(self, file: RemoteFile, bucket: str, url: str) -> Address:
         keys = self._keys
         if keys is None:
             remedy = (
@@ -57,6 +78,14 @@ class S3(Network):
     def trust(self, _file: RemoteFile) -> Trust:
         """See `Network`."""
         return _TRUST
+
+
+def _place(file: RemoteFile) -> tuple[str, str]:
+    """Return the bucket and the key of an address."""
+    bucket, _, key = file.url.partition("://")[2].partition("/")
+    if not bucket or not key:
+        raise LandingError(f"{file.key}: an address on S3 reads s3://<bucket>/<key>")
+    return bucket, key
 
 
 def _keys(credentials: Credentials) -> S3Keys | None:

@@ -4,7 +4,7 @@ What they have in common is around them: `transfer` retries, reads ranges, resum
 throttles, reports progress and redacts. To support a further scheme, add a class and a line in `schemes`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from maxsight_assets.errors import LandingError
@@ -14,6 +14,7 @@ from maxsight_assets.transport.guard import Guard
 from maxsight_assets.transport.http import Http
 from maxsight_assets.transport.hub import Hub
 from maxsight_assets.transport.judge import Trust
+from maxsight_assets.transport.listing import Entry
 from maxsight_assets.transport.local import Local
 from maxsight_assets.transport.options import Credentials
 from maxsight_assets.transport.reply import Ask, Reply
@@ -30,6 +31,13 @@ class Scheme(Protocol):
         Raises:
             Again, Absent, WrongRange, VersionChanged, PastEnd: See `reply`.
             LandingError: The address cannot be understood, or is forbidden.
+        """
+
+    def page(self, file: RemoteFile, after: str) -> tuple[Sequence[Entry], bool]:
+        """Return the objects below an address that ends with a slash, from the first after `after`, and whether all.
+
+        Raises:
+            Again, Absent, LandingError: As in `probe`; the last also if the kind of address has no listings.
         """
 
     def open(self, file: RemoteFile, ask: Ask) -> Reply:
