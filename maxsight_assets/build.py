@@ -1,7 +1,6 @@
 """Make every definition that Dagster loads from the settings, for the UI, the command line and the tests."""
 
 import os
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,9 +23,10 @@ from maxsight_assets.defs.assets.raw import raw_asset
 from maxsight_assets.defs.assets.training import splits_asset
 from maxsight_assets.defs.assets.upstream import upstream_spec
 from maxsight_assets.defs.automation.condition import refresh_condition
+from maxsight_assets.defs.automation.looking import Glance, Pace
 from maxsight_assets.defs.automation.records import Published
 from maxsight_assets.defs.automation.schedules import scheduled_refresh, scheduled_verification
-from maxsight_assets.defs.automation.sensors import refresh_sensor, upstream_sensor
+from maxsight_assets.defs.automation.sensors import HOURLY, refresh_sensor, upstream_sensor
 from maxsight_assets.defs.checks.published import published_checks
 from maxsight_assets.defs.reporting import Change, difference, report_change, report_verdicts, verdicts_of
 from maxsight_assets.defs.resources import Upstreams, storage_of
@@ -46,12 +46,19 @@ from maxsight_assets.settings import Settings
 from maxsight_assets.transport.redact import scrub
 
 if TYPE_CHECKING:
+    from maxsight_assets.datasets.seen import Seen
     from maxsight_assets.datasets.upstreams import Embedded
 
 OWNERS = ["team:maxsight-data"]
 
 TICK_S = 30.0
 """Seconds that `tidy` may take in a tick; Dagster ends a tick after 60."""
+
+SAMPLE_PACE = Pace(interval_s=30, warn_after_s=90)
+"""The embedded upstream is on this machine, and who tries the sample does not wait for an hour."""
+
+LOOK_TRIES = 2
+"""Tries of one request of a sensor's look: the next look is another try."""
 
 FIRST_S = 120.0
 """Seconds that a process waits while another process makes Dagster's databases."""
@@ -229,21 +236,21 @@ def _reporting_sensor(
 ) -> dg.SensorDefinition:
     """Return the sensor that reports what one upstream has now."""
 
-    def fingerprint(cancel: threading.Event) -> str:
+    def look(upstreams: Upstreams, glance: Glance) -> "Seen":
         from maxsight_assets.pipeline import raw
+        from maxsight_assets.transport.options import Limits
 
-        with (
-            upstreams.process_config_and_initialize_cm() as ready,
-            ready.open(source.dataset, cancel=cancel) as upstream,
-        ):
-            return raw.fingerprint(source, upstream, settings.data_dir / source.directory, default=default)
+        limits = Limits(attempts=LOOK_TRIES)
+        with upstreams.open(source.dataset, cancel=glance.cancel, limits=limits) as upstream:
+            target = settings.data_dir / source.directory
+            return raw.look(source, upstream, target, default=default, so_far=glance.so_far, in_time=glance.in_time)
 
     return upstream_sensor(
         f"{source.upstream_asset}_sensor",
         dg.AssetKey(source.upstream_asset),
-        fingerprint,
+        look,
         landed_as=dg.AssetKey(source.asset),
-        minimum_interval_s=30 if isinstance(upstreams, SampleUpstreams) else 3600,
+        pace=SAMPLE_PACE if isinstance(upstreams, SampleUpstreams) else HOURLY,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
 

@@ -28,7 +28,8 @@ class Automation:
     def look(self, dataset: str) -> dg.SensorResult:
         """One tick of an upstream's sensor; what it reports goes to the event log."""
         sensor = self.project.defs.resolve_sensor_def(f"{dataset}_upstream_sensor")
-        with dg.build_sensor_context(instance=self.project.instance) as context:
+        upstreams = self.project.defs.resources["upstreams"]
+        with dg.build_sensor_context(instance=self.project.instance, resources={"upstreams": upstreams}) as context:
             result = sensor.evaluate_tick(context)
         for event in result.asset_events:
             self.project.instance.report_runless_asset_event(event)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
@@ -34,12 +33,6 @@ STRONG: frozenset[Level] = frozenset({"sha256", "etag-md5"})
 """Levels at which a whole upstream file was compared with a digest that its publisher states."""
 
 Gate = Callable[[Path, Manifest], Sequence[Verdict]]
-
-
-def combined(fingerprints: Mapping[str, str]) -> str:
-    """Return one fingerprint of several files: the data version of an upstream asset."""
-    lines = "".join(f"{key}\t{value}\n" for key, value in sorted(fingerprints.items()))
-    return sha256(lines.encode()).hexdigest()
 
 
 @dataclass(slots=True)

@@ -6,13 +6,14 @@ made of them (`landing`).
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from maxsight_assets.catalog.model import Catalog
 from maxsight_assets.datasets.given import Given
+from maxsight_assets.datasets.seen import Seen
 from maxsight_assets.errors import (
     Busy,
     Cancelled,
@@ -26,8 +27,9 @@ from maxsight_assets.errors import (
 from maxsight_assets.publishing.acceptance import as_accepted
 from maxsight_assets.publishing.expected import Expected, Obtained
 from maxsight_assets.publishing.stage import Stage
-from maxsight_assets.remote import RemoteFile
+from maxsight_assets.remote import Probe, RemoteFile
 from maxsight_assets.transport.client import Client
+from maxsight_assets.transport.listing import Listed
 from maxsight_assets.transport.options import Limits
 
 Answer = TypeVar("Answer")
@@ -99,13 +101,26 @@ class Upstream:
         file = self.catalog.file(key)
         return file if self.target is None else as_accepted(self.target, file)
 
-    def probe_publisher(self, keys: Iterable[str]) -> dict[str, str]:
-        """Ask the publisher, and no mirror, what it has now; return a fingerprint by file key."""
-        return {key: self.client.probe(self.file(key)).fingerprint() for key in sorted(keys)}
+    def look(self, keys: Iterable[str], *, so_far: Mapping[str, Listed], in_time: Callable[[], bool]) -> Seen:
+        """Ask the publisher, and no mirror, what it has now; a listing may be too long for one look and goes on later.
 
-    def probe(self, keys: Iterable[str]) -> dict[str, str]:
-        """Ask the first place of each file that answers; return a fingerprint by file key."""
-        return {key: self.first(key, lambda client, file: client.probe(file).fingerprint()) for key in sorted(keys)}
+        Args:
+            keys: The file keys; one that ends with a slash is of all objects below it.
+            so_far: How far listings came at the look before.
+            in_time: Returns whether there is time for a further page.
+        """
+        listings = {key: so_far.get(key, Listed()) for key in sorted(keys) if key.endswith("/")}
+        for key in listings:  # noqa: PLC0206  # each step replaces the value
+            while not listings[key].whole and in_time():
+                listings[key] = self.client.list_on(self.file(key), listings[key])
+        if not all(listed.whole for listed in listings.values()):
+            return Seen("", {}, listings)
+        files = {key: self.client.probe(self.file(key)) for key in sorted(keys) if key not in listings}
+        return Seen.of(files | {key: listed.probe() for key, listed in listings.items()})
+
+    def probe(self, keys: Iterable[str]) -> dict[str, Probe]:
+        """Ask the first place of each file that answers what it has now, by file key."""
+        return {key: self.first(key, lambda client, file: client.probe(file)) for key in sorted(keys)}
 
     def places(self, key: str) -> list[Place]:
         """Return the places of a file in the order in which they are asked; one that has served is asked first."""

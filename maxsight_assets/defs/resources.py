@@ -14,7 +14,7 @@ from maxsight_assets.settings import Settings
 if TYPE_CHECKING:
     from maxsight_assets.datasets.places import Upstream
     from maxsight_assets.datasets.upstreams import Embedded
-    from maxsight_assets.transport.options import Credentials, Progress
+    from maxsight_assets.transport.options import Credentials, Limits, Progress
 
 
 class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -50,7 +50,12 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
         return None
 
     def open(
-        self, dataset: str, *, cancel: threading.Event | None = None, progress: "Progress | None" = None
+        self,
+        dataset: str,
+        *,
+        cancel: threading.Event | None = None,
+        progress: "Progress | None" = None,
+        limits: "Limits | None" = None,
     ) -> "AbstractContextManager[Upstream]":
         """Open one upstream for reading; its traffic ends when the block is left, for whatever reason."""
         from maxsight_assets.datasets.upstreams import Access, open_upstream
@@ -61,7 +66,7 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
             credentials=self.credentials(),
             allowed_hosts=frozenset(self.allowed_hosts),
         )
-        return open_upstream(dataset, access, cancel=cancel, progress=progress)
+        return open_upstream(dataset, access, cancel=cancel, progress=progress, limits=limits)
 
 
 def storage_of(settings: Settings) -> Storage:

@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 import polars as pl
 
-from maxsight_assets.datasets.landing import Gate, combined, record_made
+from maxsight_assets.datasets.landing import Gate, record_made
 from maxsight_assets.datasets.registry import SOURCES
+from maxsight_assets.datasets.seen import combined
 from maxsight_assets.datasets.selection import with_stated
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.disk import discard

@@ -10,14 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
-from maxsight_assets.datasets.landing import Gate, Tally, combined, is_current, measure_images
+from maxsight_assets.datasets.landing import Gate, Tally, is_current, measure_images
 from maxsight_assets.datasets.places import Upstream
+from maxsight_assets.datasets.seen import Seen, combined, fingerprints
 from maxsight_assets.datasets.selection import Selection, with_stated
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.datasets.words import require_known
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import read_published, staging
+from maxsight_assets.transport.listing import Listed
 from maxsight_assets.verification.views import MISSING
 
 WAIT_S = 60.0
@@ -57,15 +60,23 @@ def selection_of(source: Source, target: Path, *, default: Selection, stated: Ma
     return with_stated(stored, stated)
 
 
-def fingerprint(source: Source, upstream: Upstream, target: Path, *, default: Selection) -> str:
-    """Return the fingerprint that the publisher has now for the files that the next version would be made from."""
+def look(
+    source: Source,
+    upstream: Upstream,
+    target: Path,
+    *,
+    default: Selection,
+    so_far: Mapping[str, Listed] = MappingProxyType({}),
+    in_time: Callable[[], bool] = lambda: True,
+) -> Seen:
+    """Return what upstream has now of the files that the next version would be made from; see `Upstream.look`."""
     selection = selection_of(source, target, default=default, stated={})
     upstream = replace(upstream, target=target)
-    return combined(upstream.probe_publisher(source.files(selection)))
+    return upstream.look(source.files(selection), so_far=so_far, in_time=in_time)
 
 
 def fingerprint_of(manifest: Manifest) -> str:
-    """Return the fingerprint that upstream had for the files that a version was made from, see `fingerprint`."""
+    """Return the fingerprint that upstream had for the files that a version was made from, see `look`."""
     return combined({key: value for key, value in manifest.info.inputs.items() if key != UNFETCHED})
 
 
@@ -78,7 +89,7 @@ def refresh(
     default: Selection,
     stated: Mapping[str, object],
     gate: Gate,
-    before_reading: Callable[[str], None] = lambda _: None,
+    before_reading: Callable[[Seen], None] = lambda _: None,
 ) -> Version:
     """Bring a raw directory up to what upstream has and the selection asks for.
 
@@ -90,7 +101,7 @@ def refresh(
         default: Selection of a first version.
         stated: Fields of the selection that the user stated for this run.
         gate: Runs the blocking rules on the staged tree.
-        before_reading: Receives the fingerprint of the upstream before anything is fetched.
+        before_reading: Receives what upstream has before anything is fetched.
 
     Raises:
         LandingError: See its subclasses; the last good version stays.
@@ -102,9 +113,9 @@ def refresh(
     with staging(target, asset=source.asset, source=upstream.origin, wait_s=WAIT_S, cancel=upstream.cancel) as stage:
         selection = selection_of(source, target, default=default, stated=stated)
         require_known(source, selection, stated=stated.keys())
-        inputs = upstream.probe(source.files(selection))
-        found = combined(inputs)
-        before_reading(found)
+        seen = Seen.of(upstream.probe(source.files(selection)))
+        inputs, found = fingerprints(seen.files), seen.fingerprint
+        before_reading(seen)
         tally = Tally()
         present = stage.present
         asked_again = stated and _lacks_images(target)

@@ -8,6 +8,7 @@ from maxsight_assets.defs.automation.records import made_from
 from maxsight_assets.defs.config import stated, stated_of
 from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.resources import Storage
+from maxsight_assets.pipeline.edition import edition
 from maxsight_assets.profiles.model import EvaluationSelection, Profile
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ def evaluation_asset(profile: Profile) -> dg.AssetsDefinition:
     """Return the asset `inference_eval_set` over the raw assets that the profile switches on."""
     raw_names = [source.asset for source in profile.evaluated]
 
-    @dg.asset(group_name="evaluation", kinds={"json"}, deps=raw_names, pool="inference_eval_set", code_version="1")
+    @dg.asset(
+        group_name="evaluation", kinds={"json"}, deps=raw_names, pool="inference_eval_set", code_version=edition()
+    )
     def inference_eval_set(
         context: dg.AssetExecutionContext, config: EvaluationConfig, storage: Storage
     ) -> dg.MaterializeResult[None]:

@@ -58,10 +58,10 @@ def _land(
             default=profile.selections[source.dataset],
             stated=stated(config),
             gate=RAW[source.dataset].gate(storage.places),
-            before_reading=lambda fingerprint: tags.update(reported(context, {upstream_key: fingerprint})),
+            before_reading=lambda seen: tags.update(reported(context, upstream_key, seen)),
         )
         target = storage.places.data_dir / source.directory
-        seen = overview(source, target, version.manifest)
+        shown = overview(source, target, version.manifest)
         details = {} if source.details is None else source.details(target, version.manifest)
     said = "a new version" if version.changed else "nothing new"
     context.log.info(f"{source.asset}: {said}; {version.tally.fetched_files} files fetched in {version.seconds:.1f} s")
@@ -71,7 +71,7 @@ def _land(
         data_version=dg.DataVersion(version.manifest.info.data_version),
         metadata={
             **metadata.of_version(version, str(target)),
-            **metadata.of_overview(seen),
+            **metadata.of_overview(shown),
             **{title: metadata.table(columns, rows) for title, (columns, rows) in details.items()},
         },
         tags=tags,

@@ -9,6 +9,7 @@ from maxsight_assets.defs.automation.records import made_from
 from maxsight_assets.defs.config import stated, stated_of
 from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.resources import Storage
+from maxsight_assets.pipeline.edition import edition
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile, SplitsSelection
 
@@ -35,7 +36,7 @@ def splits_asset(profile: Profile, *, more: "Callable[[Places], Metadata]") -> d
         kinds={"json"},
         deps=[*raw_names, "inference_eval_set"],
         pool="cleaned_splits",
-        code_version="2",
+        code_version=edition(),
     )
     def cleaned_splits(
         context: dg.AssetExecutionContext, config: SplitsConfig, storage: Storage

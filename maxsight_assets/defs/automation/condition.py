@@ -111,7 +111,7 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
             return context.cursor, (IDLE[0].unless("one is"), *IDLE[1:])
         asks = Asks.from_cursor(context.cursor, moved)
         now = context.evaluation_time.timestamp()
-        cancelled, failed = records.cancelled(context.key, moved), records.failed(context.key)
+        cancelled, failed = records.cancelled(context.key, moved, asked_at=asks.at), records.failed(context.key)
         wait_s = asks.not_before(failed.at, self.backoff_s, now=now) - now
         after = f" after run {failed.run_id[:8]}" if failed.run_id else " after the last ask"
         reasons = (
@@ -133,12 +133,12 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
     def _giving_up(self, key: dg.AssetKey, moved: Mapping[str, str], *, cancelled: bool) -> str:
         if cancelled:
             return (
-                f"{key.to_user_string()}: a user cancelled its run for new data of {', '.join(sorted(moved))}; "
+                f"{key.to_user_string()}: a user cancelled its run, due because of {', '.join(sorted(moved))}; "
                 "none is asked for until these change once more. To take them now, materialize it by hand; "
                 "what is below it waits until then."
             )
         return (
-            f"{key.to_user_string()}: {self.tries} refreshes for new data of {', '.join(sorted(moved))} did not land; "
+            f"{key.to_user_string()}: {self.tries} refreshes because of {', '.join(sorted(moved))} did not land; "
             "no more are asked for. See why the last run failed, then materialize it by hand; "
             "what is below it waits until then."
         )
@@ -155,7 +155,7 @@ class Behind(dg.AutomationCondition[dg.AssetKey]):
 
     def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
         """Compare the versions at this moment."""
-        return _where(context, lambda records: bool(records.moved(context.key)))
+        return _where(context, lambda records: bool(records.moved(context.key)), read=Records.at_tick)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class AncestorsSettled(dg.AutomationCondition[dg.AssetKey]):
         """Compare the versions of all ancestors that have a condition; others change only when the user runs them."""
         graph = context.asset_graph
         ancestors = [key for key in graph.get_ancestor_asset_keys(context.key) if graph.get(key).automation_condition]
-        return _where(context, lambda records: not any(records.moved(key) for key in ancestors))
+        return _where(context, lambda records: not any(records.moved(key) for key in ancestors), read=Records.at_tick)
 
 
 @dataclass(frozen=True)
@@ -305,10 +305,13 @@ def _show(context: dg.AutomationContext[dg.AssetKey], *, passed: bool, said: str
 
 
 def _where(
-    context: dg.AutomationContext[dg.AssetKey], holds: Callable[[Records], bool]
+    context: dg.AutomationContext[dg.AssetKey],
+    holds: Callable[[Records], bool],
+    *,
+    read: Callable[[dg.AutomationContext[dg.AssetKey]], Records] = Records.of,
 ) -> dg.AutomationResult[dg.AssetKey]:
     """Pass the asset on if it is still a candidate and `holds`; only a candidate's event log is read."""
-    true = not context.candidate_subset.is_empty and holds(Records.of(context))
+    true = not context.candidate_subset.is_empty and holds(read(context))
     return dg.AutomationResult(context, context.candidate_subset if true else context.get_empty_subset())
 
 

@@ -4,11 +4,15 @@ Dagster records an input's version when the step starts: the version that the se
 landing reads. If the landing reports its own, it is not repeated when the sensor later reports the same fingerprint.
 """
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from maxsight_assets.defs.automation import changes
 from maxsight_assets.defs.automation.records import DATA_VERSION_TAG, INPUT_TAG_PREFIX
+
+if TYPE_CHECKING:
+    from maxsight_assets.datasets.seen import Seen
 
 
 def last_reported(instance: dg.DagsterInstance, upstream: dg.AssetKey) -> str | None:
@@ -36,17 +40,18 @@ def report(upstream: dg.AssetKey, fingerprint: str, **metadata: dg.MetadataValue
     )
 
 
-def reported(context: dg.AssetExecutionContext, fingerprints: Mapping[dg.AssetKey, str]) -> dict[str, str]:
+def reported(context: dg.AssetExecutionContext, upstream: dg.AssetKey, seen: "Seen") -> dict[str, str]:
     """Report what an asset is about to land from. Call it before the first byte is read.
 
     Args:
         context: The context of the step that lands.
-        fingerprints: The fingerprint of each upstream of the asset, as its sensor would compute it.
+        upstream: The upstream of the asset.
+        seen: What it holds, as its sensor would see it.
 
     Returns:
         The tags for the `dg.MaterializeResult` of the landing.
     """
-    for upstream, fingerprint in sorted(fingerprints.items()):
-        if fingerprint != last_reported(context.instance, upstream):
-            context.log_event(report(upstream, fingerprint))
-    return {INPUT_TAG_PREFIX + upstream.to_user_string(): text for upstream, text in sorted(fingerprints.items())}
+    if seen.fingerprint != last_reported(context.instance, upstream):
+        was, now = changes.last_states(context.instance, upstream), changes.states(seen.files)
+        context.log_event(report(upstream, seen.fingerprint, **changes.entries(was, now)))
+    return {INPUT_TAG_PREFIX + upstream.to_user_string(): seen.fingerprint}

@@ -5,9 +5,17 @@ Nothing here writes; the decisions are in `condition`.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+import psutil
+from dagster._core.definitions.data_version import CODE_VERSION_TAG
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
+from dagster._core.storage.tags import SCHEDULE_NAME_TAG
 
 DATA_VERSION_TAG = "dagster/data_version"
 JUDGED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
@@ -27,6 +35,18 @@ NOT_HAD = "could not be had"
 
 UNJUDGED = "its own checks"
 """Listed among what moved if an asset landed but a blocking check of it did not run: the run died between, say."""
+
+CODE = "its own code"
+"""Listed among what moved if other code made a derived asset than this process would use."""
+
+OVERDUE = "the scheduled refresh"
+"""Listed among what moved if the last run of that schedule should have landed the asset and did not."""
+
+SCHEDULED_REFRESH = "scheduled_refresh"
+"""Name of that schedule."""
+
+_OF_TICKS: "WeakKeyDictionary[object, Records]" = WeakKeyDictionary()
+"""The records of ticks that are being evaluated, see `Records.at_tick`."""
 
 
 def made_from(inputs: Mapping[str, str]) -> dict[str, str]:
@@ -79,13 +99,15 @@ def judged(instance: dg.DagsterInstance, check: dg.AssetCheckKey, record: Record
     landing looked at the previous version, but their verdicts come before that of the landing.
     """
     latest = instance.event_log_storage.get_asset_check_execution_history(check, limit=VERDICTS, status=JUDGED)
-    for each in latest:
-        evaluation = each.evaluation
-        target = evaluation.target_materialization_data if evaluation else None
-        by_its_run = bool(record.landed_by) and each.run_id == record.landed_by  # reports outside runs have no id
-        if evaluation and (by_its_run or (target and target.storage_id == record.landed_id)):
-            return evaluation
-    return None
+    return next((found for each in latest if (found := _verdict_on(each, record)) is not None), None)
+
+
+def _verdict_on(execution: AssetCheckExecutionRecord, record: Record) -> dg.AssetCheckEvaluation | None:
+    """Return the verdict of one execution of a check if it is on what the asset holds now, else None."""
+    evaluation = execution.evaluation if execution.status in JUDGED else None
+    target = evaluation.target_materialization_data if evaluation else None
+    by_its_run = bool(record.landed_by) and execution.run_id == record.landed_by  # reports outside runs have no id
+    return evaluation if by_its_run or (target and target.storage_id == record.landed_id) else None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -103,25 +125,59 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The records of an asset and of all its ancestors in the event log, read at one moment."""
+    """The records of assets and of all their ancestors in the event log, read at one moment.
+
+    Attributes:
+        instance: Holds the event log.
+        parents: The inputs of each asset.
+        by_key: The records of each asset.
+        blocking: The blocking checks of each asset.
+        latest: The latest execution of each of these checks.
+        codes: The code versions that this process would make the derived assets with.
+        scheduled: The last run of the scheduled refresh.
+    """
 
     instance: dg.DagsterInstance
     parents: Mapping[dg.AssetKey, Set[dg.AssetKey]]
     by_key: Mapping[dg.AssetKey, Record]
     blocking: Mapping[dg.AssetKey, Sequence[dg.AssetCheckKey]]
+    latest: Mapping[dg.AssetCheckKey, AssetCheckExecutionRecord]
+    codes: Mapping[dg.AssetKey, str]
+    scheduled: dg.RunRecord | None
 
     @classmethod
     def of(cls, context: dg.AutomationContext[dg.AssetKey]) -> "Records":
-        """Read the records that `context.key` is judged by, in one query."""
+        """Read the records that `context.key` is judged by, in three queries."""
+        return cls._of(context, context.asset_graph.get_ancestor_asset_keys(context.key, include_self=True))
+
+    @classmethod
+    def at_tick(cls, context: dg.AutomationContext[dg.AssetKey]) -> "Records":
+        """Return the records of all assets as they were when the tick first needed them.
+
+        They answer for all assets of a tick, most of which need nothing. Whatever requests a run reads anew, see `of`.
+        """
+        tick = context.asset_graph_view
+        found = _OF_TICKS.get(tick)
+        if found is None:
+            found = _OF_TICKS[tick] = cls._of(context, context.asset_graph.get_all_asset_keys())
+        return found
+
+    @classmethod
+    def _of(cls, context: dg.AutomationContext[dg.AssetKey], keys: Set[dg.AssetKey]) -> "Records":
         instance, graph = context.asset_graph_view.instance, context.asset_graph
-        keys = graph.get_ancestor_asset_keys(context.key, include_self=True)
+        blocking = {
+            key: sorted(check for check in graph.get(key).check_keys if graph.get(check).blocking) for key in keys
+        }
+        checks = [check for checks in blocking.values() for check in checks]
+        runs = instance.get_run_records(dg.RunsFilter(tags={SCHEDULE_NAME_TAG: SCHEDULED_REFRESH}), limit=1)
         return cls(
             instance,
             parents={key: graph.get(key).parent_keys for key in keys},
             by_key=records_of(instance, keys),
-            blocking={
-                key: sorted(check for check in graph.get(key).check_keys if graph.get(check).blocking) for key in keys
-            },
+            blocking=blocking,
+            latest=instance.event_log_storage.get_latest_asset_check_execution_by_key(checks),
+            codes={key: code for key in keys if (code := _code_of(graph, key)) is not None},
+            scheduled=next(iter(runs), None),
         )
 
     def moved(self, key: dg.AssetKey) -> dict[str, str]:
@@ -131,19 +187,35 @@ class Records:
             key: The asset itself or one of its ancestors.
 
         Returns:
-            Their present data versions, by name, in the order of the names. If no input moved, but the asset's version
-            has no verdict, its own version under the name `UNJUDGED`, because a run of the asset runs the checks.
+            Their present data versions, by name, in the order of the names. Also the version of its code under the name
+            `CODE`, and the run that should have landed it under the name `OVERDUE`, if these call for a run. If nothing
+            moved, but the asset's version has no verdict, its own version under the name `UNJUDGED`, because a run of
+            the asset runs the checks.
         """
-        made_from = self.by_key.get(key, Record()).tags
-        if made_from is None:
+        record = self.by_key.get(key, Record())
+        if record.tags is None:
             return {}
         now = {dep.to_user_string(): self.by_key.get(dep, Record()).tags or {} for dep in self.parents[key]}
         versions = {dep: tags[DATA_VERSION_TAG] for dep, tags in sorted(now.items()) if DATA_VERSION_TAG in tags}
-        moved = {dep: version for dep, version in versions.items() if version != made_from.get(INPUT_TAG_PREFIX + dep)}
-        landed_by_a_run = bool(self.by_key[key].landed_by)  # a report outside of any run is made after judging
+        moved = {
+            dep: version for dep, version in versions.items() if version != record.tags.get(INPUT_TAG_PREFIX + dep)
+        }
+        code = self.codes.get(key)
+        # What was made after this process began was made by newer code than this process has.
+        if code and record.tags.get(CODE_VERSION_TAG, code) != code and record.landed_at < _began_at():
+            moved[CODE] = code
+        if self.scheduled is not None and self._is_overdue(key, self.scheduled):
+            moved[OVERDUE] = self.scheduled.dagster_run.run_id
+        landed_by_a_run = bool(record.landed_by)  # a report outside of any run is made after judging
         if not moved and landed_by_a_run and self._unjudged(key):
-            moved[UNJUDGED] = made_from.get(DATA_VERSION_TAG, "")
+            moved[UNJUDGED] = record.tags.get(DATA_VERSION_TAG, "")
         return moved
+
+    def _is_overdue(self, key: dg.AssetKey, scheduled: dg.RunRecord) -> bool:
+        """Return whether a run of the schedule ended without landing the asset, which has not landed since either."""
+        run, record = scheduled.dagster_run, self.by_key[key]
+        in_vain = run.is_finished and not run.is_success and key in (run.asset_selection or ())
+        return in_vain and record.landed_by != run.run_id and record.landed_at < _started_at(scheduled)
 
     def _unjudged(self, key: dg.AssetKey) -> list[dg.AssetCheckKey]:
         """Return the blocking checks that have not run on what the asset holds now; the user may have run some."""
@@ -158,10 +230,10 @@ class Records:
 
     def _judges(self, key: dg.AssetKey) -> list[dg.RunRecord]:
         """Return the runs that were planned to judge what the asset holds now; none if it is judged."""
-        unjudged, history = self._unjudged(key), self.instance.event_log_storage.get_asset_check_execution_history
+        unjudged = self._unjudged(key)
         if not unjudged:
             return []
-        planned = {each.run_id for check in unjudged for each in history(check, limit=1)}
+        planned = {self.latest[check].run_id for check in unjudged if check in self.latest}
         ids = sorted(filter(None, {self.by_key.get(key, Record()).landed_by, *planned}))
         return [run for each in ids if (run := self.instance.get_run_record_by_id(each))]
 
@@ -170,7 +242,10 @@ class Records:
         return bool(self._verdict(check))
 
     def _verdict(self, check: dg.AssetCheckKey) -> bool | None:
-        evaluation = judged(self.instance, check, self.by_key.get(check.asset_key, Record()))
+        record, latest = self.by_key.get(check.asset_key, Record()), self.latest.get(check)
+        evaluation = _verdict_on(latest, record) if latest else None
+        if latest and evaluation is None:  # an older one may be on it, while a run that should judge it is under way
+            evaluation = judged(self.instance, check, record)
         return evaluation.passed if evaluation else None
 
     def version(self, key: dg.AssetKey) -> str | None:
@@ -192,10 +267,19 @@ class Records:
         said = [event.step_failure_data.user_failure_data for event in events if event]
         return bool(said) and all(data and MISCONFIGURED in data.metadata for data in said)
 
-    def cancelled(self, key: dg.AssetKey, moved: Mapping[str, str]) -> str | None:
-        """Return the run that the user cancelled after the inputs in `moved` changed; None if there is none."""
-        names = {UNJUDGED if each == key else each.to_user_string(): record for each, record in self.by_key.items()}
-        since = max((names[each].landed_at for each in moved), default=float("inf"))
+    def cancelled(self, key: dg.AssetKey, moved: Mapping[str, str], *, asked_at: float) -> str | None:
+        """Return the run that the user cancelled after what is in `moved` changed; None if there is none.
+
+        Args:
+            key: The asset.
+            moved: See the method of this name.
+            asked_at: When a run was last requested because of it, in seconds since the epoch; 0 if never. Nothing
+                records when code changed, so only a run after this counts as one because of the code.
+        """
+        changed_at = {each.to_user_string(): record.landed_at for each, record in self.by_key.items()}
+        changed_at |= {UNJUDGED: self.by_key[key].landed_at, CODE: asked_at or float("inf")}
+        changed_at[OVERDUE] = (self.scheduled.start_time if self.scheduled else None) or 0.0
+        since = max((changed_at[each] for each in moved), default=float("inf"))
         stopped = [run for run in self._in_vain(key) if run.dagster_run.status == dg.DagsterRunStatus.CANCELED]
         ids = [run.dagster_run.run_id for run in stopped if (run.end_time or 0.0) > since]
         return next((each for each in ids if self._is_by_a_person(each)), None)
@@ -222,3 +306,20 @@ class Records:
             run = self.instance.get_run_record_by_id(record.last_run)
             runs = [run] if run else []
         return [run for run in runs if run.dagster_run.status != dg.DagsterRunStatus.SUCCESS]
+
+
+def _code_of(graph: Any, key: dg.AssetKey) -> str | None:  # Dagster does not export the type of its asset graphs
+    """Return the code version of a derived asset; None if it reads an upstream, which new code must not fetch again."""
+    parents = graph.get(key).parent_keys
+    derived = bool(parents) and all(graph.get(parent).is_materializable for parent in parents)
+    return graph.get(key).code_version if derived else None
+
+
+def _began_at() -> float:
+    """Return when this process began, in seconds since the epoch; its code is not newer than the files were then."""
+    return psutil.Process().create_time()
+
+
+def _started_at(run: dg.RunRecord) -> float:
+    """Return when a run started, or ended if it never did, in seconds since the epoch."""
+    return run.start_time or run.end_time or 0.0

@@ -1,14 +1,15 @@
 """The schedules: a refresh and two verifications of what is landed, at fixed times.
 
 They ignore assets that were never landed. The refresh also finds changes that no fingerprint shows (other bytes under
-the same name, size and time). A verification only runs the checks and moves no data.
+the same name, size and time). If its run fails, the refresh condition requests what did not land. A verification only
+runs the checks and moves no data.
 """
 
 from collections.abc import Set
 
 import dagster as dg
 
-from maxsight_assets.defs.automation.records import Published, records_of
+from maxsight_assets.defs.automation.records import SCHEDULED_REFRESH, Published, records_of
 
 
 def scheduled_refresh(
@@ -31,7 +32,7 @@ def scheduled_refresh(
     target = selection.downstream()
 
     @dg.schedule(
-        name="scheduled_refresh",
+        name=SCHEDULED_REFRESH,
         cron_schedule=cron,
         execution_timezone=timezone,
         target=target,

@@ -4,22 +4,26 @@ An upstream sensor requests no run. It reports the upstream's fingerprint to the
 there; the condition does the rest. An upstream that does not answer affects no other.
 """
 
-import json
-import threading
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import dagster as dg
+from dagster._core.definitions.sensor_definition import SensorExecutionData
+from dagster._daemon.asset_daemon import asset_daemon_cursor_from_instigator_serialized_cursor
+from dagster._time import get_current_timestamp
 
+from maxsight_assets.defs.automation import changes
 from maxsight_assets.defs.automation.inputs import is_landing, last_reported, report
+from maxsight_assets.defs.automation.looking import Look, Memory, Pace, looked
 from maxsight_assets.defs.automation.state import LOOKED, evaluation
+from maxsight_assets.defs.resources import Upstreams
 from maxsight_assets.errors import LandingError
 from maxsight_assets.transport.redact import scrub
 
-Fingerprint = Callable[[threading.Event], str]
-"""Computes the fingerprint of what an upstream holds now, as a short text; stops soon after the event is set."""
+if TYPE_CHECKING:
+    from maxsight_assets.datasets.seen import Seen
 
-CURSOR_VERSION = 1
+HOURLY = Pace()
 
 
 def refresh_sensor(
@@ -36,7 +40,7 @@ def refresh_sensor(
         default_status: Whether the sensor runs before the user has started it.
         minimum_interval_s: Seconds between two ticks; a chain of three assets takes three.
     """
-    return dg.AutomationConditionSensorDefinition(
+    return RefreshSensor(
         "refresh",
         target=target or dg.AssetSelection.all(),
         description="Refreshes what was landed before and is behind its inputs now. Never asks for a first landing.",
@@ -47,15 +51,30 @@ def refresh_sensor(
     )
 
 
+class RefreshSensor(dg.AutomationConditionSensorDefinition):
+    """An automation sensor that begins its cursor anew if it is unreadable; Dagster's own would fail at every tick.
+
+    The cursor holds how often runs were requested. What is behind is read from the event log.
+    """
+
+    def evaluate_tick(self, context: dg.SensorEvaluationContext) -> SensorExecutionData:
+        """Evaluate the conditions."""
+        try:
+            asset_daemon_cursor_from_instigator_serialized_cursor(context.cursor, None)
+        except Exception:  # noqa: BLE001  # whatever base64, zlib and the decoder raise
+            context.log.warning("The cursor cannot be read and is begun anew; what is behind is asked for again.")
+            # After `update_cursor`, Dagster accepts no cursor from the evaluation.
+            context._cursor = None  # noqa: SLF001
+        return super().evaluate_tick(context)
+
+
 def upstream_sensor(
     name: str,
     asset_key: dg.AssetKey,
-    fingerprint: Fingerprint,
+    look: Look,
     *,
     landed_as: dg.AssetKey,
-    minimum_interval_s: int = 3600,
-    budget_s: float = 30.0,
-    warn_after: int = 3,
+    pace: Pace = HOURLY,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
     """Return a sensor that reports what one upstream holds if that changed.
@@ -63,97 +82,81 @@ def upstream_sensor(
     Args:
         name: Name of the sensor.
         asset_key: The upstream's asset.
-        fingerprint: Computes the upstream's fingerprint. A `LandingError` or `OSError` means that upstream does not
-            answer.
+        look: Looks at the upstream by way of the resource `upstreams`.
         landed_as: The asset that lands from it. Nothing is reported during a landing: the landing reports what it
             reads, and its selection may differ from the published one, which the sensor uses.
-        minimum_interval_s: Seconds between two probes.
-        budget_s: Seconds that a probe may take; Dagster ends a tick after 60.
-        warn_after: Number of failed probes in a row after which the tick's log warns.
+        pace: How often, and for how long, it looks.
         default_status: Whether the sensor runs before the user has started it.
     """
-    looked = dg.AssetCheckKey(landed_as, LOOKED)
 
     @dg.sensor(
         name=name,
         description=f"Reports a change of {asset_key.to_user_string()} upstream. Asks for no run itself.",
-        minimum_interval_seconds=minimum_interval_s,
+        minimum_interval_seconds=pace.interval_s,
         default_status=default_status,
     )
-    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        failures = _failures(context)
-        if is_landing(context.instance, landed_as):
-            reason = f"{landed_as.to_user_string()} lands and reports itself; the next look after that compares"
-            return dg.SensorResult(skip_reason=reason, cursor=_Cursor(failures=failures).text())
+    def sense(context: dg.SensorEvaluationContext, upstreams: Upstreams) -> dg.SensorResult:
+        tick = _Tick(context, asset_key, landed_as, pace)
+        memory, now = Memory.of(context), get_current_timestamp()
+        if memory.waits(now):
+            return tick.away(memory, now)
         before = last_reported(context.instance, asset_key)
         try:
-            now = _within(budget_s, fingerprint)
+            seen = looked(upstreams, look, so_far=memory.listings, budget_s=pace.budget_s)
         except (LandingError, OSError) as error:
-            reason = f"{asset_key.to_user_string()} is away: {scrub(error) or type(error).__name__}"
-            shown = [evaluation(context.instance, looked, passed=False, said=reason)]
-            if failures + 1 >= warn_after:
-                context.log.warning(f"{reason} ({failures + 1} looks in a row failed; what is landed stays as it is)")
-            return dg.SensorResult(
-                skip_reason=reason,
-                asset_events=shown if failures + 1 == warn_after else [],
-                cursor=_Cursor(failures=failures + 1).text(),
-            )
-        cursor, back = _Cursor().text(), f"{asset_key.to_user_string()} answers again."
-        shown = [evaluation(context.instance, looked, passed=True, said=back)] if failures >= warn_after else []
-        latest = last_reported(context.instance, asset_key)
-        if latest != before:
-            return dg.SensorResult(
-                skip_reason="A landing reported meanwhile; the next look compares", asset_events=shown, cursor=cursor
-            )
-        if now == latest:
-            return dg.SensorResult(skip_reason=f"No change: fingerprint {now}", asset_events=shown, cursor=cursor)
-        return dg.SensorResult(asset_events=[report(asset_key, now), *shown], cursor=cursor)
+            why = scrub(error) or type(error).__name__
+            return tick.away(memory.failed(why, now, pace.interval_s), now)
+        return tick.answered(memory, seen, before=before)
 
-    return look
+    return sense
 
 
 @dataclass(frozen=True, slots=True)
-class _Cursor:
-    """What a sensor keeps between two ticks: the number of failed probes in a row."""
+class _Tick:
+    """One tick of an upstream's sensor."""
 
-    failures: int = 0
-    version: int = CURSOR_VERSION
+    context: dg.SensorEvaluationContext
+    upstream: dg.AssetKey
+    landed_as: dg.AssetKey
+    pace: Pace
 
-    def text(self) -> str:
-        return json.dumps(asdict(self))
+    def away(self, memory: Memory, now: float) -> dg.SensorResult:
+        """Return that the upstream does not answer, or is not asked yet because it did not; warn once it is late."""
+        said = f"{self.upstream.to_user_string()} is away since {memory.since()}: {memory.why}"
+        events = []
+        if memory.is_late(now, self.pace.warn_after_s) and not memory.told:
+            self.context.log.warning(f"{said} ({memory.failures} looks failed; what is landed stays as it is)")
+            events = [self._shown(said, passed=False)]
+            memory = replace(memory, told=True)
+        return dg.SensorResult(skip_reason=said, asset_events=events, cursor=memory.text())
 
+    def answered(self, memory: Memory, seen: "Seen", *, before: str | None) -> dg.SensorResult:
+        """Report what the upstream holds, if that is not the last report in the event log.
 
-def _failures(context: dg.SensorEvaluationContext) -> int:
-    """Return the number of failed probes in a row; 0 if the cursor is unreadable, as an error would repeat forever."""
-    if not context.cursor:
-        return 0
-    try:
-        cursor = _Cursor(**json.loads(context.cursor))
-        if cursor.version == CURSOR_VERSION and isinstance(cursor.failures, int):
-            return cursor.failures
-    except (ValueError, TypeError):
-        pass
-    context.log.warning("The cursor cannot be read and is begun anew; what was reported is in the event log.")
-    return 0
+        Args:
+            memory: What was remembered before the look.
+            seen: What the look saw.
+            before: The last report before the look.
+        """
+        name, instance = self.upstream.to_user_string(), self.context.instance
+        events = [self._shown(f"{name} answers again.", passed=True)] if memory.told else []
+        latest = last_reported(instance, self.upstream)
+        if not seen.fingerprint:
+            objects = sum(listed.objects for listed in seen.listings.values())
+            said = f"{objects:,} objects of {name} are listed so far; the next look goes on"
+        elif is_landing(instance, self.landed_as):
+            said = f"{self.landed_as.to_user_string()} lands and reports itself; the next look after that compares"
+        elif latest != before:
+            said = "A landing reported meanwhile; the next look compares"
+        elif seen.fingerprint == latest:
+            said = f"No change: fingerprint {latest}"
+        else:
+            was, now = changes.last_states(instance, self.upstream), changes.states(seen.files)
+            said = f"{name} changed: {changes.in_words(was, now)}"
+            reported = report(self.upstream, seen.fingerprint, **changes.entries(was, now))
+            return dg.SensorResult(skip_reason=said, asset_events=[reported, *events], cursor=Memory().text())
+        return dg.SensorResult(skip_reason=said, asset_events=events, cursor=Memory(listings=seen.listings).text())
 
-
-def _within(budget_s: float, fingerprint: Fingerprint) -> str:
-    """Compute a fingerprint, or raise TimeoutError when the budget is used up."""
-    late = threading.Event()
-    outcome: list[str | BaseException] = []
-
-    def work() -> None:
-        try:
-            outcome.append(fingerprint(late))
-        except BaseException as error:  # noqa: BLE001  # carried over to the sensor's thread
-            outcome.append(error)
-
-    thread = threading.Thread(target=work, name="fingerprint", daemon=True)
-    thread.start()
-    thread.join(budget_s)
-    if not outcome:
-        late.set()
-        raise TimeoutError(f"no answer within {budget_s:g} s")
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return outcome[0]
+    def _shown(self, said: str, *, passed: bool) -> dg.AssetCheckEvaluation:
+        check = dg.AssetCheckKey(self.landed_as, LOOKED)
+        return evaluation(self.context.instance, check, passed=passed, said=said)

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import dagster as dg
 
+from maxsight_assets.datasets.seen import Seen
 from maxsight_assets.defs.automation.condition import refresh_condition
 from maxsight_assets.defs.automation.inputs import reported
+from maxsight_assets.defs.automation.looking import Pace
 from maxsight_assets.defs.automation.sensors import refresh_sensor, upstream_sensor
+from maxsight_assets.defs.resources import Upstreams
 
 UPSTREAM = dg.AssetKey("photos_upstream")
 BACKOFF_S = 3.0
@@ -46,7 +49,7 @@ def defs() -> dg.Definitions:
     @dg.asset(deps=[UPSTREAM], automation_condition=condition)
     def photos_raw(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         fingerprint = upstream()
-        tags = reported(context, {UPSTREAM: fingerprint})
+        tags = reported(context, UPSTREAM, Seen(fingerprint))
         write(story / "raw.pid", str(os.getpid()))
         deadline = time.monotonic() + 600
         while (story / "hold").exists() and time.monotonic() < deadline:
@@ -75,11 +78,12 @@ def defs() -> dg.Definitions:
             upstream_sensor(
                 "photos_sensor",
                 UPSTREAM,
-                lambda late: upstream(),
+                lambda *_: Seen(upstream()),
                 landed_as=photos_raw.key,
-                minimum_interval_s=1,
+                pace=Pace(interval_s=1),
                 default_status=dg.DefaultSensorStatus.RUNNING,
             ),
         ],
+        resources={"upstreams": Upstreams()},
         executor=dg.in_process_executor,
     )

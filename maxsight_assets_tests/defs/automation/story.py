@@ -14,14 +14,19 @@ from collections.abc import Callable, Iterator, Sequence
 import dagster as dg
 from dagster._core.test_utils import freeze_time
 
+from maxsight_assets.datasets.seen import Seen
 from maxsight_assets.defs.automation.condition import refresh_condition
 from maxsight_assets.defs.automation.inputs import reported
+from maxsight_assets.defs.automation.looking import Pace
 from maxsight_assets.defs.automation.sensors import refresh_sensor, upstream_sensor
 from maxsight_assets.defs.failures import as_failures
+from maxsight_assets.defs.resources import Upstreams
 from maxsight_assets.errors import SettingsError, TransientError
 
 RAW = ("photos", "boxes")
 ALL = ("boxes_raw", "evaluation", "photos_raw", "splits")
+RESOURCES = {"upstreams": Upstreams()}
+PACE = Pace(interval_s=30, budget_s=30, warn_after_s=90)
 LOGGER = "dagster.automation_condition_tester"
 
 
@@ -83,6 +88,7 @@ class Story:
             assets=[*(dg.AssetSpec(f"{name}_upstream") for name in RAW), *raw, evaluation, splits],
             asset_checks=[self._check(name, checks) for name in ("photos_raw", "boxes_raw", "evaluation")],
             sensors=[*self.sensors.values(), refresh_sensor()],
+            resources=RESOURCES,
             executor=dg.in_process_executor,
         )
         self.job = self.defs.resolve_implicit_global_asset_job_def()
@@ -93,7 +99,7 @@ class Story:
 
     def _sensor(self, name: str) -> dg.SensorDefinition:
         upstream, raw = dg.AssetKey(f"{name}_upstream"), dg.AssetKey(f"{name}_raw")
-        return upstream_sensor(f"{name}_sensor", upstream, lambda late: self._look(name), landed_as=raw)
+        return upstream_sensor(f"{name}_sensor", upstream, lambda *_: Seen(self._look(name)), landed_as=raw, pace=PACE)
 
     def _look(self, name: str) -> str:
         held = self.holds[name]
@@ -108,7 +114,7 @@ class Story:
         @dg.asset(name=f"{name}_raw", deps=[upstream], **shared)
         def raw(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             fingerprint = self._look(name)
-            tags = reported(context, {upstream: fingerprint})
+            tags = reported(context, upstream, Seen(fingerprint))
             return self._land(f"{name}_raw", self.content.get(fingerprint, fingerprint), tags)
 
         return raw
@@ -148,12 +154,17 @@ class Story:
 
     def _look_once(self, name: str) -> dg.SensorResult:
         with freeze_time(self.now):
-            context = dg.build_sensor_context(instance=self.instance, cursor=self.sensor_cursors[name])
-            result = self.sensors[name](context)
+            result = self.sense(name)
             for event in result.asset_events:
                 self.instance.report_runless_asset_event(event)
             self.sensor_cursors[name] = result.cursor
         return result
+
+    def sense(self, name: str) -> dg.SensorResult:
+        """Evaluate the sensor of an upstream, and keep nothing of it."""
+        return self.sensors[name](
+            dg.build_sensor_context(instance=self.instance, cursor=self.sensor_cursors[name], resources=RESOURCES)
+        )
 
     def tick(self, *, run: bool = True) -> list[str]:
         """One tick of the refresh sensor; runs what it asks for, all in one run as the daemon does."""
@@ -168,12 +179,19 @@ class Story:
             self.run(*asked)
         return asked
 
-    def run(self, *assets: str) -> bool:
-        """Materialize assets in one run, with their checks; by hand or for a tick."""
+    def run(self, *assets: str, schedule: str | None = None) -> bool:
+        """Materialize assets in one run, with their checks; by hand, for a tick or for a schedule."""
         with freeze_time(self.now):
             return self.job.execute_in_process(
-                instance=self.instance, asset_selection=[dg.AssetKey(name) for name in assets], raise_on_error=False
+                instance=self.instance,
+                asset_selection=[dg.AssetKey(name) for name in assets],
+                raise_on_error=False,
+                tags=self._tags(schedule),
             ).success
+
+    @staticmethod
+    def _tags(schedule: str | None) -> dict[str, str]:
+        return {"dagster/schedule_name": schedule} if schedule else {}
 
     def check(self, asset: str) -> None:
         """Run the asset's check alone."""
@@ -182,13 +200,14 @@ class Story:
                 asset_selection=set(), asset_check_selection={dg.AssetCheckKey(dg.AssetKey(asset), "sound")}
             ).execute_in_process(instance=self.instance)
 
-    def dangling_run(self, *assets: str, began: bool = True) -> dg.DagsterRun:
+    def dangling_run(self, *assets: str, began: bool = True, schedule: str | None = None) -> dg.DagsterRun:
         """A run that says it has started, if it ever `began`, and that no process works on any more."""
         with freeze_time(self.now):
             run = self.instance.create_run_for_job(
                 self.job.get_subset(asset_selection={dg.AssetKey(name) for name in assets}),
                 status=dg.DagsterRunStatus.STARTING if began else dg.DagsterRunStatus.NOT_STARTED,
                 asset_selection=frozenset(dg.AssetKey(name) for name in assets),
+                tags=self._tags(schedule),
             )
             if not began:
                 return run

@@ -128,7 +128,7 @@ def test_real_daemon_refreshes_the_chain_heals_a_killed_run_and_says_when_it_giv
     (home.story / "fail").touch()
     home.change("D")
     _until(home.said, "a word in the tick's log after the last try")
-    assert "photos_raw: 3 refreshes for new data of photos_upstream did not land" in home.said()[0]
+    assert "photos_raw: 3 refreshes because of photos_upstream did not land" in home.said()[0]
     ticks = len(home.ticks())
     _until(lambda: len(home.ticks()) >= ticks + 3, "three more ticks")
     assert [len(home.runs_of(name)) for name in CHAIN] == [6, 2, 2]

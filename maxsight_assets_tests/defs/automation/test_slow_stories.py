@@ -29,8 +29,8 @@ def test_hammer_of_changes_with_runs_in_threads_repeats_nothing() -> None:
             changing = number <= 30 or len(running) <= 8
             if changing:
                 story.holds["photos" if number % 3 else "boxes"] = f"{number:02}"
-            for name, sensor in story.sensors.items():
-                result = sensor(dg.build_sensor_context(instance=instance, cursor=story.sensor_cursors[name]))
+            for name in story.sensors:
+                result = story.sense(name)
                 for event in result.asset_events:
                     instance.report_runless_asset_event(event)
             result = dg.evaluate_automation_conditions(story.defs, instance, cursor=cursor)

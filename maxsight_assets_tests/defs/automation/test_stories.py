@@ -7,6 +7,7 @@ from maxsight_assets_tests.defs.automation.story import ALL, Story
 
 CHAIN = ["photos_raw", "evaluation", "splits"]
 BACKOFF_S = 300
+DAY_S = 24 * 3600
 
 
 # Nothing is asked for
@@ -82,10 +83,119 @@ def test_lost_automation_cursor_asks_for_nothing(story: Story) -> None:
     assert story.settle() == []
 
 
-def test_new_code_version_alone_asks_for_nothing(story: Story) -> None:
+# Code changes
+
+
+def test_new_code_makes_derived_assets_anew_once_and_lands_no_raw(story: Story) -> None:
     story.load(code_version="2")
 
+    assert story.settle() == ["evaluation", "splits"]
     assert story.settle() == []
+
+
+def test_new_code_and_a_change_upstream_make_each_asset_once(story: Story) -> None:
+    story.load(code_version="2")
+    story.holds["photos"] = "B"
+
+    assert story.settle() == CHAIN
+
+
+def test_what_newer_code_made_is_not_made_again_by_a_server_that_has_not_loaded_it(story: Story) -> None:
+    story.wait(10 * 365 * DAY_S)  # after the start of this process, which is the server here
+    story.load(code_version="2")
+    assert story.run("evaluation", "splits")
+    story.load(code_version="1")
+
+    assert story.settle() == []
+
+
+def test_new_code_is_asked_for_although_a_person_cancelled_a_run_before_it(story: Story) -> None:
+    story.cancel(story.dangling_run("evaluation"))
+    story.wait(BACKOFF_S)
+    story.load(code_version="2")
+
+    assert story.settle() == ["evaluation", "splits"]
+    assert story.said == []
+
+
+def test_run_for_new_code_that_a_person_cancels_is_not_asked_for_again(story: Story) -> None:
+    story.load(code_version="2")
+    assert story.tick(run=False) == ["evaluation"]
+    run = story.dangling_run("evaluation")
+    story.wait(60)
+    story.cancel(run)
+    story.tick_s = BACKOFF_S
+
+    assert story.settle(ticks=12) == []
+    assert len(story.said) == 1
+    assert "evaluation: a user cancelled its run, due because of its own code" in story.said[0]
+
+
+# A scheduled refresh that fails
+
+
+def _scheduled(story: Story) -> None:
+    story.wait(DAY_S)
+    story.run(*ALL, schedule="scheduled_refresh")
+
+
+def test_fault_53_scheduled_refresh_that_failed_is_asked_for_again_the_same_day(story: Story) -> None:
+    story.failing.add("photos_raw")
+    _scheduled(story)
+    story.failing.clear()
+    assert story.settle() == []  # it waits
+    story.wait(BACKOFF_S)
+
+    assert story.settle() == CHAIN
+    assert story.settle() == []
+    assert story.said == []
+
+
+def test_fault_53_scheduled_refresh_that_goes_on_failing_is_asked_for_three_times_and_said(story: Story) -> None:
+    story.failing.add("photos_raw")
+    _scheduled(story)
+    story.tick_s = 900
+
+    assert story.settle(ticks=12) == ["photos_raw"] * 3
+    assert len(story.said) == 1
+    assert "photos_raw: 3 refreshes because of the scheduled refresh did not land" in story.said[0]
+
+
+def test_the_next_scheduled_refresh_begins_the_count_anew(story: Story) -> None:
+    story.failing.add("photos_raw")
+    story.tick_s = 900
+    for _ in range(2):
+        _scheduled(story)
+        assert story.settle(ticks=12) == ["photos_raw"] * 3
+
+
+def test_scheduled_refresh_that_failed_is_settled_by_a_landing_by_hand(story: Story) -> None:
+    story.failing.add("photos_raw")
+    _scheduled(story)
+    story.failing.clear()
+    story.wait(60)
+    assert story.run(*CHAIN)
+
+    assert story.settle(ticks=12) == []
+
+
+def test_scheduled_refresh_that_a_person_cancels_is_not_asked_for_again(story: Story) -> None:
+    run = story.dangling_run(*ALL, schedule="scheduled_refresh")
+    story.wait(60)
+    story.cancel(run)
+    story.tick_s = BACKOFF_S
+
+    assert story.settle(ticks=12) == []
+    assert {said.split(":")[0] for said in story.said} == {"boxes_raw", "photos_raw"}
+
+
+def test_scheduled_refresh_whose_machine_died_is_asked_for_again(story: Story) -> None:
+    run = story.dangling_run(*ALL, schedule="scheduled_refresh")
+    story.wait(3600)
+    story.declare_dead(run)
+    story.wait(BACKOFF_S)
+
+    assert story.settle() == ["boxes_raw", "photos_raw", "evaluation", "splits"]
 
 
 # A change flows
@@ -265,7 +375,7 @@ def test_refresh_that_a_person_cancels_while_it_is_judged_is_not_asked_for_again
 
     assert story.settle(ticks=12) == ["photos_raw"]
     assert len(story.said) == 1
-    assert "photos_raw: a user cancelled its run for new data of its own checks" in story.said[0]
+    assert "photos_raw: a user cancelled its run, due because of its own checks" in story.said[0]
 
 
 def test_landing_whose_checks_never_run_is_given_up_with_a_warning(story: Story) -> None:
@@ -283,7 +393,7 @@ def test_landing_whose_checks_never_run_is_given_up_with_a_warning(story: Story)
 
     assert asked == ["photos_raw"] * 4  # for the change, and three times for its checks
     assert len(story.said) == 1
-    assert "photos_raw: 3 refreshes for new data of its own checks did not land" in story.said[0]
+    assert "photos_raw: 3 refreshes because of its own checks did not land" in story.said[0]
 
 
 def test_landing_that_is_being_judged_is_not_asked_for_again(story: Story) -> None:
@@ -402,7 +512,7 @@ def test_failing_refresh_is_asked_for_three_times_with_backoff_then_said_and_qui
 
     assert asked_at == [0, BACKOFF_S, BACKOFF_S + 2 * BACKOFF_S]
     assert len(story.said) == 1
-    assert "photos_raw: 3 refreshes for new data of photos_upstream did not land" in story.said[0]
+    assert "photos_raw: 3 refreshes because of photos_upstream did not land" in story.said[0]
 
 
 def test_backoff_runs_from_the_end_of_the_failed_run(story: Story) -> None:
@@ -439,7 +549,7 @@ def test_refresh_that_a_person_cancels_is_not_asked_for_again_and_that_is_said_o
     story.tick_s = BACKOFF_S
     assert story.settle(ticks=12) == []
     assert len(story.said) == 1
-    assert "photos_raw: a user cancelled its run for new data of photos_upstream" in story.said[0]
+    assert "photos_raw: a user cancelled its run, due because of photos_upstream" in story.said[0]
 
 
 def test_cancel_of_a_run_whose_worker_was_gone_is_a_failure_that_is_asked_for_again(story: Story) -> None:
