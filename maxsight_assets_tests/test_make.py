@@ -54,7 +54,7 @@ def made(checkout: Path, *arguments: str, dagster_home: str | None) -> "subproce
     return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_each_profile_has_records_of_its_own(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_90_each_profile_has_records_of_its_own(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for profile in ("starter", "full"):
         monkeypatch.setenv("MAXSIGHT_PROFILE", profile)
 

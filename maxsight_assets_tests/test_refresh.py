@@ -73,7 +73,7 @@ def test_nothing_lands_before_a_person_asked_for_it(project: Project) -> None:
     assert not (project.places.data_dir / "coco_raw").exists()
 
 
-def test_records_of_one_profile_land_nothing_in_the_data_dir_of_another(project: Project) -> None:
+def test_fault_90_records_of_one_profile_land_nothing_in_the_data_dir_of_another(project: Project) -> None:
     """`make run`, then the UI of another profile over the same DAGSTER_HOME, with a change upstream."""
     assert project.run("coco_raw").success
     data_dir = project.root / "others"

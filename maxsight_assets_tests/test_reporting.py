@@ -27,7 +27,7 @@ def _change(project: Project, asset: str, said: str, *, stays: bool = False) -> 
     return Change(said, verify(load("sample"), project.places, [asset]), stays=stays)
 
 
-def test_after_a_rollback_the_page_is_right_and_what_is_below_follows_but_it_is_not_landed_again(
+def test_fault_91_after_a_rollback_the_page_is_right_and_what_is_below_follows_but_it_is_not_landed_again(
     project: Project,
 ) -> None:
     assert project.run("coco_raw", "openimages_subset", "bdd100k_raw", "ade20k_raw", "inference_eval_set").success

@@ -49,7 +49,9 @@ def own(home: Path, **changes: object) -> Path:
     return home
 
 
-def test_a_drive_is_known_by_a_mount_point_with_a_blank_and_by_way_of_a_link(drive: Path, tmp_path: Path) -> None:
+def test_fault_37_a_drive_is_known_by_a_mount_point_with_a_blank_and_by_way_of_a_link(
+    drive: Path, tmp_path: Path
+) -> None:
     (drive / "home").mkdir()
     link = tmp_path / "mydrive"
     link.symlink_to(drive)
@@ -62,7 +64,9 @@ def test_a_drive_is_known_by_a_mount_point_with_a_blank_and_by_way_of_a_link(dri
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "lustre", "virtiofs", "wslfs", "fuse.rclone", "fuse.s3fs", "fuse.juicefs"])
-def test_file_systems_of_another_machine_are_known(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_37_file_systems_of_another_machine_are_known(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = own(tmp_path / "home")
     mount(tmp_path, home, kind, monkeypatch)
 

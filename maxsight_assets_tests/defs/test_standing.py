@@ -17,7 +17,7 @@ def _statuses(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> list[Sta
     return [each.status for each in instance.event_log_storage.get_asset_check_execution_history(check, limit=9)]
 
 
-def test_checks_of_a_failed_run_say_again_what_they_said_of_the_published_version(story: Story) -> None:
+def test_fault_93_checks_of_a_failed_run_say_again_what_they_said_of_the_published_version(story: Story) -> None:
     story.failing.add("photos_raw")
     assert not story.run("photos_raw", "evaluation")
     run = story.instance.get_runs(limit=1)[0]
@@ -78,7 +78,7 @@ def test_the_sensor_does_so_for_a_run_whose_process_was_killed(story: Story) -> 
     assert _statuses(story.instance, SOUND)[0] == Status.SUCCEEDED
 
 
-def test_a_wrong_configuration_turns_no_check_of_sound_data_red(project: Project) -> None:
+def test_fault_93_a_wrong_configuration_turns_no_check_of_sound_data_red(project: Project) -> None:
     outcome = project.run("ade20k_raw")
     assert outcome.success
 

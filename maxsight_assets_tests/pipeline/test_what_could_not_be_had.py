@@ -127,6 +127,23 @@ def test_fault_88_a_run_goes_on_without_a_dataset_whose_host_is_gone(project: Pr
     assert [(told.asset, told.severity) for told in lacking] == [("inference_eval_set", "warn")]
 
 
+def test_fault_55_a_rerun_lands_the_part_that_failed_and_leaves_the_others_as_they_are(project: Project) -> None:
+    project.environment["MAXSIGHT_DATASETS"] = "coco,bdd100k"
+    archives = sorted(project.places.world.rglob("bdd100k/*.zip"))
+    for path in archives:
+        path.rename(path.with_suffix(".away"))
+    assert not project.run().success
+    kept = {path: path.stat().st_ino for path in (project.places.data_dir / "coco_raw").rglob("*.jpg")}
+    for path in archives:
+        path.with_suffix(".away").rename(path)
+
+    outcome = project.run("bdd100k_raw", "inference_eval_set", "cleaned_splits")
+
+    assert outcome.success
+    assert "coco_raw" not in outcome.materialized
+    assert {path: path.stat().st_ino for path in kept} == kept != {}
+
+
 def test_datasets_that_are_left_out_are_nowhere_in_the_graph() -> None:
     chosen = settings.load({"MAXSIGHT_PROFILE": "full", "MAXSIGHT_DATASETS": "coco,openimages"})
     repository = build_defs(chosen).get_repository_def()

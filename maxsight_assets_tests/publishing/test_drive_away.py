@@ -19,7 +19,9 @@ SAID = {errno.EIO: "input/output error"} | dict.fromkeys(disk.AWAY | disk.SILENT
 
 
 @pytest.mark.parametrize("number", sorted(SAID), ids=errno.errorcode.get)
-def test_drive_that_goes_away_at_any_call_of_a_landing_is_one_line_and_heals(tmp_path: Path, number: int) -> None:
+def test_fault_94_drive_that_goes_away_at_any_call_of_a_landing_is_one_line_and_heals(
+    tmp_path: Path, number: int
+) -> None:
     new = land(tmp_path / "apart/world", NEW).data_version
     with drive(tmp_path / "counted", number, after=1_000_000) as whole:
         land(tmp_path / "counted/world", OLD)

@@ -9,7 +9,7 @@ from maxsight_assets_tests.defs.running.home import Home, kill, status_of, until
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def test_after_a_kill_the_next_command_goes_on_and_says_in_one_line_what_was_freed(home: Home) -> None:
+def test_fault_92_after_a_kill_the_next_command_goes_on_and_says_in_one_line_what_was_freed(home: Home) -> None:
     kill(home.landing("one"))
     assert (home.statuses(), home.held()) == (["STARTED"], {"one": (1, 1)})
     home.let_go()
@@ -35,7 +35,7 @@ def test_a_command_that_was_killed_while_it_waited_leaves_no_step_that_waits_on(
     assert (home.statuses(), home.held()) == (["FAILURE", "FAILURE", "SUCCESS"], {})
 
 
-def test_a_command_says_for_whom_it_waits_and_each_signal_ends_the_wait_but_not_the_holder(home: Home) -> None:
+def test_fault_92_a_command_says_for_whom_it_waits_and_each_signal_ends_the_wait_but_not_the_holder(home: Home) -> None:
     holder = home.landing("one")
     waiters = {number: home.materialize("one", log=f"waiter{number}") for number in SIGNALS}
     until(lambda: all(home.lines(f"waiter{number}", "waiting for") for number in SIGNALS), "waiters", home.said)
@@ -77,7 +77,7 @@ def test_each_signal_ends_a_landing_with_its_run_and_its_slot(home: Home) -> Non
     )
 
 
-def test_first_runs_at_once_in_a_fresh_dagster_home_wait_for_each_other(fresh_home: Home) -> None:
+def test_fault_95_first_runs_at_once_in_a_fresh_dagster_home_wait_for_each_other(fresh_home: Home) -> None:
     runs = [fresh_home.materialize(name, log=name) for name in ("one", "two", "three", "four")]
 
     assert [status_of(run) for run in runs] == [0, 0, 0, 0], fresh_home.said()
