@@ -26,6 +26,7 @@ from pydantic import (
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.values import (
+    CERTIFICATES,
     PROJECT_FILE,
     Datasets,
     Days,
@@ -230,6 +231,7 @@ def load(environment: Mapping[str, str] | None = None, *, writable: bool = True)
     _require_root_of_datasets(settings)
     _require_own_place(settings)
     _require_whole_keys(settings)
+    _require_certificates(values)
     if writable:
         require_writable(settings)
     return settings
@@ -380,6 +382,16 @@ def _require_whole_keys(settings: Settings) -> None:
         raise SettingsError(f"{missing}: is not set, but {given} is; set both or neither")
     if settings.aws_session_token is not None and not key:
         raise SettingsError(f"AWS_SESSION_TOKEN: is of use with {' and '.join(names)} only; set them too, or unset it")
+
+
+def _require_certificates(values: Mapping[str, str]) -> None:
+    """Refuse certificates that are not there: each download would fail, and blame the server."""
+    for variable in CERTIFICATES:
+        if variable in values and not Path(values[variable]).exists():
+            raise SettingsError(
+                f"{variable}={values[variable]}: there is no such file or directory; name one that holds certificates, "
+                "or unset it"
+            )
 
 
 def _require_writable(variable: str, directory: Path) -> None:

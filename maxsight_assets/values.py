@@ -24,6 +24,9 @@ PROFILES = ("sample", "starter", "full")
 PROJECT_FILE = "maxsight.toml"
 """Name of a file that holds settings; with a table `selections`, it is a profile too."""
 
+CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables that name the certificates to trust, a file or a directory; the first that is set counts."""
+
 MIRROR_SCHEMES = ("https", "http", "s3", "file")
 ENDPOINT_SCHEMES = ("https", "http")
 

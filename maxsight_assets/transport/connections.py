@@ -180,7 +180,8 @@ class Connections(Generic[Token]):
         handle.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
         handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         handle.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
-        handle.setopt(pycurl.CAINFO, certificates())
+        trusted = certificates().path
+        handle.setopt(pycurl.CAPATH if trusted.is_dir() else pycurl.CAINFO, str(trusted))
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(limits.connect_timeout_s * 1000))
         handle.setopt(pycurl.LOW_SPEED_LIMIT, limits.min_rate)
         handle.setopt(pycurl.LOW_SPEED_TIME, max(1, int(limits.rate_window_s)))

@@ -15,6 +15,8 @@ from maxsight_assets.transport.reply import CHUNK_BYTES, Absent, Again, Ask, Pas
 
 _TRUST = Trust("first-use")
 
+GONE = "no such file on this machine"
+
 
 class DiskReply:
     """A file that is open for reading; see `reply.Reply`."""
@@ -54,7 +56,7 @@ class Local:
         path = _path(file)
         with _explaining(file):
             if not path.is_file():
-                raise Absent(404, "no such file on this machine", "check the address in the catalog")
+                raise Absent(404, GONE, _remedy(file))
             facts = path.stat()
         etag = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"'
         return Probe(facts.st_size, etag, email.utils.formatdate(facts.st_mtime, usegmt=True), ranges=True)
@@ -64,7 +66,7 @@ class Local:
         root = _path(file)
         with _explaining(file):
             if not root.is_dir():
-                raise Absent(404, "no such directory on this machine", "check the address in the catalog")
+                raise Absent(404, "no such directory on this machine", _remedy(file))
             paths = sorted(
                 path
                 for folder, _, names in os.walk(root, onerror=_raise)  # else its files would seem deleted
@@ -106,13 +108,20 @@ def _explaining(file: RemoteFile) -> Iterator[None]:
     except PermissionError as error:
         raise Absent(403, f"cannot be read ({error.strerror})", "check the file's permissions") from None
     except FileNotFoundError:
-        raise Absent(404, "no such file on this machine", "check the address in the catalog") from None
+        raise Absent(404, GONE, _remedy(file)) from None
     except OSError as error:
         raise LandingError(f"{file.key}: cannot be read ({error.strerror}); check the disk that it is on") from None
 
 
 def _raise(error: OSError) -> None:
     raise error
+
+
+def _remedy(file: RemoteFile) -> str:
+    """Return what the user can do about a file that is not there: the address is that of a mirror, most likely."""
+    if file.mirror_env is None:
+        return "check its address"
+    return f"check that {file.mirror_env} names the directory that holds it"
 
 
 def _path(file: RemoteFile) -> Path:

@@ -5,7 +5,11 @@ The environment is read here, for the proxy to use and the certificates to trust
 
 import os
 import socket
+import ssl
 import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -15,15 +19,61 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.connection import create_connection
 
+from maxsight_assets.errors import LandingError
 from maxsight_assets.transport.guard import Guard
 from maxsight_assets.transport.watch import Watch
+from maxsight_assets.values import CERTIFICATES
 
 Pool = urllib3.HTTPConnectionPool | urllib3.ProxyManager
 
 
-def certificates() -> str:
-    """Return the path of the certificates that are trusted."""
-    return os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """The certificates that are trusted: those of a file, or of a directory in OpenSSL's form.
+
+    Attributes:
+        variable: The environment variable that names them; None for those of certifi.
+        path: The file or directory.
+    """
+
+    variable: str | None
+    path: Path
+
+    @property
+    def for_urllib3(self) -> dict[str, str]:
+        """Return the arguments of a connection pool."""
+        return {"ca_cert_dir" if self.path.is_dir() else "ca_certs": str(self.path)}
+
+
+def certificates() -> Certificates:
+    """Return the certificates that are trusted.
+
+    Raises:
+        LandingError: The user's variable names something that holds none; no server is to blame.
+    """
+    variable = next((name for name in CERTIFICATES if os.environ.get(name, "").strip()), None)
+    if variable is None:
+        return Certificates(None, Path(certifi.where()))
+    return _sound(variable, Path(os.environ[variable].strip()))
+
+
+@cache
+def _sound(variable: str, path: Path) -> Certificates:
+    """Return what a variable names; only sound certificates are remembered."""
+    try:
+        if path.is_dir():
+            reason = None if any(path.iterdir()) else "the directory is empty"
+        else:
+            ssl.create_default_context(cafile=path)
+            reason = None
+    except OSError as error:  # an SSLError among others
+        reason = error.strerror or str(error)
+    if reason is not None:
+        raise LandingError(
+            f"{variable}={path}: no certificates can be read there ({reason}); nothing was fetched. Name a file of "
+            "certificates (PEM) or a directory made by `openssl rehash`, or unset the variable"
+        )
+    return Certificates(variable, path)
 
 
 def proxy_of(url: str) -> str | None:
@@ -46,14 +96,15 @@ def new_pool(url: str, guard: Guard, watch: Watch, *, most_idle: int) -> Pool:
         most_idle: Idle connections that are kept.
     """
     parts = urlsplit(url)
-    tls: Any = {"ca_certs": certificates(), "cert_reqs": "CERT_REQUIRED"}
     proxy = proxy_of(url)
+    secure = proxy is not None or parts.scheme == "https"
+    tls: Any = {**certificates().for_urllib3, "cert_reqs": "CERT_REQUIRED"} if secure else {}
     if proxy:
         manager = urllib3.ProxyManager(proxy, maxsize=most_idle, **tls)
         manager.pool_classes_by_scheme = _pools(_Watched, watch=watch)
         return manager
     kind = _pools(_Guarded, watch=watch, guard=guard)[parts.scheme]
-    pool: Pool = kind(parts.hostname, parts.port, maxsize=most_idle, **(tls if parts.scheme == "https" else {}))
+    pool: Pool = kind(parts.hostname, parts.port, maxsize=most_idle, **tls)
     return pool
 
 

@@ -193,7 +193,9 @@ def _remedy(reason: str) -> str:
         return REMEDIES[reason]
     if re.match(r"4\d\d\b", reason):
         return "Upstream refuses them or has them no more; leave them out, or set the dataset's mirror variable."
-    return "Upstream may be down; materialize again, or set the dataset's mirror variable."
+    if re.search(r"\(\d+ tries\)", reason):
+        return "Upstream may be down; materialize again, or set the dataset's mirror variable."
+    return "Other bytes came than those: look at one of them, then materialize again, or set the mirror variable."
 
 
 def _wanted(view: RawView) -> int:

@@ -249,7 +249,7 @@ def _land_shard(stage: Stage, upstream: Upstream, files: Sequence[RemoteFile], *
     for file, landed in upstream.client.download_many(todo):
         path = _path_of(file.key)
         if isinstance(landed, Missing):
-            missing[path] = landed.reason
+            missing[path] = landed.reason.removeprefix(f"{file.key}: ").partition(";")[0]  # equal ones are counted
             tally.failed += GONE.match(landed.reason) is None
             continue
         stage.record(
