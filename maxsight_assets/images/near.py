@@ -27,15 +27,15 @@ def near_pairs(prints: NDArray[np.uint64], radius: int) -> Iterator[Pairs]:
         radius: Most bits between two near pictures, 0 or more.
 
     Yields:
-        Row numbers of one picture and of another, and the bits between two of their fingerprints. A pair comes again
-        for each further two of their fingerprints that are near.
+        Row numbers of one picture and of another, and the bits between two of their fingerprints. A pair may come
+        again.
     """
     columns = np.ascontiguousarray(prints.T)
     with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="near") as pool:  # NumPy leaves the GIL
         for crops, bits in ((range(1), 0), (range(1, len(columns)), CROP_BITS)):
             if bits <= radius:
                 search = _Search(columns, crops, radius - bits)
-                found = pool.map(search.equal_in, *zip(*combinations(range(search.count), 2), strict=True))
+                found = pool.map(search.equal_in, *zip(*search.pairs, strict=True))
                 for left, right, distance in chain.from_iterable(found):
                     yield left, right, distance + np.uint8(bits)
 
@@ -43,8 +43,9 @@ def near_pairs(prints: NDArray[np.uint64], radius: int) -> Iterator[Pairs]:
 class _Search:
     """A search for two near fingerprints, at least one of them of a whole picture.
 
-    The 64 bits are divided into at least `radius + 2` bands. Near fingerprints differ in at most `radius` bits, so they
-    are equal in at least two bands. The search therefore compares, for each pair of bands, fingerprints equal in both.
+    The 64 bits are divided into `radius + 3` bands or more, and the bands into parts, of which there is one fewer than
+    bands that near fingerprints, which differ in at most `radius` bits, must be equal in. So near fingerprints are
+    equal in two bands of one part, and the search compares, for each such pair of bands, fingerprints equal in both.
     """
 
     def __init__(self, columns: NDArray[np.uint64], crops: range, radius: int) -> None:
@@ -56,13 +57,16 @@ class _Search:
             radius: Bits in which near fingerprints may differ.
         """
         self.columns, self.crops, self.radius = columns, crops, radius
-        self.count = max(7, radius + 2)  # at most ten bits a band, so that a table of two bands' values fits in memory
-        self.bands = _bands(columns, self.count)
+        count = max(7, radius + 3)  # at most ten bits a band, so that a table of two bands' values fits in memory
+        self.bands = _bands(columns, count)
+        parts = np.array_split(np.arange(count), count - radius - 1)
+        self.part_of = {int(band): part.tolist() for part in parts for band in part}
+        self.pairs = [pair for part in parts for pair in combinations(part.tolist(), 2)]
 
     def equal_in(self, one: int, other: int) -> list[Pairs]:
-        """Find near fingerprints that are equal in bands `one` and `other`, and in no other band before `other`."""
+        """Find near fingerprints equal in bands `one` and `other`, and in no other of their part before `other`."""
         bands = self.bands[one], self.bands[other]
-        earlier = [band.mask for band in self.bands[:other] if band is not bands[0]]
+        earlier = [self.bands[band].mask for band in self.part_of[one] if band < other and band != one]
         keys = _keys(*bands, 0)
         rows, order = np.arange(keys.size, dtype=np.int32), np.argsort(keys).astype(np.int32)
         wholes, counts = self.columns[0, order], np.bincount(keys, minlength=1 << bands[0].width + bands[1].width)
