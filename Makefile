@@ -33,10 +33,10 @@ else
 endif
 
 test: $(READY_DEV) ## Tests that take less than ten minutes
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	@$(BIN)/python -m pytest -n 4 --dist loadfile -m "not slow"
 
 test-slow: $(READY_DEV) ## Kill loops, full-size data, real daemon and browser
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow --timeout 1800
+	@$(BIN)/python -m pytest -n 3 --dist loadfile -m slow --timeout 1800
 
 lint: $(READY_DEV) ## Ruff, strict types, the layering rule
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
