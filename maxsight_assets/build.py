@@ -25,7 +25,7 @@ from maxsight_assets.defs.assets.upstream import upstream_spec
 from maxsight_assets.defs.automation.condition import refresh_condition
 from maxsight_assets.defs.automation.looking import Glance, Pace
 from maxsight_assets.defs.automation.records import Published
-from maxsight_assets.defs.automation.schedules import scheduled_refresh, scheduled_verification
+from maxsight_assets.defs.automation.schedules import freshness, scheduled_refresh, scheduled_verification
 from maxsight_assets.defs.automation.sensors import HOURLY, refresh_sensor, upstream_sensor
 from maxsight_assets.defs.checks.published import published_checks
 from maxsight_assets.defs.reporting import Change, difference, report_change, report_verdicts, verdicts_of
@@ -56,6 +56,9 @@ TICK_S = 30.0
 
 SAMPLE_PACE = Pace(interval_s=30, warn_after_s=90)
 """The embedded upstream is on this machine, and who tries the sample does not wait for an hour."""
+
+SAMPLE_TICK_S = 10
+"""Seconds between two ticks of the sample's refresh: a chain of three assets takes three."""
 
 LOOK_TRIES = 2
 """Tries of one request of a sensor's look: the next look is another try."""
@@ -92,18 +95,21 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
     ]
     directories = _directories(settings)
     published = published_in(settings)
-    condition = refresh_condition(published=published)
+    sensors = {dg.AssetKey(source.asset): f"{source.upstream_asset}_sensor" for source in profile.sources}
+    condition = refresh_condition(published=published, sensor_of=sensors.get)
+    schedules = _schedules(settings, profile, published)
+    fresh = _freshness(settings)
     assets = [
         asset.map_asset_specs(
             lambda spec: _placed(spec, settings.profile, directories[spec.key]).replace_attributes(
-                owners=OWNERS, automation_condition=condition
+                owners=OWNERS, automation_condition=condition, freshness_policy=fresh
             )
         )
         for asset in assets
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # the refresh sensor needs a beta flag, see there
-        refresh = refresh_sensor()
+        refresh = refresh_sensor(minimum_interval_s=SAMPLE_TICK_S if embedded else 30)
     reporting = [
         _reporting_sensor(source, upstreams, settings, profile.selections[source.dataset]) for source in profile.sources
     ]
@@ -121,7 +127,7 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
             tidy_sensor(partial(tidy, settings, budget_s=TICK_S)),
             *_alerts(settings),
         ],
-        schedules=_schedules(settings, profile, published),
+        schedules=schedules,
         resources={**resources, **(overrides or {})},
         executor=dg.in_process_executor if settings.executor == "in_process" else dg.multiprocess_executor,
     )
@@ -173,6 +179,17 @@ def _schedules(settings: Settings, profile: Profile, published: Published) -> li
                 f"{variable}={cron}: is no cron expression; write five fields such as `0 3 * * 6`, `on` or `off`"
             ) from None
     return schedules
+
+
+def _freshness(settings: Settings) -> dg.FreshnessPolicy | None:
+    """Return how old an asset may be; None if no schedule lands it again."""
+    match settings.refresh_cron:
+        case "off":
+            return None
+        case "on":
+            return freshness(timezone=settings.schedule_timezone)
+        case cron:
+            return freshness(cron, timezone=settings.schedule_timezone)
 
 
 def _alerts(settings: Settings) -> list[dg.SensorDefinition]:

@@ -22,7 +22,7 @@ def test_what_a_retry_may_mend_is_retried_a_while_later_with_its_reason() -> Non
 
 
 @pytest.mark.parametrize("error", [SettingsError("no such class"), TransientError("the line is down"), OSError("full")])
-def test_what_no_retry_mends_fails_at_once(error: Exception) -> None:
+def test_fault_49_what_no_retry_mends_fails_at_once(error: Exception) -> None:
     with pytest.raises(dg.Failure, match=str(error)) as caught, as_failures(RETRIES):
         raise error
     assert not caught.value.allow_retries

@@ -18,15 +18,22 @@ from typing import Any
 import dagster as dg
 import msgspec
 
-from maxsight_assets.defs.automation.records import Published, Records
-from maxsight_assets.defs.automation.state import STUCK, evaluation
+from maxsight_assets.defs.automation.records import LOOKED, STUCK, Published, Records
+from maxsight_assets.defs.automation.state import evaluation, is_silence, silence
 
 
-def refresh_condition(*, published: Published, tries: int = 3, backoff_s: float = 300.0) -> "RefreshWhenBehind":
+def refresh_condition(
+    *,
+    published: Published,
+    sensor_of: Callable[[dg.AssetKey], str | None] = lambda _: None,
+    tries: int = 3,
+    backoff_s: float = 300.0,
+) -> "RefreshWhenBehind":
     """Return the condition of every asset that this project makes.
 
     Args:
         published: Reads what an asset has published.
+        sensor_of: Returns the name of the sensor that looks at an asset's upstream; None if it has none.
         tries: Number of runs that are requested per change before the user is needed.
         backoff_s: Seconds from the end of a run that did not land to the next request; doubles with every request.
     """
@@ -38,7 +45,7 @@ def refresh_condition(*, published: Published, tries: int = 3, backoff_s: float 
         & InputsChecked()
         & InputsReported(published)
     ).with_label("ready")
-    return RefreshWhenBehind(ready=ready, tries=tries, backoff_s=backoff_s)
+    return RefreshWhenBehind(ready=ready, sensor_of=sensor_of, tries=tries, backoff_s=backoff_s)
 
 
 @dataclass(frozen=True)
@@ -53,11 +60,13 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
 
     Attributes:
         ready: Further conditions; all must hold when a run is requested.
+        sensor_of: Returns the name of the sensor that looks at an asset's upstream, if any.
         tries: Number of runs that are requested per change.
         backoff_s: Seconds from the end of a failed run to the next request, before doubling.
     """
 
     ready: dg.AutomationCondition[Any]
+    sensor_of: Callable[[dg.AssetKey], str | None]
     tries: int
     backoff_s: float
 
@@ -76,8 +85,11 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
 
     @property
     def children(self) -> Sequence[dg.AutomationCondition[Any]]:
-        """Return the conditions below this one on the Automation tab; each sees only what the one before it passed."""
-        return (Behind(), AncestorsSettled(), self.ready, *IDLE)
+        """Return the conditions below this one on the Automation tab; each sees only what the one before it passed.
+
+        The last one holds nothing back: it states that the upstream is away, or that no sensor looks at it.
+        """
+        return (Behind(), AncestorsSettled(), self.ready, *IDLE, WATCHED)
 
     async def evaluate(  # type: ignore[override]  # Dagster awaits coroutine functions; its stub names the plain form only
         self, context: dg.AutomationContext[dg.AssetKey]
@@ -98,8 +110,12 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
             part = context.for_child_condition(reason, child_indices=[index], candidate_subset=subset)
             children.append(reason.evaluate(part))
             subset = children[-1].true_subset
-        if Asks.has_given_up(before) and not Asks.has_given_up(cursor):
-            _show(context, passed=True, said="The refresh goes on.")
+        if Asks.is_stuck(before) and not Asks.is_stuck(cursor):
+            _show(context, STUCK, passed=True, said="The refresh goes on.")
+        watched = self._watched(context)
+        children.append(
+            watched.evaluate(context.for_child_condition(watched, [len(children)], context.candidate_subset))
+        )
         return dg.AutomationResult(context, subset, cursor=cursor, child_results=children)
 
     def _decide(self, context: dg.AutomationContext[dg.AssetKey]) -> tuple[str | None, tuple["Reason", ...]]:
@@ -114,21 +130,48 @@ class RefreshWhenBehind(dg.AutomationCondition[dg.AssetKey]):
         cancelled, failed = records.cancelled(context.key, moved, asked_at=asks.at), records.failed(context.key)
         wait_s = asks.not_before(failed.at, self.backoff_s, now=now) - now
         after = f" after run {failed.run_id[:8]}" if failed.run_id else " after the last ask"
+        waits = f"until {_clock(now + wait_s)}{after}"
         reasons = (
             IDLE[0],
             IDLE[1].unless(cancelled and f"run {cancelled[:8]} was; none is asked for until its inputs change"),
             IDLE[2].unless(asks.times >= self.tries and f"gave up after {self.tries}"),
-            IDLE[3].unless(wait_s > 0 and f"until {_clock(now + wait_s)}{after}"),
+            IDLE[3].unless(wait_s > 0 and waits),
         )
+        stuck = ""
         if all(reason.met for reason in reasons):
-            asks = Asks(moved, asks.times + 1, now)
-        elif (cancelled or asks.times == self.tries) and not asks.given_up:
-            said = self._giving_up(context.key, moved, cancelled=bool(cancelled))
-            # context.log is a child logger that does not reach the log of the tick.
-            context._root_log.warning(said)  # noqa: SLF001
-            _show(context, passed=False, said=said)
+            asks = replace(asks, times=asks.times + 1, at=now)
+        elif cancelled or asks.times >= self.tries:
+            stuck = self._giving_up(context.key, moved, cancelled=bool(cancelled))
+            if not asks.given_up:
+                # context.log is a child logger that does not reach the log of the tick.
+                context._root_log.warning(stuck)  # noqa: SLF001
             asks = replace(asks, given_up=True)
-        return json.dumps(asdict(asks)) if asks.times or asks.given_up else None, reasons
+        else:
+            stuck = f"{context.key.to_user_string()}: its refresh waits {waits}."
+        if stuck and stuck != asks.stuck:
+            _show(context, STUCK, passed=False, said=stuck)
+            asks = replace(asks, stuck=stuck)
+        return json.dumps(asdict(asks)) if asks != Asks(moved) else None, reasons
+
+    def _watched(self, context: dg.AutomationContext[dg.AssetKey]) -> "Reason":
+        """Return whether the asset's upstream is looked at, and answers; show it on the asset's page if it changed."""
+        sensor = self.sensor_of(context.key)
+        if sensor is None:
+            return WATCHED
+        instance, check = context.asset_graph_view.instance, dg.AssetCheckKey(context.key, LOOKED)
+        records = Records.at_tick(context)
+        latest = records.latest.get(check)
+        said = latest.evaluation if latest else None
+        wrong, shown = (
+            silence(instance, sensor, records.sensors),
+            said.description if said and not said.passed else None,
+        )
+        if wrong and wrong != shown:
+            _show(context, LOOKED, passed=False, said=wrong)
+        elif not wrong and is_silence(shown, sensor):
+            _show(context, LOOKED, passed=True, said=f"The sensor {sensor} looks again.")
+            shown = None
+        return WATCHED.unless(wrong or shown)
 
     def _giving_up(self, key: dg.AssetKey, moved: Mapping[str, str], *, cancelled: bool) -> str:
         if cancelled:
@@ -282,6 +325,8 @@ class Reason(dg.AutomationCondition[dg.AssetKey]):
         return dg.AutomationResult(context, context.candidate_subset if self.met else context.get_empty_subset())
 
 
+WATCHED = Reason("its upstream answers, and a sensor looks at it")
+
 IDLE = (
     Reason("no run that lands or judges it is at work"),
     Reason("its run was not cancelled by a user"),
@@ -296,11 +341,11 @@ def _clock(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M UTC")
 
 
-def _show(context: dg.AutomationContext[dg.AssetKey], *, passed: bool, said: str) -> None:
+def _show(context: dg.AutomationContext[dg.AssetKey], check: str, *, passed: bool, said: str) -> None:
     """Report the state of the refresh for the asset's page."""
     instance = context.asset_graph_view.instance
     instance.report_runless_asset_event(
-        evaluation(instance, dg.AssetCheckKey(context.key, STUCK), passed=passed, said=said)
+        evaluation(instance, dg.AssetCheckKey(context.key, check), passed=passed, said=said)
     )
 
 
@@ -324,12 +369,14 @@ class Asks:
         times: Number of requests.
         at: Time of the last request, in seconds since the epoch; 0 if there was none.
         given_up: Whether the log already states that no more follow.
+        stuck: What the asset's page states of it; empty if it states nothing.
     """
 
     moved: Mapping[str, str]
     times: int = 0
     at: float = 0.0
     given_up: bool = False
+    stuck: str = ""
 
     @classmethod
     def from_cursor(cls, cursor: str | None, moved: Mapping[str, str]) -> "Asks":
@@ -341,12 +388,13 @@ class Asks:
         return asks if asks.moved == moved else cls(moved)
 
     @staticmethod
-    def has_given_up(cursor: str | None) -> bool:
-        """Return whether a cursor states that no more requests follow."""
+    def is_stuck(cursor: str | None) -> bool:
+        """Return whether a cursor states that the asset's page shows a refresh that waits, or was given up."""
         try:
-            return bool(cursor) and msgspec.json.decode(cursor or "", type=Asks).given_up
+            asks = msgspec.json.decode(cursor, type=Asks) if cursor else None
         except msgspec.MsgspecError:
             return False
+        return asks is not None and (asks.given_up or bool(asks.stuck))
 
     def not_before(self, failed_at: float, backoff_s: float, *, now: float) -> float:
         """Return when the next request may be made, in seconds since the epoch.

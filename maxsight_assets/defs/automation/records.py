@@ -4,13 +4,14 @@ Nothing here writes; the decisions are in `condition`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import dagster as dg
 import psutil
 from dagster._core.definitions.data_version import CODE_VERSION_TAG
+from dagster._core.scheduler.instigation import InstigatorState
 from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecord,
     AssetCheckExecutionRecordStatus,
@@ -44,6 +45,11 @@ OVERDUE = "the scheduled refresh"
 
 SCHEDULED_REFRESH = "scheduled_refresh"
 """Name of that schedule."""
+
+STUCK = "refresh_is_not_stuck"
+LOOKED = "upstream_looked_at_recently"
+STATE = frozenset({STUCK, LOOKED})
+"""Checks of how the asset is kept fresh, not of what it has published; `verify` does not include them."""
 
 _OF_TICKS: "WeakKeyDictionary[object, Records]" = WeakKeyDictionary()
 """The records of ticks that are being evaluated, see `Records.at_tick`."""
@@ -92,6 +98,11 @@ def records_of(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> dic
     }
 
 
+def sensor_states(instance: dg.DagsterInstance) -> Sequence[InstigatorState]:
+    """Return the states of all sensors and schedules; none in memory, where no daemon keeps any."""
+    return instance.all_instigator_state() if instance.schedule_storage is not None else ()
+
+
 def judged(instance: dg.DagsterInstance, check: dg.AssetCheckKey, record: Record) -> dg.AssetCheckEvaluation | None:
     """Return the latest verdict of a check on what its asset holds now; None if the check has not run on it.
 
@@ -132,9 +143,10 @@ class Records:
         parents: The inputs of each asset.
         by_key: The records of each asset.
         blocking: The blocking checks of each asset.
-        latest: The latest execution of each of these checks.
+        latest: The latest execution of each of these checks, and of those that show the state of the refresh.
         codes: The code versions that this process would make the derived assets with.
         scheduled: The last run of the scheduled refresh.
+        sensors: The states of all sensors and schedules; only at a tick.
     """
 
     instance: dg.DagsterInstance
@@ -144,6 +156,7 @@ class Records:
     latest: Mapping[dg.AssetCheckKey, AssetCheckExecutionRecord]
     codes: Mapping[dg.AssetKey, str]
     scheduled: dg.RunRecord | None
+    sensors: Sequence[InstigatorState] = ()
 
     @classmethod
     def of(cls, context: dg.AutomationContext[dg.AssetKey]) -> "Records":
@@ -159,7 +172,8 @@ class Records:
         tick = context.asset_graph_view
         found = _OF_TICKS.get(tick)
         if found is None:
-            found = _OF_TICKS[tick] = cls._of(context, context.asset_graph.get_all_asset_keys())
+            records = cls._of(context, context.asset_graph.get_all_asset_keys())
+            found = _OF_TICKS[tick] = replace(records, sensors=sensor_states(tick.instance))
         return found
 
     @classmethod
@@ -168,7 +182,8 @@ class Records:
         blocking = {
             key: sorted(check for check in graph.get(key).check_keys if graph.get(check).blocking) for key in keys
         }
-        checks = [check for checks in blocking.values() for check in checks]
+        state = [dg.AssetCheckKey(key, name) for key in keys for name in STATE]
+        checks = [*state, *(check for checks in blocking.values() for check in checks)]
         runs = instance.get_run_records(dg.RunsFilter(tags={SCHEDULE_NAME_TAG: SCHEDULED_REFRESH}), limit=1)
         return cls(
             instance,

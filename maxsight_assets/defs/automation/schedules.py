@@ -6,17 +6,41 @@ runs the checks and moves no data.
 """
 
 from collections.abc import Set
+from datetime import timedelta
+from itertools import islice, pairwise
 
 import dagster as dg
+from dagster._utils.schedules import cron_string_iterator
 
 from maxsight_assets.defs.automation.records import SCHEDULED_REFRESH, Published, records_of
+
+REFRESH_AT = "0 3 * * 6"
+"""When the scheduled refresh runs if the user names no other time: Saturdays at 3:00."""
+
+LATE = timedelta(days=1)
+"""Time after a refresh was due within which it is asked for again, and lands, before an asset counts as stale."""
+
+TICKS = 60
+"""Times of a schedule whose longest gap is taken for its period; a cron expression repeats within a year."""
+
+
+def freshness(cron: str = REFRESH_AT, *, timezone: str = "UTC") -> dg.FreshnessPolicy:
+    """Return the policy by which an asset is stale a day after the scheduled refresh should have landed it again.
+
+    Args:
+        cron: When the schedule runs.
+        timezone: The time zone of `cron`.
+    """
+    times = list(islice(cron_string_iterator(0.0, cron, timezone), TICKS))
+    period = max(after - before for before, after in pairwise(times))
+    return dg.FreshnessPolicy.time_window(fail_window=period + LATE)
 
 
 def scheduled_refresh(
     selection: dg.AssetSelection,
     *,
     published: Published,
-    cron: str = "0 3 * * 6",
+    cron: str = REFRESH_AT,
     timezone: str = "UTC",
     default_status: dg.DefaultScheduleStatus = dg.DefaultScheduleStatus.STOPPED,
 ) -> dg.ScheduleDefinition:

@@ -15,7 +15,8 @@ from dagster._time import get_current_timestamp
 from maxsight_assets.defs.automation import changes
 from maxsight_assets.defs.automation.inputs import is_landing, last_reported, report
 from maxsight_assets.defs.automation.looking import Look, Memory, Pace, looked
-from maxsight_assets.defs.automation.state import LOOKED, evaluation
+from maxsight_assets.defs.automation.records import LOOKED
+from maxsight_assets.defs.automation.state import evaluation
 from maxsight_assets.defs.resources import Upstreams
 from maxsight_assets.errors import LandingError
 from maxsight_assets.transport.redact import scrub

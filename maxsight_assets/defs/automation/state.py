@@ -1,9 +1,9 @@
 """Show the state of the refresh as asset checks on the asset's page rather than in one of a day's 2,880 tick logs.
 
-`refresh_is_not_stuck` fails once the refresh condition gives up or finds its run cancelled, until the asset lands or no
-longer needs to. `upstream_looked_at_recently` fails while probes of an upstream fail, or while no sensor probes it. The
-sensors report the state. A run of the checks repeats the last report, unless a landing has settled it. Neither check
-blocks anything.
+`refresh_is_not_stuck` fails while the refresh condition waits after a failed run, once it gives up, and once it finds
+its run cancelled, until the asset lands or no longer needs to. `upstream_looked_at_recently` fails while an upstream is
+away, or while no sensor looks at it. The sensors report the state. A run of the checks repeats the last report, unless
+a landing has settled it. Neither check blocks anything.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,17 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
 
-from maxsight_assets.defs.automation.records import judged, records_of
+from maxsight_assets.defs.automation.records import LOOKED, STATE, STUCK, judged, records_of, sensor_states
 
-STUCK = "refresh_is_not_stuck"
-LOOKED = "upstream_looked_at_recently"
+REFRESH = "refresh"
+"""Name of the sensor that evaluates the condition of every asset."""
 
-NAMES = frozenset({STUCK, LOOKED})
-"""They judge how the asset is kept fresh, not what it has published; `verify` does not include them."""
+NAMES = STATE
 
 
 def state_specs(asset: str, *, has_upstream: bool) -> list[dg.AssetCheckSpec]:
     """Return the checks of one asset's state."""
-    stuck = dg.AssetCheckSpec(STUCK, asset=asset, description="No automatic refresh gave up or was cancelled.")
+    stuck = dg.AssetCheckSpec(STUCK, asset=asset, description="No automatic refresh waits, gave up or was cancelled.")
     looked = dg.AssetCheckSpec(LOOKED, asset=asset, description="Its upstream answers, and a sensor looks at it.")
     return [stuck, looked] if has_upstream else [stuck]
 
@@ -57,11 +56,11 @@ def state_now(instance: dg.DagsterInstance, check: dg.AssetCheckKey, *, sensor: 
     Args:
         instance: The instance that holds the reports.
         check: The check of the asset's state.
-        sensor: Name of the sensor that probes the asset's upstream; None if it has none.
+        sensor: Name of the sensor that reports the state; None if none does, or if it was examined already.
     """
     wrong = _reported_since_landing(instance, check)
-    if wrong is None and check.name == LOOKED and sensor is not None:
-        wrong = _silence(instance, sensor)
+    if wrong is None and sensor is not None:
+        wrong = silence(instance, sensor, sensor_states(instance))
     return dg.AssetCheckResult(
         passed=wrong is None,
         asset_key=check.asset_key,
@@ -78,17 +77,18 @@ def _reported_since_landing(instance: dg.DagsterInstance, check: dg.AssetCheckKe
     return last.description if last is not None and not last.passed else None
 
 
-def _silence(instance: dg.DagsterInstance, sensor: str) -> str | None:
-    """Return why no sensor probes: it was stopped, or its ticks fail. A sensor that never ran does not count."""
-    if instance.schedule_storage is None:
-        return None  # in memory: no sensor ran, so none was stopped
-    states: Sequence[InstigatorState] = [
-        state for state in instance.all_instigator_state() if state.instigator_name == sensor
-    ]
+def silence(instance: dg.DagsterInstance, sensor: str, states: Sequence[InstigatorState]) -> str | None:
+    """Return why a sensor reports nothing: it was stopped, or its last tick failed. One that never ran is not meant."""
+    states = [state for state in states if state.instigator_name == sensor]
     if any(state.status == InstigatorStatus.STOPPED for state in states):
-        return f"The sensor {sensor} is stopped, so a change upstream is not noticed; start it on the Automation page."
+        return f"The sensor {sensor} is stopped, so a change is not noticed; start it on the Automation page."
     for state in states:
         ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
         if ticks and ticks[0].status == TickStatus.FAILURE:
-            return f"The last look of {sensor} failed; its tick on the Automation page says how."
+            return f"The sensor {sensor} failed at its last tick, which says how on the Automation page."
     return None
+
+
+def is_silence(said: str | None, sensor: str) -> bool:
+    """Return whether a report is about a sensor that reports nothing, see `silence`."""
+    return bool(said) and str(said).startswith(f"The sensor {sensor} ")

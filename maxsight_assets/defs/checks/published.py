@@ -9,8 +9,8 @@ import dagster as dg
 
 from maxsight_assets import disk
 from maxsight_assets.datasets.registry import SOURCES
-from maxsight_assets.defs.automation.state import NAMES as STATE
-from maxsight_assets.defs.automation.state import state_now, state_specs
+from maxsight_assets.defs.automation.records import STATE, STUCK
+from maxsight_assets.defs.automation.state import REFRESH, state_now, state_specs
 from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.resources import Storage
 from maxsight_assets.pipeline.inspection import Inspection, of_profile
@@ -45,7 +45,8 @@ def _checks_of(inspection: Inspection) -> dg.AssetChecksDefinition:
             view = inspection.view(storage.places)
         for key in sorted(context.selected_asset_check_keys):
             if key.name in STATE:
-                yield state_now(context.instance, key, sensor=f"{upstream}_sensor" if upstream else None)
+                reports = REFRESH if key.name == STUCK else f"{upstream}_sensor"
+                yield state_now(context.instance, key, sensor=reports)
                 continue
             rule = rules[key.name]
             with as_failures(), disk.explaining(inspection.directory(storage.places)):

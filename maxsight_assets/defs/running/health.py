@@ -16,7 +16,7 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES
 from dagster._daemon.asset_daemon import asset_daemon_cursor_from_instigator_serialized_cursor
 
-from maxsight_assets.defs.automation.state import STUCK
+from maxsight_assets.defs.automation.records import STUCK
 from maxsight_assets.defs.running import workers
 from maxsight_assets.defs.running.workers import Crew, Life
 from maxsight_assets.transport.redact import scrub

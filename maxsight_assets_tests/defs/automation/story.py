@@ -25,6 +25,7 @@ from maxsight_assets.errors import SettingsError, TransientError
 
 RAW = ("photos", "boxes")
 ALL = ("boxes_raw", "evaluation", "photos_raw", "splits")
+SENSORS = {dg.AssetKey(f"{name}_raw"): f"{name}_sensor" for name in RAW}
 RESOURCES = {"upstreams": Upstreams()}
 PACE = Pace(interval_s=30, budget_s=30, warn_after_s=90)
 LOGGER = "dagster.automation_condition_tester"
@@ -69,7 +70,7 @@ class Story:
 
     def load(self, *, code_version: str, checks: Sequence[str] = ("sound",)) -> None:
         """Load the code location, as at a start or after an edit of the code."""
-        condition = refresh_condition(published=self.published, tries=3, backoff_s=300)
+        condition = refresh_condition(published=self.published, sensor_of=SENSORS.get, tries=3, backoff_s=300)
         shared = {"code_version": code_version, "automation_condition": condition}
         self.sensors = {name: self._sensor(name) for name in RAW}
         raw = [self._raw(name, shared) for name in RAW]

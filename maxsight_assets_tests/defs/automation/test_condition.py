@@ -7,14 +7,16 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from maxsight_assets.defs.automation.condition import IDLE, Asks, refresh_condition
+from maxsight_assets.defs.automation.condition import IDLE, WATCHED, Asks, refresh_condition
 from maxsight_assets_tests.defs.automation.story import Story
 
 MOVED = {"photos_upstream": "B"}
 
 
 REASONS = {reason.label: True for reason in IDLE}
-MET = {"behind": True, "ancestors_settled": True, "ready": True, **REASONS}
+WATCHING = {WATCHED.label: True}
+MET = {"behind": True, "ancestors_settled": True, "ready": True, **REASONS, **WATCHING}
+UNMET = {**dict.fromkeys(MET, False), **WATCHING}
 
 
 def _state(story: Story, asset: str) -> dict[str, bool]:
@@ -37,11 +39,11 @@ def test_automation_tab_says_why_something_waits(story: Story) -> None:
     story.holds["photos"] = "B"
     story.look()
     assert _state(story, "photos_raw") == MET
-    assert _state(story, "splits") == {**dict.fromkeys(MET, False)}
+    assert _state(story, "splits") == UNMET
 
     story.bad.add("B")
     assert story.run("photos_raw") is False
-    assert _state(story, "evaluation") == {**dict.fromkeys(MET, False), "behind": True, "ancestors_settled": True}
+    assert _state(story, "evaluation") == {**UNMET, "behind": True, "ancestors_settled": True}
 
 
 def test_automation_tab_says_until_when_and_after_which_run_it_waits(story: Story) -> None:

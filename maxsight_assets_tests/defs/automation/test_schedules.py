@@ -1,5 +1,6 @@
 """Schedules: what they run, and what they leave alone."""
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from dagster._core.test_utils import instance_for_test
 
 from maxsight_assets import settings
 from maxsight_assets.build import build_defs
-from maxsight_assets.defs.automation.schedules import scheduled_refresh, scheduled_verification
+from maxsight_assets.defs.automation.schedules import freshness, scheduled_refresh, scheduled_verification
 from maxsight_assets.errors import SettingsError
 from maxsight_assets_tests.defs.automation.story import ALL, Story
 
@@ -147,3 +148,18 @@ def test_a_wrong_time_is_refused_with_the_name_of_its_variable(tmp_path: Path, v
 def _of_settings(data_dir: Path, **variables: str) -> list[dg.ScheduleDefinition]:
     made = build_defs(settings.load({"DATA_DIR": str(data_dir), **variables})).schedules or ()
     return [each for each in made if isinstance(each, dg.ScheduleDefinition)]
+
+
+@pytest.mark.parametrize(("cron", "days"), [("0 3 * * 6", 8), ("0 3 * * 1-5", 4), ("0 3 1 * *", 32)])
+def test_an_asset_is_stale_a_day_after_the_longest_gap_of_the_refresh(cron: str, days: int) -> None:
+    assert freshness(cron).fail_window.to_timedelta() == dt.timedelta(days=days)
+
+
+@pytest.mark.parametrize(("cron", "days"), [("off", None), ("on", 8), ("0 4 * * *", 2)])
+def test_only_a_refresh_that_runs_makes_assets_stale(cron: str, days: int | None, tmp_path: Path) -> None:
+    defs = build_defs(settings.load({"DATA_DIR": str(tmp_path), "REFRESH_CRON": cron}))
+    policies = {spec.key.to_user_string(): spec.freshness_policy for spec in defs.resolve_all_asset_specs()}
+
+    assert policies["coco_upstream"] is None
+    policy = policies["coco_raw"]
+    assert (policy and policy.fail_window.to_timedelta().days) == days

@@ -12,8 +12,8 @@ from dagster._core.test_utils import freeze_time
 from maxsight_assets.datasets.seen import Seen
 from maxsight_assets.defs.automation.inputs import last_reported, report
 from maxsight_assets.defs.automation.looking import Memory, Pace
+from maxsight_assets.defs.automation.records import LOOKED
 from maxsight_assets.defs.automation.sensors import refresh_sensor, upstream_sensor
-from maxsight_assets.defs.automation.state import LOOKED
 from maxsight_assets.errors import TransientError
 from maxsight_assets.remote import Probe
 from maxsight_assets_tests.defs.automation.story import RESOURCES, Story

@@ -1,10 +1,24 @@
 """The state of the refresh on the asset's page: gave up, cancelled, upstream away."""
 
-import dagster as dg
+import datetime as dt
 
-from maxsight_assets.defs.automation.state import LOOKED, STUCK, evaluation, state_now
+import dagster as dg
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
+from dagster._core.test_utils import instance_for_test
+from dagster_shared.error import SerializableErrorInfo
+
+from maxsight_assets.defs.automation.records import LOOKED, STUCK
+from maxsight_assets.defs.automation.state import evaluation, state_now
 from maxsight_assets.errors import TransientError
-from maxsight_assets_tests.defs.automation.story import Story
+from maxsight_assets_tests.defs.automation.story import Story, landed_story
+from maxsight_assets_tests.defs.running.test_health import origin_of
 
 RAW = dg.AssetKey("photos_raw")
 
@@ -62,6 +76,88 @@ def test_upstream_that_is_away_fails_a_check_until_it_is_back(story: Story) -> N
     story.wait(600)
     story.look("photos")
     assert _shown(story, LOOKED) == (True, "photos_upstream answers again.")
+
+
+def test_a_refresh_that_waits_fails_a_check_that_says_until_when_and_what_failed(story: Story) -> None:
+    story.failing.add("photos_raw")
+    story.holds["photos"] = "B"
+    assert story.settle(ticks=2) == ["photos_raw"]
+    run = story.instance.get_runs(limit=1)[0].run_id
+
+    until = (story.now + dt.timedelta(seconds=300 - story.tick_s)).strftime("%H:%M UTC")
+    assert _shown(story, STUCK) == (False, f"photos_raw: its refresh waits until {until} after run {run[:8]}.")
+    story.failing.clear()
+    story.wait(300)
+    assert story.settle() == ["photos_raw", "evaluation", "splits"]
+    assert _shown(story, STUCK) == (True, "The refresh goes on.")
+
+
+def test_a_refresh_that_a_person_cancelled_fails_a_check(story: Story) -> None:
+    story.holds["photos"] = "B"
+    story.look()
+    assert story.tick(run=False) == ["photos_raw"]
+    run = story.dangling_run("photos_raw")
+    story.wait(60)
+    story.cancel(run)
+    story.tick()
+
+    shown = _shown(story, STUCK)
+    assert shown is not None
+    assert shown[0] is False
+    assert "a user cancelled its run" in shown[1]
+
+
+def test_a_sensor_that_is_stopped_or_fails_fails_a_check_until_it_looks_again() -> None:
+    with instance_for_test() as instance:
+        story = landed_story(instance)
+        state = InstigatorState(
+            origin_of("photos_sensor"), InstigatorType.SENSOR, InstigatorStatus.STOPPED, SensorInstigatorData()
+        )
+        instance.add_instigator_state(state)
+        story.tick()
+        why = "The sensor photos_sensor is stopped, so a change is not noticed; start it on the Automation page."
+        assert _shown(story, LOOKED) == (False, why)
+        assert _watched(story) == f"its upstream answers, and a sensor looks at it ({why})"
+
+        instance.update_instigator_state(state.with_status(InstigatorStatus.RUNNING))
+        data = TickData(
+            state.instigator_origin_id,
+            "photos_sensor",
+            InstigatorType.SENSOR,
+            TickStatus.FAILURE,
+            1.0,
+            error=SerializableErrorInfo("the line is down", [], None),
+            selector_id=state.selector_id,
+        )
+        tick = instance.create_tick(data)
+        story.tick()
+        failed = "The sensor photos_sensor failed at its last tick, which says how on the Automation page."
+        assert _shown(story, LOOKED) == (False, failed)
+
+        instance.update_tick(tick.with_status(TickStatus.SKIPPED, error=None))
+        story.tick()
+        assert _shown(story, LOOKED) == (True, "The sensor photos_sensor looks again.")
+        assert _watched(story) == "its upstream answers, and a sensor looks at it"
+
+
+def test_the_automation_tab_says_that_the_upstream_is_away_and_nothing_is_held_back(story: Story) -> None:
+    story.holds["boxes"] = TransientError("boxes.zip: 503")
+    story.look("boxes")
+    story.wait(100)
+    story.look("boxes")
+
+    assert "boxes_upstream is away since" in _watched(story, "boxes_raw")
+    story.holds["photos"] = "B"
+    assert story.settle(ticks=3) == ["photos_raw", "evaluation", "splits"]
+
+
+def _watched(story: Story, asset: str = "photos_raw") -> str | None:
+    """What the Automation tab says of the sensor of an asset's upstream."""
+    result = dg.evaluate_automation_conditions(
+        story.defs, story.instance, cursor=story.cursor, evaluation_time=story.now
+    )
+    (top,) = [each for each in result.results if each.key == dg.AssetKey(asset)]
+    return top.child_results[-1].condition.get_label()
 
 
 def test_what_is_said_is_said_of_the_landed_version(story: Story) -> None:

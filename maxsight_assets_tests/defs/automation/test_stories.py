@@ -515,7 +515,7 @@ def test_failing_refresh_is_asked_for_three_times_with_backoff_then_said_and_qui
     assert "photos_raw: 3 refreshes because of photos_upstream did not land" in story.said[0]
 
 
-def test_backoff_runs_from_the_end_of_the_failed_run(story: Story) -> None:
+def test_fault_53_backoff_runs_from_the_end_of_the_failed_run(story: Story) -> None:
     story.holds["photos"] = "B"
     story.look()
     assert story.tick(run=False) == ["photos_raw"]
@@ -703,7 +703,7 @@ def test_change_that_goes_away_after_giving_up_and_comes_back_is_asked_for_again
     assert story.settle() == CHAIN
 
 
-def test_killed_run_worker_is_asked_for_again(story: Story) -> None:
+def test_fault_53_killed_run_worker_is_asked_for_again(story: Story) -> None:
     story.holds["photos"] = "B"
     story.look()
     assert story.tick(run=False) == ["photos_raw"]

@@ -65,7 +65,7 @@ def test_a_command_that_waits_goes_on_when_the_holder_is_killed(home: Home) -> N
     assert (home.statuses(), home.held()) == (["FAILURE", "SUCCESS"], {})
 
 
-def test_each_signal_ends_a_landing_with_its_run_and_its_slot(home: Home) -> None:
+def test_fault_47_each_signal_ends_a_landing_with_its_run_and_its_slot(home: Home) -> None:
     landings = [home.landing(name) for name in ("one", "two", "three")]
     for process, number in zip(landings, SIGNALS, strict=True):
         os.kill(process.pid or 0, number)

@@ -66,7 +66,7 @@ def test_records_in_which_nothing_is_wrong(home: Home) -> None:
     assert problems(home) == []
 
 
-def test_a_dead_run_is_named_with_its_process_and_fix_ends_it(home: Home) -> None:
+def test_fault_44_a_dead_run_is_named_with_its_process_and_fix_ends_it(home: Home) -> None:
     landing = home.landing("one")
     assert problems(home) == []
     kill(landing)

@@ -72,7 +72,7 @@ def looks(home: Home) -> int:
     return (home.root / "daemon.log").read_text().count("runs for monitoring")
 
 
-def test_dead_runs_of_the_command_line_are_ended_and_a_living_one_is_left_alone(home: Home) -> None:
+def test_fault_44_dead_runs_of_the_command_line_are_ended_and_a_living_one_is_left_alone(home: Home) -> None:
     living, *others = [home.landing(name) for name in location.NAMES]
     for other in others:
         kill(other)
@@ -96,7 +96,7 @@ def test_dead_runs_of_the_command_line_are_ended_and_a_living_one_is_left_alone(
     assert "Detected run worker status NOT_FOUND: 'process " in told
 
 
-def test_a_killed_run_worker_is_followed_by_a_run_that_lands(home: Home) -> None:
+def test_fault_48_a_killed_run_worker_is_followed_by_a_run_that_lands(home: Home) -> None:
     (home.story / "hold").touch()
     with daemon_over(home):
         ask(home, "one")
@@ -108,7 +108,7 @@ def test_a_killed_run_worker_is_followed_by_a_run_that_lands(home: Home) -> None
         until(lambda: home.held() == {}, "no slot held", home.said)
 
 
-def test_after_a_power_cut_the_next_daemon_ends_the_run_and_lands_again(home: Home) -> None:
+def test_fault_44_after_a_power_cut_the_next_daemon_ends_the_run_and_lands_again(home: Home) -> None:
     (home.story / "hold").touch()
     with daemon_over(home) as daemon:
         ask(home, "one")

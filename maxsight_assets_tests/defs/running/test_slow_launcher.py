@@ -10,7 +10,7 @@ from maxsight_assets_tests.defs.running.home import Home, kill, until
 from maxsight_assets_tests.defs.running.test_launcher import health
 
 
-def test_the_slot_of_a_killed_worker_is_freed_only_once_its_step_has_ended(home: Home) -> None:
+def test_fault_43_the_slot_of_a_killed_worker_is_freed_only_once_its_step_has_ended(home: Home) -> None:
     worker = home.landing("one", EXECUTOR="multiprocess")
     step = home.pid_of("one")
     assert step not in (None, worker.pid)
