@@ -77,6 +77,18 @@ def test_a_process_that_started_after_the_event_is_another_one_with_its_id(
     assert health(home.instance, run) is WorkerStatus.NOT_FOUND
 
 
+def test_a_slow_landing_is_left_alone_at_each_of_the_looks_of_ten_minutes(home: Home) -> None:
+    landing = home.landing("one")
+    (run,) = home.instance.get_runs()
+
+    assert {health(home.instance, run) for _ in range(120)} == {WorkerStatus.RUNNING}  # one look every five seconds
+    assert heal(home.instance) == []
+
+    home.let_go()
+    assert status_of(landing) == 0
+    assert home.statuses() == ["SUCCESS"]
+
+
 def test_a_run_of_another_machine_and_one_without_a_process_are_left_alone(home: Home) -> None:
     elsewhere = run_named(home.instance, 2**22 - 1, tags={HOST_TAG: "another-machine"})
     remote = run_named(home.instance, 2**22 - 1, tags={".dagster/grpc_info": '{"host": "code-server", "port": 4000}'})
