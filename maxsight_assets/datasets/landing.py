@@ -1,7 +1,7 @@
 """Do what is the same for every source: probe its upstream files, and land members of archives in a staged tree."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -152,8 +152,9 @@ def land_members(
 
     def land(client: Client, file: RemoteFile) -> None:
         with open_archive(client, file, downloads=stage.downloads) as archive:
-            _insist_holds(key, archive.members, needed)
-            paths = wanted(archive.members)
+            members = _as_expected(archive.members, needed)
+            _insist_holds(key, members, needed)
+            paths = {members[name].name: path for name, path in wanted(members).items()}
             if file.index_sha256 not in (None, archive.index_sha256):
                 raise UpstreamChanged(
                     f"{key}: upstream changed (its index is not the one that was accepted); the last good version "
@@ -174,6 +175,17 @@ def land_members(
                 _extract(stage, archive, key, todo, level=level, tally=tally, done=done)
 
     upstream.first(key, land)
+
+
+def _as_expected(members: Mapping[str, Member], needed: Collection[str]) -> Mapping[str, Member]:
+    """Return the members by the names that are expected, if all that is needed lies below one other folder."""
+    lacking = sorted(set(needed) - members.keys())
+    folders = {name.removesuffix(lacking[0]) for name in members if name.endswith(f"/{lacking[0]}")} if lacking else ()
+    if len(folders) != 1:
+        return members
+    (folder,) = folders
+    below = {name.removeprefix(folder): member for name, member in members.items() if name.startswith(folder)}
+    return below if set(needed) <= below.keys() else members
 
 
 def _insist_holds(key: str, members: Mapping[str, Member], needed: Iterable[str]) -> None:

@@ -92,7 +92,7 @@ def test_commands_on_a_drive_that_is_away_say_so_in_one_line(number: int, tmp_pa
             "COCO_MIRROR",
             "annotations/annotations_trainval2017.zip",
             "annotations/instances_train2017.json, annotations/instances_val2017.json",
-            ["coco/annotations/instances_val2017.json", "coco/annotations/instances_train2017.json"],
+            ["a/annotations/instances_val2017.json", "b/annotations/instances_train2017.json"],
         ),
         (
             "coco_raw",
@@ -103,7 +103,7 @@ def test_commands_on_a_drive_that_is_away_say_so_in_one_line(number: int, tmp_pa
         ),
     ],
 )
-def test_an_archive_without_a_needed_member_is_named_with_what_it_holds(
+def test_fault_87_an_archive_without_a_needed_member_is_named_with_what_it_holds(
     asset: str, variable: str, archive: str, lacking: str, held: list[str], tmp_path: Path
 ) -> None:
     site = tmp_path / "site"

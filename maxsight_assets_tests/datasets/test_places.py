@@ -17,9 +17,10 @@ from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.datasets.selection import ValidationSelection
 from maxsight_assets.defs import metadata
 from maxsight_assets.errors import LandingError, TransientError, UpstreamChanged
-from maxsight_assets.pipeline.raw import fingerprint
+from maxsight_assets.pipeline.raw import look
 from maxsight_assets.transport.client import Client
 from maxsight_assets_tests.datasets.bdd100k.world import land_from, publish, upstream_of
+from maxsight_assets_tests.datasets.coco.upstream import pack
 from maxsight_assets_tests.servers.processes import free_ports, nginx, program
 
 RELEASE = {IMAGES: MirroredFile(path="all_images.zip"), LABELS: MirroredFile(path="labels.zip")}
@@ -172,11 +173,27 @@ def test_a_place_that_dies_half_way_is_followed_by_the_next_and_nothing_is_count
     assert version.tally.served == {IMAGES: (tmp_path / "whole").as_uri()}
 
 
+def test_fault_87_labels_and_pictures_one_folder_deeper_are_found(tmp_path: Path) -> None:
+    publish(tmp_path / "flat")
+    (tmp_path / "deep").mkdir()
+    for key in (IMAGES, LABELS):
+        with zipfile.ZipFile(tmp_path / "flat" / key) as packed:
+            pack(tmp_path / "deep" / key, {f"export/{name}": packed.read(name) for name in packed.namelist()})
+    versions = []
+    for name in ("flat", "deep"):
+        with upstream_of(catalog_of((tmp_path / name).as_uri())) as upstream:
+            versions.append(land_from(upstream, tmp_path / name / "data"))
+
+    assert versions[0].manifest.data_version == versions[1].manifest.data_version
+    origins = {row.origin for row in versions[1].manifest.rows.values() if row.origin}
+    assert f"{LABELS}!export/bdd100k/labels/det_20/det_val.json" in origins
+
+
 def test_the_sensor_asks_the_publisher_only(tmp_path: Path) -> None:
     publish(tmp_path / "mirror")
     catalog = catalog_of((tmp_path / "away").as_uri(), mirror((tmp_path / "mirror").as_uri()))
     with upstream_of(catalog) as upstream, pytest.raises(LandingError, match="no such file"):
-        fingerprint(SOURCES["bdd100k"], upstream, tmp_path / "data/bdd100k", default=ValidationSelection())
+        look(SOURCES["bdd100k"], upstream, tmp_path / "data/bdd100k", default=ValidationSelection())
 
 
 def test_the_variable_of_a_mirror_replaces_the_catalogs_mirrors(tmp_path: Path) -> None:

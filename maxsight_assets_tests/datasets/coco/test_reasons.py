@@ -36,7 +36,7 @@ def publish(site: Path, names: dict[str, str | None]) -> None:
     pack(site / "zips/val2017.zip", pictures)
 
 
-def test_images_with_odd_names_land(tmp_path: Path) -> None:
+def test_fault_85_images_with_odd_names_land(tmp_path: Path) -> None:
     publish(tmp_path / "site", dict(ODD))
     places = places_in(tmp_path)
     with serving(tmp_path / "site", tmp_path / "nginx") as site, site.open() as upstream:
@@ -54,7 +54,9 @@ def test_images_with_odd_names_land(tmp_path: Path) -> None:
     assert wrong == {"counts_match"}  # 35 images are not the publisher's 5,000
 
 
-def test_each_image_that_does_not_land_has_its_reason_in_the_message_the_check_and_the_list(tmp_path: Path) -> None:
+def test_fault_85_each_image_that_does_not_land_has_its_reason_in_the_message_the_check_and_the_list(
+    tmp_path: Path,
+) -> None:
     places, apart = places_in(tmp_path), places_in(tmp_path / "apart")
     few: dict[str, str | None] = {"../out.jpg": None, "moving.gif": "val2017/moving.gif", "gone.jpg": None}
     publish(tmp_path / "site", few)
