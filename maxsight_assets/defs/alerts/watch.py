@@ -11,8 +11,8 @@ from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES
 
 from maxsight_assets.defs.alerts.causes import Cause
 from maxsight_assets.defs.alerts.runs import check_name
-from maxsight_assets.defs.automation.state import NAMES as STATE
-from maxsight_assets.defs.automation.state import state_now
+from maxsight_assets.defs.automation.records import LOOKED
+from maxsight_assets.defs.automation.state import is_silence, state_now
 from maxsight_assets.defs.running import health, workers
 
 QUIET_RUN_S = 6 * 3600.0
@@ -41,20 +41,26 @@ def causes(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) ->
     }
     return {
         **found,
-        **dict(_states(instance, repository)),
+        **dict(_away(instance, repository)),
         **dict(_quiet_runs(instance)),
         **dict(_quiet_sensors(instance, repository)),
     }
 
 
-def _states(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[tuple[str, Cause]]:
-    """Return the state checks that fail: a refresh that gave up or was cancelled, an upstream that is away."""
+def _away(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[tuple[str, Cause]]:
+    """Return the upstreams that are away, by the check that says so.
+
+    The findings of `health` hold the refreshes that gave up and the sensors that are silent. A refresh that waits after
+    a failed run is no cause of its own: the run is.
+    """
+    sensors = [sensor.name for sensor in repository.sensor_defs]
     for key in sorted(repository.asset_graph.asset_check_keys):
-        if key.name in STATE:
-            state = state_now(instance, key, sensor=None)
-            if not state.passed:
-                asset = key.asset_key.to_user_string()
-                yield check_name(key), Cause.of(f"{asset}: {state.description}", f"/assets/{asset}?view=checks")
+        if key.name != LOOKED:
+            continue
+        state = state_now(instance, key, sensor=None)
+        if not state.passed and not any(is_silence(state.description, sensor) for sensor in sensors):
+            asset = key.asset_key.to_user_string()
+            yield check_name(key), Cause.of(f"{asset}: {state.description}", f"/assets/{asset}?view=checks")
 
 
 def _quiet_runs(instance: dg.DagsterInstance) -> Iterator[tuple[str, Cause]]:

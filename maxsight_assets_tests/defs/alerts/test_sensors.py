@@ -16,7 +16,8 @@ from maxsight_assets.build import build_defs
 from maxsight_assets.defs.alerts import sensors, watch, webhook
 from maxsight_assets.defs.alerts.sensors import alert_sensors
 from maxsight_assets.defs.alerts.webhook import Webhook
-from maxsight_assets.defs.automation.state import LOOKED, evaluation, state_specs
+from maxsight_assets.defs.automation.records import LOOKED, STUCK
+from maxsight_assets.defs.automation.state import evaluation, state_specs
 from maxsight_assets.errors import SettingsError
 from maxsight_assets_tests.defs.automation.story import Story
 from maxsight_assets_tests.defs.running.conftest import home, made_home
@@ -224,6 +225,16 @@ def test_what_no_run_shows_is_sent_once_it_has_lasted(channel: Channel, monkeypa
     instance.report_runless_asset_event(evaluation(instance, check, passed=True, said="It answers again."))
     (line,) = channel.tick()
     assert line.startswith(f"MENDED photos_raw/{LOOKED}: ")
+
+
+def test_a_refresh_that_waits_and_a_sensor_that_is_known_to_be_silent_are_no_second_causes(channel: Channel) -> None:
+    instance, asset = channel.story.instance, dg.AssetKey("photos_raw")
+    assert channel.story.run("photos_raw")
+    for name, said in ((STUCK, "waits until 13:11 UTC"), (LOOKED, "The sensor photos_sensor is stopped, so")):
+        report = evaluation(instance, dg.AssetCheckKey(asset, name), passed=False, said=said)
+        instance.report_runless_asset_event(report)
+
+    assert watch.causes(instance, channel.repository) == {}
 
 
 def test_a_receiver_that_is_away_gets_the_alert_later(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
