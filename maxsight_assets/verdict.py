@@ -5,7 +5,7 @@ published and, as asset checks, examine what is published. Nothing here knows Da
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeVar
 
 View_contra = TypeVar("View_contra", contravariant=True)
@@ -31,6 +31,7 @@ class Verdict:
         examples: The first offenders in the order of their names, at most `MAX_EXAMPLES`; plain text.
         remedy: What the user can do about it; empty if the rule passed.
         facts: Further numbers worth showing, by name.
+        judged: False if the rule could not look, because of what another rule names; it did not pass then.
     """
 
     rule: str
@@ -40,6 +41,7 @@ class Verdict:
     examples: tuple[str, ...] = ()
     remedy: str = ""
     facts: Mapping[str, Scalar] = field(default_factory=dict)
+    judged: bool = True
 
     def __post_init__(self) -> None:
         if self.offenders > self.checked:  # a mistake in the rule, which would report "4 of 2"
@@ -99,12 +101,24 @@ def verdict_of(
 
 
 def in_words(verdicts: Iterable[Verdict]) -> str:
-    """Return the failed verdicts as text for an error: how many records offend, the first of them, the remedy."""
-    return "; ".join(
+    """Return the failed verdicts as text for an error: how many records offend, the first of them, the remedy.
+
+    Rules that could not look are only counted.
+    """
+    failed = list(verdicts)
+    unjudged = sum(not verdict.judged for verdict in failed)
+    said = [
         f"{verdict.rule}: {verdict.offenders:,} of {verdict.checked:,} ({', '.join(verdict.examples[:_SHOWN])}). "
         f"{verdict.remedy}"
-        for verdict in verdicts
-    )
+        for verdict in failed
+        if verdict.judged
+    ]
+    return "; ".join([*said, *unlooked(unjudged)])
+
+
+def unlooked(count: int) -> list[str]:
+    """Return the line about rules that could not look; none if there are none."""
+    return [f"{count:,} more rules could not look"] if count else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +130,18 @@ class Found:
         checked: Number of records that were examined.
         facts: Further numbers to show.
         remedy: What to do in this case, if it differs from the rule's general remedy.
+        judged: As `Verdict.judged`.
     """
 
     offenders: Iterable[str]
     checked: int
     facts: Mapping[str, Scalar] = field(default_factory=dict)
     remedy: str | None = None
+    judged: bool = True
+
+
+NOT_JUDGED = Found(["not looked at: the annotations do not parse"], 1, remedy="", judged=False)
+"""What a rule about annotations finds where they cannot be read, rather than pass on empty tables."""
 
 
 def rule(
@@ -142,7 +162,8 @@ def rule(
         def judge(view: View_contra) -> Verdict:
             found = find(view)
             said = remedy if found.remedy is None else found.remedy
-            return verdict_of(name, found.offenders, checked=found.checked, remedy=said, facts=found.facts)
+            verdict = verdict_of(name, found.offenders, checked=found.checked, remedy=said, facts=found.facts)
+            return verdict if found.judged else replace(verdict, judged=False)
 
         description = " ".join((find.__doc__ or "").split())
         return Rule(name, description, severity, blocking, judge, remedy=remedy, reads_images=reads_images)

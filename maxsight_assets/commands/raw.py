@@ -14,6 +14,7 @@ from maxsight_assets.commands.context import err, loaded_settings, out
 from maxsight_assets.commands.report import tell
 from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.settings import Settings
+from maxsight_assets.verdict import unlooked
 
 if TYPE_CHECKING:
     from maxsight_assets.datasets.coco.verify import Level
@@ -65,10 +66,12 @@ def verify_coco(
     out.print(f"{good} of {len(report.findings)} rules hold")
     for finding in report.findings:
         verdict = finding.verdict
-        if not verdict.passed:
+        if verdict.judged and not verdict.passed:
             style = "red" if finding.severity == "error" else "yellow"
             text = f"  {finding.severity.upper():5} {verdict.rule}: {verdict.offenders:,} of {verdict.checked:,}"
             out.print(f"{text}: {', '.join(verdict.examples)}. {verdict.remedy}", style=style, markup=False)
+    for line in unlooked(sum(not finding.verdict.judged for finding in report.findings)):
+        out.print(f"  {line}")
     return 0 if report.passed else 1
 
 

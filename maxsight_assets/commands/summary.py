@@ -14,6 +14,7 @@ from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile
 from maxsight_assets.publishing.stage import read_published
 from maxsight_assets.sample import Section
+from maxsight_assets.verdict import unlooked
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def print_verdicts(console: Console, profile: Profile, verdicts: Iterable[Told])
             continue
         failed = [each for each in mine if not each.passed]
         console.print(f"{asset}: {len(mine) - len(failed)} of {len(mine)} checks passed")
-        for each in failed:
+        for each in (each for each in failed if each.judged):
             style = "red" if each.severity == "error" else "yellow"
             shown = f": {each.examples}" if each.examples else ""
             console.print(
@@ -96,6 +97,8 @@ def print_verdicts(console: Console, profile: Profile, verdicts: Iterable[Told])
                 style=style,
                 markup=False,
             )
+        for line in unlooked(sum(not each.judged for each in failed)):
+            console.print(f"  {line}")
 
 
 def print_section(console: Console, section: Section) -> None:
@@ -117,12 +120,13 @@ def conclude(console: Console, verdicts: Iterable[Told], *, published: Iterable[
         The exit status: 1 if a rule of severity error fails.
     """
     told = list(verdicts)
-    errors = [f"{each.asset}.{each.rule}" for each in told if each.is_error]
-    warnings = sum(not each.passed and not each.is_error for each in told)
+    errors = [f"{each.asset}.{each.rule}" for each in told if each.is_error and each.judged]
+    warnings = sum(not each.passed and not each.is_error and each.judged for each in told)
     unjudged = sorted(set(published) - {each.asset for each in told})
     parts = [f"{sum(each.passed for each in told)} of {len(told)} rules hold"] if told else []
     parts += [f"{len(errors)} fail: {', '.join(errors)}"] if errors else []
     parts += [f"{warnings} warn"] if warnings else []
+    parts += unlooked(sum(not each.judged for each in told))
     parts += [f"no verdict is recorded of {', '.join(unjudged)}: maxsight-assets report"] if unjudged else []
     console.print("; ".join(parts) or "nothing is published yet", style="red" if errors else None, markup=False)
     return 1 if errors else 0

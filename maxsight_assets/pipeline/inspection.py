@@ -163,6 +163,7 @@ class Told:
         examples: The first of these records.
         checked: Number of records that the rule looked at.
         remedy: What the user should do; empty if the rule holds.
+        judged: As `Verdict.judged`.
     """
 
     asset: str
@@ -173,6 +174,7 @@ class Told:
     examples: str
     checked: int = 0
     remedy: str = ""
+    judged: bool = True
 
     @property
     def is_error(self) -> bool:
@@ -217,4 +219,5 @@ def _told(asset: str, rule: Rule[Any], verdict: Verdict) -> Told:
         ", ".join(verdict.examples),
         checked=verdict.checked,
         remedy=verdict.remedy,
+        judged=verdict.judged,
     )

@@ -52,7 +52,8 @@ def layout_of(root: Path, listed: Mapping[str, Collection[str]]) -> Layout:
 
     Args:
         root: The directory.
-        listed: File names that the annotations of each split list.
+        listed: File names that the annotations of each split list; none if they cannot be read, so that all pictures in
+            the split's folder may be its own.
     """
     paths = [path for path, _ in disk.walk(root)]
     companions = [path for path in paths if is_companion(path)]
@@ -61,9 +62,9 @@ def layout_of(root: Path, listed: Mapping[str, Collection[str]]) -> Layout:
     known: set[str] = set()
     for split, names in listed.items():
         below = {path for path in pictures if path.startswith(f"{split}/")}
-        if any(f"{split}/{name}" in below for name in names):
+        if not names or any(f"{split}/{name}" in below for name in names):
             here.append(split)
-            known |= {f"{split}/{name}" for name in names}
+            known |= {f"{split}/{name}" for name in names} or below
             continue
         bare = {name.rpartition("/")[2] for name in names}
         folders = Counter(path.rpartition("/")[0] for path in pictures if path.rpartition("/")[2] in bare)
