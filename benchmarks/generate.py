@@ -96,7 +96,9 @@ def _coco_annotation(random: np.random.Generator, number: int, images: int, clas
     else:
         points = max(3, random.poisson(_POINTS))
         corners = np.array([x, y]) + random.random((points, 2)) * np.array([width, height])
-        mask = msgspec.Raw(msgspec.json.encode([np.round(corners.ravel(), 2).tolist()]))
+        corners = np.round(corners, 2)
+        mask = msgspec.Raw(msgspec.json.encode([corners.ravel().tolist()]))
+        (x, y), (width, height) = corners.min(axis=0), np.round(np.ptp(corners, axis=0), 2)
     return {
         "segmentation": mask,
         "area": float(width * height) / 2,

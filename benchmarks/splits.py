@@ -32,8 +32,7 @@ def generate(path: Path, share: float) -> None:
     owner = rng.integers(0, images, annotations)
     corner = np.round(rng.uniform(0, 300, (annotations, 2)), 2)
     side = np.round(rng.uniform(1, 300, (annotations, 2)), 2)
-    points = rng.integers(6, 44, annotations)
-    mask = [f"{x:.2f}" for x in rng.uniform(0, 480, 2_000)]
+    length = rng.integers(6, 44, annotations)
     with path.open("w", encoding="utf-8") as file:
         file.write('{"info":{},"licenses":[{"id":4,"name":"BY","url":"http://creativecommons.org/licenses/by/2.0/"}],')
         file.write('"images":[')
@@ -46,8 +45,10 @@ def generate(path: Path, share: float) -> None:
         )
         file.write('],"annotations":[')
         for row in range(annotations):
-            (x, y), (w, h), n = corner[row].tolist(), side[row].tolist(), int(points[row])
-            polygon = ",".join(mask[row % 1_900 : row % 1_900 + 2 * n])
+            (x, y), (w, h), n = corner[row].tolist(), side[row].tolist(), int(length[row])
+            right, bottom = round(x + w, 2), round(y + h, 2)
+            points = (f"{x},{y}", f"{right},{y}", f"{right},{bottom}", f"{x},{bottom}")
+            polygon = ",".join(points[number % 4] for number in range(n))
             file.write(
                 f'{"," if row else ""}{{"segmentation":[[{polygon}]],"area":{w * h:.4f},"iscrowd":0,'
                 f'"image_id":{owner[row] + 1},"bbox":[{x},{y},{w},{h}],'

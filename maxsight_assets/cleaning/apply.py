@@ -10,12 +10,17 @@ from dataclasses import dataclass
 import polars as pl
 
 from maxsight_assets.cleaning.config import CleaningConfig, Tolerance
+from maxsight_assets.cleaning.misread import GEOMETRY, MASK_EDGES, is_off_its_mask, look_of
 from maxsight_assets.cleaning.rules import Rule, box_rules, image_rules, is_resized, no_boxes
 from maxsight_assets.errors import NotPublished
-from maxsight_assets.formats.masks import PLAIN_MASK, scaled_mask
+from maxsight_assets.formats.masks import PLAIN_MASK, examine_mask, names_edges, scaled_mask, sound_by_form
 from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, conform
 
 IMAGE_KEY = ("source", "image_id")
+
+_SAMPLE = 1_000  # masks that are examined in any case, or all if there are fewer boxes
+
+_NOWHERE = (None, None, None, None)  # bounds of a mask that covers nothing
 
 _SHOWN = 5
 """Largest number of records that an error names; the others are only counted."""
@@ -32,6 +37,7 @@ class Damage:
         damaged: Number of records that count as damaged.
         total: Number of records that the rule looked at.
         first: The first damaged records, with the values that the rule looked at.
+        look: What they look like ("boxes look like corners ..."), if it is known.
     """
 
     rule: Rule
@@ -40,9 +46,11 @@ class Damage:
     damaged: int
     total: int
     first: tuple[str, ...]
+    look: str = ""
 
     def __str__(self) -> str:
         counted = f"{self.rule.name}: {self.damaged:,} of {self.total:,} {self.kind} of {self.source}"
+        counted += f": {self.look}" if self.look else ""
         return f"{counted} ({'; '.join(self.first)})"
 
 
@@ -79,7 +87,8 @@ def clean(
         images: IMAGES table in any order.
         boxes: BOXES table in any order.
         facts: FILE_FACTS table (`images.facts.of_files`): one row per existing file.
-        labels: The detector's label by the publisher's label, by source; None or absent if the detector has none.
+        labels: The detector's label, or None, by the publisher's label, by source. A label that is absent is none of
+            the publisher's.
         config: Switches and limits.
 
     Raises:
@@ -91,7 +100,8 @@ def clean(
     stops = config.stop_on or ()
     kept_images, image_ledger = apply_rules(candidates, image_rules(config), stop_on=stops, damage=damage)
     known = _image_facts(candidates, kept_images, image_ledger)
-    judged = _with_images(conform(boxes, BOXES), known, masks=config.keep_segmentations)
+    judged = _with_images(conform(boxes, BOXES), known)
+    judged = _with_mask_facts(judged, kept=config.keep_segmentations)
     kept_boxes, box_ledger = apply_rules(_with_names(judged, labels), box_rules(config), stop_on=stops, damage=damage)
     _insist_on_bounds(damage, config.tolerance)
     if config.drop_empty_images:
@@ -163,8 +173,18 @@ def apply_rules(
 def _damage(rule: Rule, damaged: pl.DataFrame, looked_at: pl.DataFrame) -> Iterator[Damage]:
     kind = "boxes" if "box_id" in looked_at.columns else "images"
     for (source,), of_source in damaged.group_by("source", maintain_order=True):
-        total = looked_at.filter(source=source).height
-        yield Damage(rule, str(source), kind, of_source.height, total, _first(rule, of_source))
+        candidates = looked_at.filter(source=source)
+        look = _look(rule, of_source, candidates)
+        yield Damage(rule, str(source), kind, of_source.height, candidates.height, _first(rule, of_source), look)
+
+
+def _look(rule: Rule, damaged: pl.DataFrame, looked_at: pl.DataFrame) -> str:
+    if set(GEOMETRY) <= set(rule.values):
+        return look_of(damaged, looked_at)
+    if rule.values != ("label",):
+        return ""
+    words = damaged.group_by("label").len().sort("len", "label", descending=[True, False]).head(_SHOWN)
+    return ", ".join(f"{'no class' if word is None else word} {count:,}" for word, count in words.iter_rows())
 
 
 def _first(rule: Rule, broken: pl.DataFrame) -> tuple[str, ...]:
@@ -219,10 +239,8 @@ def _with_files(images: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_images(boxes: pl.DataFrame, known: pl.DataFrame, *, masks: bool) -> pl.DataFrame:
+def _with_images(boxes: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Return boxes in canonical order, with the facts of their images that the rules need."""
-    if not masks:
-        boxes = boxes.with_columns(segmentation=pl.lit(None, dtype=pl.String))
     joined = _with_scaled_masks(boxes.join(known, on=IMAGE_KEY, how="left"))
     key = ("place", "box_id")  # a number sorts faster than the text that it represents
     ordered = joined.sort(key)
@@ -241,18 +259,52 @@ def _with_scaled_masks(boxes: pl.DataFrame) -> pl.DataFrame:
         columns = ("segmentation", "stated_width", "stated_height", "image_width", "image_height")
         rows = boxes.filter(is_scaled).select(columns).iter_rows()
         scaled = pl.DataFrame({"segmentation": [scaled_mask(*row) for row in rows]}).with_columns(PLAIN_MASK)
-        place = pl.when(is_scaled).then(is_scaled.cast(pl.UInt32).cum_sum() - 1)
         boxes = boxes.with_columns(
-            pl.when(is_scaled).then(pl.lit(scaled[name]).gather(place)).otherwise(name).alias(name)
-            for name in ("segmentation", "plain_mask")
+            pl.when(is_scaled).then(each).otherwise(each.name).alias(each.name) for each in _spread(scaled, is_scaled)
         )
     return boxes.drop("stated_width", "stated_height")
 
 
+def _with_mask_facts(boxes: pl.DataFrame, *, kept: bool) -> pl.DataFrame:
+    """Return boxes in their order, with what is wrong with their masks, and where those lie that may not fit.
+
+    A mask is taken to fit if its form is sound and its text names the box's edges. Some are examined all the same; if
+    one of these does not fit, all are examined.
+
+    Args:
+        boxes: Boxes with the facts of their images.
+        kept: Whether masks are kept; if not, only where they lie matters.
+    """
+    is_taken_to_fit = sound_by_form("image_width", "image_height") & names_edges("segmentation")
+    every = boxes.height // _SAMPLE + 1
+    has_mask = pl.all_horizontal(pl.col("segmentation", "image_width", "image_height").is_not_null())
+    examined = _examined(boxes, has_mask & (~is_taken_to_fit | (pl.int_range(pl.len()) % every == 0)))
+    if every > 1 and examined.gather_every(every).select(is_off_its_mask().any()).item():
+        examined = _examined(boxes, has_mask)
+    gone = pl.lit(None, dtype=pl.String)
+    return examined if kept else examined.with_columns(segmentation=gone, mask_fault=gone)
+
+
+def _examined(boxes: pl.DataFrame, which: pl.Expr) -> pl.DataFrame:
+    """Return boxes in their order, with the facts of those masks that are to be examined."""
+    chosen = boxes.select(which).to_series()
+    rows = boxes.filter(chosen).select("segmentation", "image_width", "image_height").iter_rows()
+    found = [(fault, *(bounds or _NOWHERE)) for fault, bounds in (examine_mask(*row) for row in rows)]
+    schema = {"mask_fault": pl.String} | dict.fromkeys(MASK_EDGES, pl.Float64)
+    return boxes.with_columns(_spread(pl.DataFrame(found, schema=schema, orient="row"), chosen))
+
+
+def _spread(values: pl.DataFrame, chosen: pl.Series) -> list[pl.Series]:
+    """Return the columns of a table that has a row for each chosen one, at the places of these; null elsewhere."""
+    place = pl.select(pl.when(chosen).then(chosen.cast(pl.UInt32).cum_sum() - 1)).to_series()
+    return [each.gather(place) if values.height else each.extend_constant(None, place.len()) for each in values]
+
+
 def _with_names(boxes: pl.DataFrame, labels: Mapping[str, Mapping[str, str | None]]) -> pl.DataFrame:
-    """Return boxes in their order, with the detector's label as `name`."""
+    """Return boxes in their order, with the detector's label as `name`; `declared` if the publisher has theirs."""
     rows = [(source, label, name) for source, names in sorted(labels.items()) for label, name in sorted(names.items())]
     words = pl.DataFrame(rows, schema={"source": pl.String, "label": pl.String, "name": pl.String}, orient="row")
+    words = words.with_columns(declared=pl.lit(value=True))
     return boxes.join(words, on=["source", "label"], how="left", maintain_order="left")
 
 

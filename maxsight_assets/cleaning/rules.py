@@ -8,21 +8,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
 import polars as pl
 
 from maxsight_assets.cleaning.config import CleaningConfig, Flag
-from maxsight_assets.formats.masks import segmentation_fault, sound_by_form
+from maxsight_assets.cleaning.misread import GEOMETRY, MASK_EDGES, TOLERANCE_PX, is_in_shares, is_off_its_mask
 from maxsight_assets.verdict import Severity
-
-GEOMETRY = ("x", "y", "w", "h")
 
 ROUNDING = 0.001
 """Pixels that a box may reach out of its picture unclipped: the rounding error of normalised coordinates."""
 
-TOLERANCE_PX = 1.0
-"""How far a box may reach out before it counts as damage: publishers round, and count the last pixel either way."""
+PLACEHOLDER_IDS = 3
+"""From so many ids on with one content, the picture stands in for photographs that are gone.
 
+Photographs that were uploaded twice are pairs, and a split keeps them together. The annotators of three photographs
+saw three pictures, so the boxes of two at least cannot be right.
+"""
 
 COMMERCIAL = (
     "/licenses/by/",
@@ -113,6 +113,13 @@ def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
             severity="error",
         ),
         Rule(
+            name="placeholder",
+            matches=pl.len().over("source", "sha256") >= PLACEHOLDER_IDS,
+            values=("path", "sha256"),
+            reason=f"{PLACEHOLDER_IDS} or more images have this content: it stands in for photographs that are gone.",
+            severity="error",
+        ),
+        Rule(
             name="turned_by_exif",
             matches=(pl.col("orientation") >= 5)
             & (pl.col("width") == pl.col("file_height"))
@@ -198,8 +205,10 @@ def box_rules(config: CleaningConfig) -> tuple[Rule, ...]:
     """Return the rules over boxes, in the order of application.
 
     The table has BOXES columns and `image_known`, `image_rule` (why the image was dropped, or null), `image_width` and
-    `image_height` (true pixels), `scale_x` and `scale_y` (of a resized picture, else null) and `name` (the detector's
-    label, or null).
+    `image_height` (true pixels), `scale_x` and `scale_y` (of a resized picture, else null), `name` (the detector's
+    label, or null), `declared` (whether the publisher has the label), `mask_fault` (why the mask cannot be used, or
+    null) and `mask_left`, `mask_top`, `mask_right` and `mask_bottom` (what the mask covers, in pixels; null if there is
+    no mask, or its box is known to fit it).
     """
     always = (
         _unreadable_record(),
@@ -214,7 +223,7 @@ def box_rules(config: CleaningConfig) -> tuple[Rule, ...]:
         *_geometry(config),
         Rule(
             name="unknown_class",
-            matches=pl.col("label").is_null(),
+            matches=pl.col("label").is_null() | ~pl.col("declared").fill_null(value=False),
             values=("label",),
             reason="The box is of no class that the publisher declares, so what it shows is unknown.",
             severity="error",
@@ -274,6 +283,13 @@ def _geometry(config: CleaningConfig) -> tuple[Rule, ...]:
             severity="error",
         ),
         Rule(
+            name="in_shares",
+            matches=is_in_shares(),
+            values=(*GEOMETRY, "image_width", "image_height"),
+            reason="The box is of one pixel at most in the corner of the picture: its numbers are shares, not pixels.",
+            severity="error",
+        ),
+        Rule(
             name="mostly_outside",
             matches=((overhang > ROUNDING) & (inside < config.min_kept_fraction * w * h)) | (inside <= 0),
             values=(*GEOMETRY, "image_width", "image_height"),
@@ -288,6 +304,13 @@ def _geometry(config: CleaningConfig) -> tuple[Rule, ...]:
             severity="warn",
             counts=overhang > TOLERANCE_PX,
             changes=clipped if config.clip_boxes else {},
+        ),
+        Rule(
+            name="off_its_mask",
+            matches=is_off_its_mask(),
+            values=(*GEOMETRY, *MASK_EDGES),
+            reason="The box does not lie around its own mask, so that one of them is of something else.",
+            severity="error",
         ),
     )
 
@@ -402,8 +425,8 @@ def _repairs() -> tuple[Rule, ...]:
         ),
         Rule(
             name="unusable_segmentation",
-            matches=_segmentation_is_unusable(),
-            values=("image_width", "image_height"),
+            matches=pl.col("mask_fault").is_not_null(),
+            values=("mask_fault", "image_width", "image_height"),
             reason="pycocotools would crash on the mask or allocate without bound; the box is kept without it.",
             severity="error",
             changes={"segmentation": pl.lit(None, dtype=pl.String)},
@@ -411,17 +434,3 @@ def _repairs() -> tuple[Rule, ...]:
         ),
         _unreadable_field(),
     )
-
-
-def _segmentation_is_unusable() -> pl.Expr:
-    sound = sound_by_form("image_width", "image_height")
-    looked_at = pl.when(~sound).then("segmentation")  # null if there is no mask or its form is sound
-    return pl.struct(looked_at, "image_width", "image_height").map_batches(_unusable, return_dtype=pl.Boolean)
-
-
-def _unusable(masks: pl.Series) -> pl.Series:
-    texts, widths, heights = masks.struct.unnest().get_columns()
-    bad = np.zeros(masks.len(), dtype=bool)
-    for row in texts.is_not_null().arg_true().to_list():
-        bad[row] = segmentation_fault(texts[row], widths[row], heights[row]) is not None
-    return pl.Series(bad)

@@ -39,6 +39,8 @@ class _Image(msgspec.Struct, gc=False):
     file_name: str
     source: str
     source_id: str
+    orientation: int = 1
+    rotation: int = 0
     audio_path: str | None = None
 
 
@@ -134,12 +136,13 @@ def _story(
 ) -> Story:
     mine = (pl.col("source") == key[0]) & (pl.col("image_id") == key[1])
     ledger = ledger.filter(mine)
-    fate, boxes, audio = "in none", [], None
+    fate, boxes, audio, turned = "in none", [], None, None
     for split, document in documents.items():
         names = {category.id: category.name for category in document.categories}
         for found in document.images:
             if (found.source, found.source_id) == key:
                 fate, audio = f"{split}, as image {found.id}", found.audio_path
+                turned = _turned(found)
                 boxes += [
                     f"box {box.source_id}: kept as {names[box.category_id]}{', a crowd' if box.iscrowd else ''}"
                     for box in document.annotations
@@ -151,10 +154,18 @@ def _story(
         "group": _group("/".join(key), _table(places.splits / GROUPS_FILE)),
         "what became of it": "; ".join(said) or "sound",
         "split": fate,
+        "turned": turned,
         "audio": audio,
     }
     boxes += [f"box {row['box_id']}: {_said(row)}" for row in ledger.filter(kind="box").iter_rows(named=True)]
     return Story("/".join(key), {name: text for name, text in facts.items() if text}, tuple(sorted(boxes)))
+
+
+def _turned(image: _Image) -> str | None:
+    """Say by what a picture is to be turned; its boxes lie on it as it is stored."""
+    said = [f"EXIF orientation {image.orientation}"] * (image.orientation != 1)
+    said += [f"rotation {image.rotation}, as the publisher states"] * (image.rotation != 0)
+    return f"{' and '.join(said)}; boxes lie on the picture as stored" if said else None
 
 
 def _published(source: str, images: pl.DataFrame, places: Places) -> dict[str, str | None]:

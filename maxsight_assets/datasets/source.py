@@ -32,6 +32,7 @@ class Source:
         rules: The rules that must hold for its directory.
         whole_splits: The publisher's splits that a selection lands with all their records, so that they can be counted.
         view_type: Type of the view that the rules take.
+        editions: Other editions of the annotations, by the pattern of the labels that only they have.
         words: The words that fields of the selection may hold, by field; those for classes are in `labels.csv`.
         class_ids: Pattern of the ids by which a class may be named instead of its name.
         details: Further tables of the asset's page, by title: column names and rows, from the published directory.
@@ -45,6 +46,7 @@ class Source:
     rules: tuple[Rule[Any], ...]
     whole_splits: Callable[[Any], Collection[str]]
     view_type: type[RawView] = RawView
+    editions: Mapping[str, str] = field(default_factory=dict)
     words: Mapping[str, Collection[str | int]] = field(default_factory=dict)
     class_ids: re.Pattern[str] | None = None
     details: Callable[[Path, Manifest], Mapping[str, Table]] | None = None
@@ -85,7 +87,13 @@ class Source:
             stated = self.catalog.counts
             counts = {split: count for split, count in stated.items() if split in whole}
         return self.view_type(
-            root=root, manifest=manifest, place=self.directory, read=self.tables, counts=counts, cache=cache
+            root=root,
+            manifest=manifest,
+            place=self.directory,
+            read=self.tables,
+            counts=counts,
+            editions=self.editions,
+            cache=cache,
         )
 
     @staticmethod

@@ -214,9 +214,9 @@ def _without_incomplete(cleaned: Cleaned, config: CleaningConfig) -> Cleaned:
 
 
 def _image_rows(cleaned: Cleaned, facts: pl.DataFrame) -> pl.DataFrame:
-    """Return the kept images, with the sha256 of their files and an `id`."""
+    """Return the kept images, with the sha256 and EXIF orientation of their files and an `id`."""
     ids = stable_ids(cleaned.images["source"], cleaned.images["image_id"])
-    files = facts.select("path", "sha256").unique("path")
+    files = facts.select("path", "sha256", "orientation").unique("path")
     return cleaned.images.with_columns(id=ids).join(files, on="path", how="left", maintain_order="left").sort("id")
 
 
@@ -247,7 +247,12 @@ def _image_records(images: pl.DataFrame, licences: Mapping[str, int]) -> Iterato
         "license": pl.col("license").replace_strict(licences, return_dtype=pl.Int64),
         "flickr_id": "flickr_id",
     }
-    return images.select(**columns).iter_rows(named=True)
+    turned = {  # as in a split: stated where it differs from these
+        "orientation": pl.col("orientation").fill_null(1).replace(1, None),
+        "rotation": pl.col("rotation").replace(0, None),
+    }
+    for record in images.select(**columns, **turned).iter_rows(named=True):
+        yield {name: value for name, value in record.items() if name not in turned or value is not None}
 
 
 def _annotation_records(boxes: pl.DataFrame) -> Iterator[dict[str, Any]]:

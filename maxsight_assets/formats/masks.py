@@ -1,5 +1,10 @@
-"""Decides which COCO masks pycocotools may get: some make it crash the process or allocate without bound."""
+"""Decides which COCO masks pycocotools may get, and where they lie.
 
+Some masks make pycocotools crash the process or allocate without bound. The bounds of the others show whether their
+boxes are what they claim to be.
+"""
+
+from itertools import chain
 from typing import Annotated
 
 import msgspec
@@ -17,6 +22,10 @@ Nearly all of COCO's masks are, and matching a pattern is faster than reading nu
 """
 
 _MAX_PIXELS = 89_478_485  # where Pillow begins to warn of a decompression bomb (Image.MAX_IMAGE_PIXELS)
+
+
+Bounds = tuple[float, float, float, float]
+"""Left, top, right and bottom edge of what a mask covers, in absolute pixels."""
 
 
 class _Rle(msgspec.Struct, gc=False):
@@ -39,8 +48,28 @@ def sound_by_form(width: str, height: str) -> pl.Expr:
     return (pl.col("plain_mask") & reaches & (pixels <= _MAX_PIXELS)).fill_null(value=False)
 
 
+def names_edges(text: str) -> pl.Expr:
+    """Return whether the text of a mask holds the right and the bottom edge of its box as numbers.
+
+    COCO's boxes are made from the polygons, so all of these do; boxes in another form or scale have other edges there.
+    To look for two short texts is many times faster than to read all numbers, as `examine_mask` does.
+
+    Args:
+        text: Name of the column with the text; the box is in `x`, `y`, `w` and `h`.
+    """
+    edges = (pl.col("x") + pl.col("w"), pl.col("y") + pl.col("h"))
+    numbers = (edge.round(2).cast(pl.String) for edge in edges)  # "473.07", "480.0", as COCO writes them
+    held = pl.all_horizontal(pl.col(text).str.contains(number, literal=True) for number in numbers)
+    return held.fill_null(value=False)
+
+
 def segmentation_fault(raw: str | bytes | Raw, width: int, height: int) -> str | None:
-    """Return why pycocotools must not get a mask: on some masks it crashes or allocates without bound.
+    """Return why pycocotools must not get a mask, as `examine_mask`; None if the mask is sound."""
+    return examine_mask(raw, width, height)[0]
+
+
+def examine_mask(raw: str | bytes | Raw, width: int, height: int) -> tuple[str | None, Bounds | None]:
+    """Return why pycocotools must not get a mask, on some of which it crashes, and where a sound mask lies.
 
     Args:
         raw: The JSON text of a `segmentation`: a list of polygons (x, y, x, y, ... in absolute pixels) or an RLE.
@@ -48,27 +77,30 @@ def segmentation_fault(raw: str | bytes | Raw, width: int, height: int) -> str |
         height: Height of the picture in pixels.
 
     Returns:
-        The fault in a few words, or None if the mask is sound. A sound mask is either polygons of at least three
-        points, none further outside the picture than the picture's own size; or an RLE of exactly the picture's size
-        whose runs add up to it.
+        The fault in a few words, or None if the mask is sound; and the bounds of a sound mask that covers anything. A
+        sound mask is either polygons of at least three points, none further outside the picture than the picture's own
+        size; or an RLE of exactly the picture's size whose runs add up to it.
     """
     try:
         mask = _MASK.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "neither polygons nor an RLE"
+        return "neither polygons nor an RLE", None
     if width * height > _MAX_PIXELS:
-        return f"a mask of {width}x{height} pixels"
+        return f"a mask of {width}x{height} pixels", None
     if isinstance(mask, _Rle):
-        return _rle_fault(mask, width, height)
+        fault = _rle_fault(mask, width, height)
+        return fault, None if fault else _rle_bounds(mask)
     if not mask:
-        return "no polygon"
+        return "no polygon", None
     for polygon in mask:
         if len(polygon) < 6 or len(polygon) % 2:
-            return f"a polygon of {len(polygon)} numbers"
-        xs, ys = polygon[::2], polygon[1::2]
-        if min(xs) < -width or max(xs) > 2 * width or min(ys) < -height or max(ys) > 2 * height:
-            return "a polygon far out of the picture"
-    return None
+            return f"a polygon of {len(polygon)} numbers", None
+    points = mask[0] if len(mask) == 1 else list(chain.from_iterable(mask))
+    xs, ys = points[::2], points[1::2]
+    bounds = (min(xs), min(ys), max(xs), max(ys))
+    if bounds[0] < -width or bounds[2] > 2 * width or bounds[1] < -height or bounds[3] > 2 * height:
+        return "a polygon far out of the picture", None
+    return None, bounds
 
 
 def scaled_mask(text: str, width: int, height: int, to_width: int, to_height: int) -> str:
@@ -98,7 +130,7 @@ def scaled_mask(text: str, width: int, height: int, to_width: int, to_height: in
 def _scaled_rle(rle: _Rle, width: int, height: int) -> str:
     """Scale a sound run-length mask by its nearest pixels; its runs go down one column after the other."""
     old_height, old_width = rle.size
-    runs = _rle_runs(rle.counts) or [] if isinstance(rle.counts, str) else rle.counts
+    runs = _runs(rle) or []
     pixels = np.repeat(np.arange(len(runs)) % 2, runs).reshape(old_width, old_height)
     scaled = pixels[np.arange(width) * old_width // width][:, np.arange(height) * old_height // height].ravel()
     edges = np.flatnonzero(np.diff(scaled, prepend=0, append=2))
@@ -109,10 +141,28 @@ def _scaled_rle(rle: _Rle, width: int, height: int) -> str:
 def _rle_fault(rle: _Rle, width: int, height: int) -> str | None:
     if rle.size != (height, width):
         return f"an RLE of {rle.size[1]}x{rle.size[0]} pixels for a picture of {width}x{height}"
-    runs = _rle_runs(rle.counts) if isinstance(rle.counts, str) else rle.counts
+    runs = _runs(rle)
     if runs is None or min(runs, default=0) < 0 or sum(runs) != width * height:
         return "an RLE whose runs do not add up to its picture"
     return None
+
+
+def _rle_bounds(rle: _Rle) -> Bounds | None:
+    """Return the bounds of the pixels of a sound run-length mask."""
+    height = rle.size[0]
+    ends = np.cumsum(_runs(rle) or [])
+    starts, stops = ends[::2][: len(ends) // 2], ends[1::2]  # every second run is of the mask
+    starts, lasts = starts[stops > starts], stops[stops > starts] - 1
+    if not len(starts):
+        return None
+    left, right = int(starts[0]) // height, int(lasts[-1]) // height + 1
+    if (starts // height < lasts // height).any():  # a run goes on in the next column, so from edge to edge
+        return float(left), 0.0, float(right), float(height)
+    return float(left), float((starts % height).min()), float(right), float((lasts % height).max() + 1)
+
+
+def _runs(rle: _Rle) -> list[int] | None:
+    return _rle_runs(rle.counts) if isinstance(rle.counts, str) else rle.counts
 
 
 def _rle_runs(text: str) -> list[int] | None:

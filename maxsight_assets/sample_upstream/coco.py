@@ -207,7 +207,9 @@ def _annotations(each: Photo) -> list[dict[str, Any]]:
     if first_id in BY_NAME["zero_height_box"].record_ids:
         box[3] = 0.0
     if first_id in BY_NAME["out_of_bounds_box"].record_ids:
-        box[2] = round((each.scene.picture.width - box[0]) * 1.25, 2)
+        left, top, right, bottom = box[0], box[1], each.scene.picture.width, box[1] + box[3]
+        box[2] = round((right - left) * 1.25, 2)
+        first["segmentation"] = [[left, top, right, top, right, bottom, left, bottom]]
     twin = int(BY_NAME["duplicate_annotation"].record_ids[0])
     if first["image_id"] == twin // 100:
         annotations.append({**first, "id": twin})

@@ -3,6 +3,7 @@
 Everything happens in memory, and the order of the rows does not matter. `splitting.write` writes the result to disk.
 """
 
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import get_args
@@ -101,14 +102,16 @@ def build_splits(
         cleaning: How to clean.
 
     Raises:
-        SettingsError: The strategy does not fit the publishers' splits, or `stop_on` names an unknown rule.
+        SettingsError: The strategy does not fit the publishers' splits, `stop_on` names an unknown rule, or no image is
+            under one of the licences that `licences` names.
         NotPublished: A record breaks a rule of `cleaning.stop_on`, or more records are damaged than
             `cleaning.tolerance` allows.
     """
     stops = _stops(cleaning)
     names = tuple(space)
     known = set(names)
-    inside = {source: {k: v for k, v in words.items() if v in known} for source, words in labels.items()}
+    inside = {source: {k: v if v in known else None for k, v in words.items()} for source, words in labels.items()}
+    _insist_on_licences(images["license"], cleaning.licences or ())
     cleaned = clean(images, boxes, facts, labels=inside, config=cleaning)
     nodes = _nodes(cleaned.images, facts, prefix="")
     watched = _nodes(
@@ -147,6 +150,19 @@ def _stops(cleaning: CleaningConfig) -> tuple[str, ...]:
     if unknown := [name for name in stops if name not in rules]:
         raise SettingsError(f"cleaning.stop_on: no rule is named {', '.join(unknown)}; there are {', '.join(rules)}")
     return stops
+
+
+def _insist_on_licences(published: pl.Series, wanted: Iterable[str]) -> None:
+    """Refuse a part that is in no licence's address; misspelt, it would leave images out without a word."""
+    addresses = published.drop_nulls().unique().sort().to_list()
+    for part in wanted:
+        if part.lower() != "commercial" and not any(part.lower() in address.lower() for address in addresses):
+            near = difflib.get_close_matches(part, addresses, n=1, cutoff=0.3)
+            meant = f"nearest: {near[0]}; " if near else ""
+            raise SettingsError(
+                f"cleaning.licences: no image is under a licence with {part} in its address; {meant}there are "
+                f"{', '.join(addresses) or 'none'}; or say commercial"
+            )
 
 
 def _nodes(images: pl.DataFrame, facts: pl.DataFrame, *, prefix: str) -> pl.DataFrame:

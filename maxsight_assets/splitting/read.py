@@ -27,6 +27,8 @@ class _Image(msgspec.Struct, gc=False):
     source_id: str
     page: str | None = None
     flickr_id: str | None = None
+    orientation: int = 1
+    rotation: int = 0
     audio_path: str | None = None
 
 
@@ -60,8 +62,9 @@ def load_split(name: Split, splits_dir: Path) -> tuple[pd.DataFrame, pd.DataFram
 
     Returns:
         Images (`id`, `file_name` relative to DATA_DIR, `width`, `height`, `license`, `source`, `source_id`, `page`,
-        `flickr_id`, `audio_path`) and annotations (`id`, `image_id`, `category_id`, `category`, `x`, `y`, `w`, `h` in
-        absolute pixels with the origin at the top left, `area`, `iscrowd`, `source_id`), in the order of the file.
+        `flickr_id`, `orientation`, `rotation`, `audio_path`) and annotations (`id`, `image_id`, `category_id`,
+        `category`, `x`, `y`, `w`, `h` in absolute pixels with the origin at the top left, `area`, `iscrowd`,
+        `source_id`), in the order of the file.
 
     Raises:
         FormatError: The split does not exist, or this project did not write its file.

@@ -50,6 +50,8 @@ class _Image(msgspec.Struct, omit_defaults=True):
     source_id: str
     page: str | None = None
     flickr_id: str | None = None
+    orientation: int = 1  # of the file by EXIF; boxes lie on the picture as stored, which 1 leaves as it is
+    rotation: int = 0  # degrees counter-clockwise by which the publisher says picture and boxes are to be turned
     audio_path: str | None = None  # relative to AUDIO_DIR
 
 
@@ -127,8 +129,9 @@ def _of_audio(audio: Pairing | None) -> dict[str, Any]:
 
 def _images(images: pl.DataFrame, licences: Mapping[str, int], audio: Pairing | None) -> Iterator[_Image]:
     columns = ("id", "path", "width", "height", "license", "source", "image_id", "page", "flickr_id")
+    turned = (pl.col("orientation").fill_null(1), pl.col("rotation").fill_null(0))
     heard = audio.paths if audio else {}
-    for number, path, width, height, licence, source, image_id, *rest in images.select(columns).iter_rows():
+    for number, path, width, height, licence, source, image_id, *rest in images.select(*columns, *turned).iter_rows():
         told = (source, image_id, *rest, heard.get((source, image_id)))
         yield _Image(number, path, width, height, licences[licence or ""], *told)
 

@@ -4,16 +4,18 @@ Single bad records are warnings, since cleaning drops or repairs them and says s
 unusable (annotations that do not parse, ambiguous ids) blocks.
 """
 
+import difflib
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import TypeVar
 
 import polars as pl
 
-from maxsight_assets.cleaning.apply import clean
-from maxsight_assets.cleaning.config import CleaningConfig, Tolerance
-from maxsight_assets.cleaning.rules import TOLERANCE_PX
-from maxsight_assets.verdict import Found, Rule, Severity, rule
+from maxsight_assets.cleaning.misread import TOLERANCE_PX
+from maxsight_assets.labels import mapping
+from maxsight_assets.verdict import NOT_JUDGED, Found, Rule, Severity, rule
 from maxsight_assets.verification.raw import FILE_RULES, IMAGE_RULES
 from maxsight_assets.verification.views import RawView
 
@@ -22,6 +24,8 @@ KNOWN_FLAT_BOXES = ("918", "2206849")
 
 KNOWN_DUPLICATES = ("99844",)
 """COCO 2017 images known to hold annotation rows twice (seen in the published files)."""
+
+_WORDS = 20  # undeclared labels that are counted one by one
 
 BOX_NAME = pl.format("box {} of image {}", "box_id", "image_id")
 
@@ -37,7 +41,7 @@ def table_rule(
     def made(find: Callable[[RawViewT], Found]) -> Rule[RawViewT]:
         @wraps(find)
         def looked(view: RawViewT) -> Found:
-            return find(view) if view.problem is None else Found(["not looked at: the annotations do not parse"], 1)
+            return find(view) if view.problem is None else NOT_JUDGED
 
         return rule(remedy, severity=severity, blocking=blocking, reads_images=reads_images)(looked)
 
@@ -117,13 +121,7 @@ def damage_is_bounded(view: RawView) -> Found:
 
     Single damaged records cost just themselves; many mean that the dataset is damaged, and the last good version stays.
     """
-    tables = view.tables
-    labels: dict[str, dict[str, str]] = {str(source): {} for source in tables.boxes["source"].unique()}
-    for source, label in tables.boxes.select("source", "label").unique().drop_nulls().iter_rows():
-        labels[source][label] = label
-    config = CleaningConfig(tolerance=Tolerance(share=1), keep_segmentations=False, drop_empty_images=False)
-    facts = view.facts.with_columns(path=pl.format("{}/{}", pl.lit(view.place), "path"))
-    damage = clean(tables.images, tables.boxes, facts, labels=labels, config=config).damage
+    damage = view.cleaned.damage
     beyond = [
         str(each)
         for each in damage
@@ -131,6 +129,22 @@ def damage_is_bounded(view: RawView) -> Found:
     ]
     found = {f"{each.kind}, {each.rule.name}": each.damaged for each in damage}
     return Found(beyond, len(damage), found)
+
+
+_MISREAD = ("in_shares", "off_its_mask")
+"""Rules of cleaning against boxes that do not mean what they should."""
+
+
+@table_rule(
+    "Cleaning drops these boxes and names them in the ledger. Many of them mean another form, such as corners.",
+    severity="warn",
+    reads_images=True,
+)
+def boxes_fit_their_masks(view: RawView) -> Found:
+    """Every box is in pixels, as x, y, width and height, and lies around its polygons or mask if it has one."""
+    misread = view.cleaned.ledger.filter(pl.col("rule").is_in(_MISREAD))
+    text = pl.format("{}: {} {}", BOX_NAME, "rule", "before")
+    return Found(misread.select(text).to_series(), view.boxes.height, dict(Counter(misread["rule"])))
 
 
 @table_rule(
@@ -179,9 +193,41 @@ def not_empty(view: RawView) -> Found:
     severity="warn",
 )
 def classes_are_declared(view: RawView) -> Found:
-    """Every box has a class that the publisher declares."""
-    offenders = view.boxes.filter(pl.col("label").is_null()).select(BOX_NAME).to_series()
-    return Found(offenders, view.boxes.height, {"classes": view.boxes["label"].n_unique()})
+    """Every box has a class that the publisher declares, in the publisher's own words."""
+    undeclared = view.boxes.join(_declared(view), on=["source", "label"], how="anti")
+    name = pl.when(pl.col("label").is_null()).then(BOX_NAME).otherwise(pl.format("{}: {}", BOX_NAME, "label"))
+    counts = undeclared.drop_nulls("label").group_by("source", "label").len().sort("len", "label", descending=True)
+    facts = {f"{label}{_nearest(source, label)}": count for source, label, count in counts.head(_WORDS).iter_rows()}
+    return Found(
+        undeclared.select(name).to_series(), view.boxes.height, {"classes": view.boxes["label"].n_unique()} | facts
+    )
+
+
+def _declared(view: RawView) -> pl.DataFrame:
+    words = [(s, row.label) for s in view.boxes["source"].unique().sort() for row in mapping.rows(s)]
+    return pl.DataFrame(words, schema={"source": pl.String, "label": pl.String}, orient="row")
+
+
+def _nearest(source: str, label: str) -> str:
+    words = {row.label.lower(): row.label for row in mapping.rows(source)}
+    near = difflib.get_close_matches(label.lower(), words, n=1)
+    return f" (nearest: {words[near[0]]})" if near else ""
+
+
+@table_rule(
+    "What is known of the other edition is read as it is meant; for the rest get the edition that the catalog names.",
+    severity="warn",
+)
+def labels_are_of_this_edition(view: RawView) -> Found:
+    """No box has a label that only another edition of the annotations has."""
+    counts = view.boxes.drop_nulls("label").group_by("label").len().sort("label")
+    offenders = [
+        f"{label}: {count:,} boxes, of {edition}"
+        for label, count in counts.iter_rows()
+        for pattern, edition in view.editions.items()
+        if re.fullmatch(pattern, label)
+    ]
+    return Found(offenders, counts.height)
 
 
 def _known_as(name: str, offenders: pl.DataFrame, known: pl.Expr) -> dict[str, int]:
@@ -243,8 +289,10 @@ TABLE_RULES: tuple[Rule[RawView], ...] = (
     landed_images_are_listed,
     boxes_have_an_image,
     classes_are_declared,
+    labels_are_of_this_edition,
     boxes_have_area,
     boxes_are_inside,
+    boxes_fit_their_masks,
     boxes_are_distinct,
 )
 """Rules for whatever annotations have been read into tables."""

@@ -37,6 +37,8 @@ class _Image(msgspec.Struct, gc=False):
     source_id: str
     flickr_id: str | None = None
     sha256: str | None = None
+    orientation: int = 1
+    rotation: int = 0
 
 
 class _Annotation(msgspec.Struct, gc=False):
@@ -131,6 +133,7 @@ class OutputView(ABC):
         """One row an image: part (set or split), id, path, width, height, source, source_id, flickr_id and two digests.
 
         `stated` is the sha256 in the file, if any; `sha256` that of the raw manifest, null where it has no such image.
+        `orientation` and `rotation` are as stated.
         """
         schema = {
             "part": pl.String,
@@ -142,6 +145,8 @@ class OutputView(ABC):
             "source_id": pl.String,
             "flickr_id": pl.String,
             "stated": pl.String,
+            "orientation": pl.Int32,
+            "rotation": pl.Int32,
         }
         rows = [
             (part, *msgspec.structs.astuple(image))
@@ -244,6 +249,22 @@ def images_decode(view: OutputView) -> Found:
     return Found(bad.select(pl.format("{}: {}", IMAGE_NAME, problem)).to_series(), judged.height)
 
 
+@rule(REBUILD, severity="error", blocking=True, reads_images=True)
+def turned_pictures_say_so(view: OutputView) -> Found:
+    """Every image whose EXIF states an orientation has it in its record, because some readers turn such a picture.
+
+    Boxes lie on the picture as it is stored, with neither the orientation nor the publisher's rotation applied.
+    """
+    judged = view.images.join(view.facts.select("sha256", exif="orientation"), on="sha256", how="left")
+    wrong = judged.filter(pl.col("exif").fill_null(1) != pl.col("orientation"))
+    text = pl.format("{}: orientation {} stated, {} found", IMAGE_NAME, "orientation", pl.col("exif").fill_null(1))
+    facts = {
+        "turned by EXIF": judged.filter(pl.col("orientation") != 1).height,
+        "with a rotation": judged.filter(pl.col("rotation") != 0).height,
+    }
+    return Found(wrong.select(text).to_series(), judged.height, facts)
+
+
 @rule(REBUILD, severity="error", blocking=True)
 def categories_are_the_label_space(view: OutputView) -> Found:
     """Every file's categories are the label space in its order, ids from 1, and every box has one of them.
@@ -317,6 +338,7 @@ OUTPUT_RULES: tuple[Rule[OutputView], ...] = (
     none_is_empty,
     image_files_are_there,
     images_decode,
+    turned_pictures_say_so,
     categories_are_the_label_space,
     boxes_are_sound,
     ids_name_one_record,

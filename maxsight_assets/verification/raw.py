@@ -9,8 +9,10 @@ from collections import Counter
 import polars as pl
 
 from maxsight_assets.catalog.model import SplitCounts
+from maxsight_assets.cleaning.rules import PLACEHOLDER_IDS
 from maxsight_assets.formats.names import REMEDIES
-from maxsight_assets.verdict import Found, Rule, rule
+from maxsight_assets.splitting.groups import group
+from maxsight_assets.verdict import NOT_JUDGED, Found, Rule, rule
 from maxsight_assets.verification.views import RawView
 
 UNKNOWN = "no reason is noted"
@@ -132,11 +134,52 @@ def stated_sizes_match(view: RawView) -> Found:
 
 
 @rule(
+    "Boxes lie on the pixels as stored: read them so, as Pillow does (OpenCV: IMREAD_IGNORE_ORIENTATION).",
+    severity="warn",
+    reads_images=True,
+)
+def pictures_are_upright(view: RawView) -> Found:
+    """No picture is to be turned: neither its EXIF orientation nor the publisher's `rotation` says so.
+
+    Splits and evaluation sets state both with each image.
+    """
+    rotations = view.images.select(path="file", rotation=pl.col("rotation").fill_null(0)).unique("path")
+    sound = view.facts.filter(pl.col("error").is_null()).join(rotations, on="path", how="left")
+    by_exif, by_publisher = pl.col("orientation") != 1, pl.col("rotation").fill_null(0) != 0
+    text = pl.format("{}: orientation {}, rotation {}", "path", "orientation", pl.col("rotation").fill_null(0))
+    facts = {"turned by EXIF": sound.filter(by_exif).height, "with a rotation": sound.filter(by_publisher).height}
+    return Found(sound.filter(by_exif | by_publisher).select(text).to_series(), sound.height, facts)
+
+
+@rule(
+    "Look at them: two ids of one photograph weigh twice; from three ids with one content on, cleaning drops them all.",
+    severity="warn",
+    reads_images=True,
+)
+def pictures_have_one_id(view: RawView) -> Found:
+    """No picture, and no near copy of one, is there under several ids.
+
+    Splits keep such images together. One content under three ids or more is a placeholder for photographs that are
+    gone; cleaning drops these images with their boxes, and above `tolerance` nothing is published.
+    """
+    nodes = view.facts.filter(pl.col("error").is_null()).with_columns(
+        key="path", flickr_id=pl.lit(None, dtype=pl.String)
+    )
+    edges = group(nodes).edges
+    again = edges.unique("right", keep="first", maintain_order=True)
+    placeholders = nodes.filter(pl.len().over("sha256") >= PLACEHOLDER_IDS)
+    facts = dict(again.group_by("reason").len().sort("reason").iter_rows()) | {"placeholders": placeholders.height}
+    return Found(again.select(pl.format("{}: as {} ({})", "right", "left", "reason")).to_series(), nodes.height, facts)
+
+
+@rule(
     "A publisher's correction is accepted with `maxsight-assets accept`; otherwise fetch the annotation files again.",
     severity="error",
 )
 def counts_match(view: RawView) -> Found:
     """Each split's annotations hold the number of images and boxes that the publisher states."""
+    if view.counts and view.problem is not None:
+        return NOT_JUDGED
     offenders = []
     for split, stated in sorted(view.counts.items()):
         have = view.counted.get(split, SplitCounts(images=0, boxes=0))
@@ -214,6 +257,8 @@ IMAGE_RULES: tuple[Rule[RawView], ...] = (
     every_image_decodes,
     enough_images_decode,
     stated_sizes_match,
+    pictures_are_upright,
+    pictures_have_one_id,
     counts_match,
     every_image_landed,
     enough_images_landed,

@@ -42,6 +42,8 @@ class _Image(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     source_id: _Text
     page: str = ""
     flickr_id: str = ""
+    orientation: Annotated[int, Meta(ge=2, le=8)] = 2
+    rotation: Literal[90, 180, 270] = 90
     audio_path: _Text = "-"
 
 

@@ -8,18 +8,20 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from maxsight_assets.catalog.model import SplitCounts
-from maxsight_assets.cleaning.config import Tolerance
+from maxsight_assets.cleaning.apply import Cleaned, clean
+from maxsight_assets.cleaning.config import CleaningConfig, Tolerance
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.names import fault_of
 from maxsight_assets.formats.tables import BOXES, IMAGES, Tables
 from maxsight_assets.images.facts import examine, of_files
+from maxsight_assets.labels import mapping
 from maxsight_assets.publishing.manifest import FOLDER, Manifest, problems
 
 MISSING = "missing.csv"
@@ -43,6 +45,7 @@ class RawView:
         place: The directory's path relative to DATA_DIR (`coco_raw`), which `path` in the tables begins with.
         read: Reads the images that were selected, landed or not, and their boxes; None where nothing is annotated.
         counts: What the publisher states of each split; only of splits that are there as a whole.
+        editions: Other editions of the annotations, by the pattern of the labels that only they have.
         cache: Parquet file of decoding results by content hash, so that only new pictures are decoded.
         hashed_at: When somebody else began to hash the files, seconds since the epoch, and found all of them as the
             manifest says. None: nobody has.
@@ -53,6 +56,7 @@ class RawView:
     place: str
     read: Callable[[Path, Manifest], Tables] | None = None
     counts: Mapping[str, SplitCounts] = field(default_factory=dict)
+    editions: Mapping[str, str] = field(default_factory=dict)
     cache: Path | None = None
     hashed_at: float | None = None
 
@@ -140,6 +144,22 @@ class RawView:
             )
             .drop("header_width", "header_height")
         )
+
+    @cached_property
+    def cleaned(self) -> Cleaned:
+        """What cleaning will do with the records: the ledger and the damage; the records that it keeps are left out.
+
+        Every label that the publisher has counts as known to the detector, and any damage is tolerated.
+        """
+        tables = self.tables
+        labels = {
+            str(source): {row.label: row.label for row in mapping.rows(str(source))}
+            for source in tables.boxes["source"].unique()
+        }
+        config = CleaningConfig(tolerance=Tolerance(share=1), keep_segmentations=False, drop_empty_images=False)
+        facts = self.facts.with_columns(path=pl.format("{}/{}", pl.lit(self.place), "path"))
+        cleaned = clean(tables.images, tables.boxes, facts, labels=labels, config=config)
+        return replace(cleaned, images=IMAGES.to_frame(), boxes=BOXES.to_frame())
 
     @cached_property
     def missing(self) -> pl.Series:

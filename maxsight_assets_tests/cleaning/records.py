@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from maxsight_assets.formats.masks import PLAIN_MASK
+from maxsight_assets.formats.masks import PLAIN_MASK, examine_mask
 from maxsight_assets.formats.tables import BOXES, IMAGES, conform
 from maxsight_assets.images.facts import FILE_FACTS, PHASH
 from maxsight_assets_tests.images.pictures import prints
@@ -45,6 +45,15 @@ def box(box_id: str, image_id: str = "1", source: str = "coco", **changes: Any) 
         "area": 900.0,
         "crowd": False,
     } | changes
+
+
+def around(mask: str, *, width: int = 640, height: int = 480) -> dict[str, Any]:
+    """The mask of a picture of that size, and the box around it, as far as it lies in the picture."""
+    _, bounds = examine_mask(mask, width, height)
+    if bounds is None:
+        return {"segmentation": mask}
+    left, top = max(bounds[0], 0.0), max(bounds[1], 0.0)
+    return {"segmentation": mask, "x": left, "y": top, "w": bounds[2] - left, "h": bounds[3] - top}
 
 
 def fact(path: str, **changes: Any) -> dict[str, Any]:

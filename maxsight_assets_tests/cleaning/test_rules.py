@@ -7,8 +7,9 @@ import pytest
 from maxsight_assets.cleaning.apply import Cleaned, clean
 from maxsight_assets.cleaning.config import CleaningConfig
 from maxsight_assets.cleaning.rules import box_rules, image_rules
+from maxsight_assets.errors import NotPublished
 from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER
-from maxsight_assets_tests.cleaning.records import LABELS, box, boxes_of, facts_of, image, images_of
+from maxsight_assets_tests.cleaning.records import LABELS, around, box, boxes_of, facts_of, image, images_of
 
 POLYGON = "[[1.0,2.0,3.5,4.0,5.0,1.0]]"
 
@@ -33,7 +34,7 @@ def entry(result: Cleaned) -> dict[str, Any]:
 
 
 def test_sound_records_pass_as_they_are() -> None:
-    images, boxes = images_of(image("1")), boxes_of(box("a"), box("b", label="dog", segmentation=POLYGON))
+    images, boxes = images_of(image("1")), boxes_of(box("a"), box("b", label="dog", **around(POLYGON)))
 
     result = cleaned(images, boxes)
 
@@ -108,15 +109,23 @@ def test_how_much_must_lie_inside_can_be_changed() -> None:
     assert entry(one_box(x=-30.0, min_kept_fraction=0))["rule"] == "mostly_outside"
 
 
-@pytest.mark.parametrize("label", ["zebra", "unicorn"])
-def test_a_label_that_the_detector_does_not_know_is_never_passed_on(label: str) -> None:
+@pytest.mark.parametrize(("label", "rule"), [("zebra", "label_outside_space"), ("unicorn", "unknown_class")])
+def test_a_label_that_the_detector_does_not_know_is_never_passed_on(label: str, rule: str) -> None:
     row = entry(one_box(label=label))
 
-    assert (row["rule"], row["before"]) == ("label_outside_space", {"label": label})
+    assert (row["rule"], row["before"]) == (rule, {"label": label})
 
 
 def test_a_box_of_no_declared_class_is_damage_and_no_choice() -> None:
     assert entry(one_box(label=None))["rule"] == "unknown_class"
+
+
+def test_fault_84_many_words_that_the_publisher_does_not_have_are_counted_and_not_published() -> None:
+    words = ["Person"] * 4 + ["traffic_light"] * 3 + ["dog"]
+    boxes = boxes_of(*(box(str(number), label=word) for number, word in enumerate(words)))
+
+    with pytest.raises(NotPublished, match="unknown_class: 7 of 8 boxes of coco: Person 4, traffic_light 3"):
+        cleaned(images_of(image("1")), boxes)
 
 
 def test_labels_become_the_detectors_words() -> None:
@@ -128,7 +137,7 @@ def test_labels_become_the_detectors_words() -> None:
 
 
 def test_a_mapping_of_another_source_does_not_apply() -> None:
-    assert entry(one_box(label="Man"))["rule"] == "label_outside_space"
+    assert entry(one_box(label="Man"))["rule"] == "unknown_class"
 
 
 def test_a_box_of_an_unknown_image_is_an_orphan() -> None:
@@ -237,7 +246,7 @@ def test_fault_63_a_mask_that_would_crash_a_reader_is_left_out_and_the_box_kept(
     ],
 )
 def test_sound_masks_are_copied_as_they_are(mask: str, form_is_known: bool) -> None:
-    boxes = boxes_of(box("9", segmentation=mask))
+    boxes = boxes_of(box("9", **around(mask)))
     form = pl.col("plain_mask") if form_is_known else pl.lit(None, pl.Boolean)
 
     result = cleaned(images_of(image("1")), boxes.with_columns(plain_mask=form))
@@ -256,7 +265,7 @@ def test_masks_are_read_closely_where_the_picture_is_small() -> None:
 
 
 def test_masks_can_be_left_out() -> None:
-    result = one_box(segmentation=POLYGON, keep_segmentations=False)
+    result = one_box(**around(POLYGON), keep_segmentations=False)
 
     assert result.boxes.select("segmentation", "plain_mask").rows() == [(None, None)] * 2
 
@@ -282,7 +291,41 @@ def test_an_image_that_cannot_be_used_is_dropped_with_its_boxes(
     assert json.loads(result.ledger["before"][0]) == {"image_rule": rule}
 
 
-def test_a_picture_of_another_shape_than_stated_is_dropped_with_its_boxes() -> None:
+def placeholders(ids: int, *, of: int = 8) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Images with a box each, the first ones of which have one content."""
+    images = images_of(*(image(str(number)) for number in range(of)))
+    gone = {f"i{number}": {"sha256": "ab" * 32} for number in range(ids)}
+    return images, boxes_of(*(box(f"of {number}", str(number)) for number in range(of))), facts_of(images, **gone)
+
+
+def test_fault_86_one_content_under_three_ids_is_dropped_with_their_boxes() -> None:
+    result = cleaned(*placeholders(3))
+
+    assert result.images["image_id"].to_list() == ["3", "4", "5", "6", "7"]
+    assert result.ledger.filter(kind="image").select("image_id", "rule").rows() == [
+        (number, "placeholder") for number in "012"
+    ]
+    assert result.ledger.filter(kind="box")["rule"].to_list() == ["image_dropped"] * 3
+
+
+def test_fault_86_a_photograph_that_was_uploaded_twice_is_no_placeholder() -> None:
+    assert cleaned(*placeholders(2)).ledger.is_empty()
+
+
+def test_fault_86_one_content_in_two_datasets_is_no_placeholder() -> None:
+    images = images_of(image("1"), image("2"), image("1", source="openimages"))
+    boxes = boxes_of(box("a"), box("b", "2"), box("c", source="openimages", label="Man"))
+    facts = facts_of(images).with_columns(sha256=pl.lit("ab" * 32))
+
+    assert cleaned(images, boxes, facts).ledger.is_empty()
+
+
+def test_fault_86_more_placeholders_than_the_bound_are_not_published() -> None:
+    with pytest.raises(NotPublished, match="placeholder: 6 of 8 images of coco"):
+        cleaned(*placeholders(6))
+
+
+def test_fault_81_a_picture_of_another_shape_than_stated_is_dropped_with_its_boxes() -> None:
     images = images_of(image("1", width=480, height=640), image("2"))
 
     result = cleaned(images, boxes_of(box("a"), box("b"), box("c", "2")))
@@ -296,7 +339,7 @@ def test_a_picture_of_another_shape_than_stated_is_dropped_with_its_boxes() -> N
 
 
 @pytest.mark.parametrize(("width", "height", "scale"), [(320, 240, 2.0), (1280, 960, 0.5), (1920, 1440, 1 / 3)])
-def test_boxes_areas_and_masks_are_scaled_with_a_resized_picture(width: int, height: int, scale: float) -> None:
+def test_fault_81_boxes_areas_and_masks_are_scaled_with_their_picture(width: int, height: int, scale: float) -> None:
     stated = {"x": 12.0, "y": 24.0, "w": 60.0, "h": 30.0, "area": 900.0}
     images = images_of(image("1", width=width, height=height))
     result = cleaned(images, boxes_of(box("a", segmentation="[[12.0,24.0,72.0,24.0,72.0,54.0]]", **stated)))
@@ -316,7 +359,7 @@ def test_boxes_areas_and_masks_are_scaled_with_a_resized_picture(width: int, hei
 
 def test_a_run_length_mask_is_scaled_with_its_picture() -> None:
     half = {"counts": [0, 320 * 120, 320 * 120], "size": [240, 320]}  # the left half, of 320 x 240
-    boxes = boxes_of(box("a", crowd=True, segmentation=json.dumps(half)))
+    boxes = boxes_of(box("a", crowd=True, **around(json.dumps(half), width=320, height=240)))
 
     result = cleaned(images_of(image("1", width=320, height=240)), boxes)
 

@@ -1,6 +1,7 @@
 """BDD100K's label list and ADE20K's instance masks, read into the table model."""
 
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -8,11 +9,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maxsight_assets.cleaning.apply import clean
+from maxsight_assets.cleaning.config import CleaningConfig
 from maxsight_assets.datasets.ade20k import format as ade20k
 from maxsight_assets.datasets.bdd100k import format as bdd100k
+from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.tables import BOXES, IMAGES
 from maxsight_assets.labels import mapping
+from maxsight_assets.labels.space import load_space
+from maxsight_assets.verdict import run
+from maxsight_assets.verification.boxes import ANNOTATED_RULES
+from maxsight_assets.verification.views import RawView
+from maxsight_assets_tests.cleaning.records import facts_of
+from maxsight_assets_tests.verification.directories import jpeg, manifest_of
 
 FRAMES = [
     {
@@ -149,6 +159,63 @@ def test_an_opaque_alpha_channel_changes_no_mask(tmp_path: Path) -> None:
     assert tables.boxes.select("label", "x", "y", "w", "h").rows() == [("chair", 1.0, 1.0, 2.0, 2.0)]
 
 
+EDITION_2018 = ("person", "rider", "car", "bus", "truck", "bike", "motor", "traffic light", "traffic sign", "train")
+"""Classes of BDD100K's labels of 2018; those of 2020 say pedestrian, bicycle and motorcycle."""
+
+
+def view_of_labels(root: Path, categories: list[str]) -> RawView:
+    """A landed directory of one frame with boxes of these categories."""
+    sides = [{"x1": 10 * n, "y1": 1, "x2": 10 * n + 9, "y2": 30} for n in range(len(categories))]
+    labels = [
+        {"id": n, "category": word, "box2d": box} for n, (word, box) in enumerate(zip(categories, sides, strict=True))
+    ]
+    path = root / "labels/bdd100k_labels_images_val.json"
+    path.parent.mkdir(parents=True)
+    frames(path, [{"name": "a.jpg", "labels": labels}])
+    picture = root / "images/100k/val/a.jpg"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(jpeg(1, width=640, height=480))
+    return SOURCES["bdd100k"].view(root, manifest_of(root))
+
+
+def test_fault_84_the_words_of_bdd100ks_edition_of_2018_are_named_and_read_as_they_are_meant(tmp_path: Path) -> None:
+    view = view_of_labels(tmp_path, [*EDITION_2018, "bike"])
+    found = {verdict.rule: verdict for verdict in run(ANNOTATED_RULES, view)}
+
+    assert found["labels_are_of_this_edition"].examples == (
+        "bike: 2 boxes, of the labels of 2018",
+        "motor: 1 boxes, of the labels of 2018",
+        "person: 1 boxes, of the labels of 2018",
+    )
+    assert found["classes_are_declared"].passed
+    assert found["damage_is_bounded"].passed
+    mapped = mapping.to_space("bdd100k", load_space())
+    assert {mapped[word] for word in EDITION_2018} == {mapped[row.label] for row in mapping.rows("bdd100k")} - {None}
+
+
+def test_fault_84_words_that_no_edition_has_are_counted_with_the_nearest_and_block(tmp_path: Path) -> None:
+    view = view_of_labels(tmp_path, ["Car"] * 4 + ["traffic_light"] * 3 + ["pedestrian"])
+    found = {verdict.rule: verdict for verdict in run(ANNOTATED_RULES, view)}
+
+    assert found["classes_are_declared"].offenders == 7
+    assert {"Car (nearest: car)": 4, "traffic_light (nearest: traffic light)": 3}.items() <= (
+        found["classes_are_declared"].facts.items()
+    )
+    assert "unknown_class: 7 of 8 boxes of bdd100k: Car 4, traffic_light 3" in found["damage_is_bounded"].examples[0]
+
+
+def test_fault_84_a_class_number_of_another_list_of_ade20k_is_named(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    pixels[1:3, 1:3] = (151, 1, 0)
+    mask(tmp_path, "full", pixels)
+
+    tables = ade20k.read_instances(tmp_path, ["full"], place="ade20k")
+
+    (label,) = tables.boxes["label"]
+    assert label == "class 151"
+    assert [edition for pattern, edition in SOURCES["ade20k"].editions.items() if re.fullmatch(pattern, label)]
+
+
 def one_label(**changes: object) -> list[dict[str, object]]:
     sound = {"id": "1", "category": "car", "attributes": {"occluded": True, "truncated": False}}
     return [{"name": "a.jpg", "labels": [sound | {"box2d": {"x1": 1, "y1": 2, "x2": 5, "y2": 8}} | changes]}]
@@ -193,8 +260,32 @@ def test_a_bdd100k_box_that_cannot_be_read_is_a_box_that_lies_nowhere(box: objec
     assert tables.odd["first"][0][0].startswith("frames[0].labels[0] (")
 
 
+def test_two_odd_labels_of_bdd100k_cost_one_box_and_two_flags(tmp_path: Path) -> None:
+    content = [frame for _ in range(20) for frame in one_label()]
+    for number, frame in enumerate(content):
+        frame["name"] = f"{number:02}.jpg"
+    content[3]["labels"][0]["attributes"] = []  # type: ignore[index]
+    content[4]["labels"][0]["box2d"] = {}  # type: ignore[index]
+    tables = bdd100k.read_labels(frames(tmp_path / "val.json", content), image_dir="x")
+
+    result = clean(
+        tables.images,
+        tables.boxes,
+        facts_of(tables.images),
+        labels={"bdd100k": {"car": "car"}},
+        config=CleaningConfig(drop_empty_images=False),
+    )
+
+    assert result.ledger.select("image_id", "rule", "action").rows() == [
+        ("03", "unreadable_field", "repair"),
+        ("04", "unreadable_geometry", "drop"),
+    ]
+    flags = dict(result.boxes.select("image_id", "occluded").iter_rows())
+    assert (flags.pop("03"), set(flags.values()), len(flags)) == (None, {True}, 18)
+
+
 @pytest.mark.parametrize("frame", [None, 7, [], {"name": 7}, {"labels": []}, {"name": "b.jpg", "labels": {"a": 1}}])
-def test_a_bdd100k_frame_that_cannot_be_read_is_no_image_without_boxes(frame: object, tmp_path: Path) -> None:
+def test_fault_83_a_bdd100k_frame_that_cannot_be_read_is_no_image_without_boxes(frame: object, tmp_path: Path) -> None:
     content = [*FRAMES, frame]
     tables = bdd100k.read_labels(frames(tmp_path / "val.json", content), image_dir="x")
 

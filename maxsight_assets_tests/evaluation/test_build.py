@@ -87,6 +87,18 @@ def build(root: Path, images: list[dict[str, Any]], boxes: list[dict[str, Any]],
     return document
 
 
+def test_how_a_picture_is_to_be_turned_is_in_its_record(tmp_path: Path) -> None:
+    source = source_of([image("1"), image("2", rotation=270), image("3")], [box("5", "1"), box("6", "2")])
+    turned = pl.when(pl.col("path") == "coco/3.jpg").then(6).otherwise(1).cast(pl.Int32)
+    build_sets({"coco": replace(source, facts=source.facts.with_columns(orientation=turned))}, tmp_path, space=SPACE)
+
+    records = json.loads((tmp_path / COCO_SET).read_text(encoding="utf-8"))["images"]
+
+    said = {row["source_id"]: (row.get("orientation"), row.get("rotation")) for row in records}
+    assert said == {"1": (None, None), "2": (None, 270), "3": (6, None)}
+    assert {name for row in records for name, value in row.items() if value is None} == {"license", "flickr_id"}
+
+
 def average_precision(path: Path, detections: list[dict[str, Any]]) -> float:
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(str(path))
@@ -278,13 +290,15 @@ DAMAGED: dict[str, dict[str, Any]] = {
     "unreadable_geometry": {"x": None},
     "zero_area": {"h": 0.0},
     "mostly_outside": {"x": 500.0},
-    "unknown_class": {"label": None},
+    "off_its_mask": {"segmentation": "[[60, 60, 70, 60, 70, 70]]"},
+    "in_shares": {"x": 0.1, "y": 0.1, "w": 0.2, "h": 0.3},
+    "unknown_class": {"label": "dogg"},
     "unreadable_record": {"fault": "category_id: missing"},
 }
 
 
 @pytest.mark.parametrize("rule", DAMAGED)
-def test_an_image_that_lost_a_box_to_damage_is_excluded_and_no_negative(tmp_path: Path, rule: str) -> None:
+def test_fault_83_an_image_that_lost_a_box_to_damage_is_excluded_and_no_negative(tmp_path: Path, rule: str) -> None:
     boxes = [box("5", "1"), box("6", "2", **DAMAGED[rule]), box("7", "2", "person")]
     document = build(tmp_path, [image("1"), image("2"), image("3")], boxes)
 
@@ -311,7 +325,7 @@ def test_where_annotators_did_not_look_for_every_class_a_lost_box_costs_itself(t
     assert len(json.loads((tmp_path / OPEN_SET).read_text(encoding="utf-8"))["annotations"]) == 1
 
 
-def test_more_damage_than_is_tolerated_makes_no_set(tmp_path: Path) -> None:
+def test_fault_80_more_damage_than_is_tolerated_makes_no_set(tmp_path: Path) -> None:
     images = [image(str(n)) for n in range(20)]
     boxes = [box(str(n), str(n), **({"x": None} if n < 6 else {})) for n in range(20)]
 

@@ -7,14 +7,14 @@ from maxsight_assets.formats.names import CLIMBS, KIND, NOT_HELD, NOT_UNIQUE, fa
 
 
 @pytest.mark.parametrize("name", ["a.b.c.jpg", "my photo (1).jpg", "IMG_1.JPG", "sub/deeper/x.jpeg", "é.png", "_x.Png"])
-def test_names_with_dots_blanks_capitals_and_folders_are_taken(name: str) -> None:
+def test_fault_85_names_with_dots_blanks_capitals_and_folders_are_taken(name: str) -> None:
     assert fault_of(f"val2017/{name}") is None
 
 
 @pytest.mark.parametrize(
     "name", ["../x.jpg", "a/../../x.jpg", "/etc/x.jpg", "a//x.jpg", "./x.jpg", "x\n.jpg", "C:\\x.jpg"]
 )
-def test_what_climbs_out_is_refused(name: str) -> None:
+def test_fault_85_what_climbs_out_is_refused(name: str) -> None:
     assert fault_of(f"val2017/{name}") == CLIMBS
 
 
@@ -32,7 +32,7 @@ def test_another_kind_is_named(name: str) -> None:
         ("val2017/1.jpg", "d/val2017/1.jpg"),
     ],
 )
-def test_windows_names_and_addresses_are_placed_by_their_bare_name(name: str, place: str) -> None:
+def test_fault_85_windows_names_and_addresses_are_placed_by_their_bare_name(name: str, place: str) -> None:
     assert placed(pl.DataFrame({"path": [f"d/{name}", "d/2.jpg", None]}), "d")["path"].to_list() == [
         place,
         "d/2.jpg",

@@ -241,7 +241,43 @@ def test_odd_records_do_not_make_the_keys_be_looked_for_one_by_one(
     assert read(tmp_path, content).boxes.height == 3
 
 
-def test_more_odd_records_than_the_bound_are_not_cleaned_away(tmp_path: Path) -> None:
+def test_fault_80_half_of_the_boxes_without_an_image_are_not_published(tmp_path: Path) -> None:
+    content = document(20)
+    for record in content["annotations"][::2]:
+        record["image_id"] += 900_000
+
+    with pytest.raises(NotPublished, match=r"orphan: 10 of 20 boxes of coco"):
+        cleaned(read(tmp_path, content))
+
+
+def test_an_image_record_that_stands_twice_letter_for_letter_counts_once(tmp_path: Path) -> None:
+    content = document()
+    content["images"].append(dict(content["images"][0]))
+
+    result = cleaned(read(tmp_path, content))
+
+    assert (result.images.height, result.boxes.height) == (3, 3)
+    assert result.ledger.select("image_id", "rule", "action").rows() == [("1", "repeated_image", "drop")]
+
+
+def test_numbers_of_another_type_leave_the_tables_as_they_are(tmp_path: Path) -> None:
+    content = document()
+    content["annotations"][0]["iscrowd"] = 0.0
+    content["annotations"][1]["iscrowd"] = False
+    content["annotations"][2] |= {"id": 3.0, "image_id": 3.0, "category_id": 1.0}
+
+    odd, plain = read(tmp_path, content), read(tmp_path, document())
+
+    assert odd.boxes.equals(plain.boxes)
+    assert odd.odd.select("field", "read", "unread").rows() == [
+        ("category_id", 1, 0),
+        ("id", 1, 0),
+        ("image_id", 1, 0),
+        ("iscrowd", 2, 0),
+    ]
+
+
+def test_fault_80_more_odd_records_than_the_bound_are_not_cleaned_away(tmp_path: Path) -> None:
     content = document(20)
     for record in content["annotations"][:6]:
         record["bbox"] = []
@@ -283,7 +319,7 @@ def numbered() -> dict[str, Any]:
 @st.composite
 def spoilt(draw: st.DrawFn) -> tuple[dict[str, Any], set[int]]:
     """A document with fields of up to three records replaced, and the numbers of the images concerned."""
-    content, touched = numbered(), set[int]()
+    content, touched = numbered() | {"info": draw(JSON), "note": draw(JSON)}, set[int]()
     for _ in range(draw(st.integers(1, 3))):
         section = draw(st.sampled_from(sorted(FIELDS)))
         row = draw(st.integers(0, len(content[section]) - 1))

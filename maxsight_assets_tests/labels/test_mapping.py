@@ -24,9 +24,11 @@ def openimages_names() -> list[str]:
         return [row[1] for row in csv.reader(file)]
 
 
-@pytest.mark.parametrize(("source", "classes"), list(zip(SOURCES, [80, 601, 10, 100], strict=True)))
+@pytest.mark.parametrize(("source", "classes"), list(zip(SOURCES, [80, 601, 16, 100], strict=True)))
 def test_every_class_of_a_publisher_has_one_row(source: str, classes: int) -> None:
-    assert len(mapping.rows(source)) == classes
+    assert (
+        len(mapping.rows(source)) == classes
+    )  # BDD100K: 10, three of 2018's words, and three that are never evaluated
 
 
 @pytest.mark.parametrize("source", SOURCES)

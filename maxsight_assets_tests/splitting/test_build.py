@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maxsight_assets.cleaning.config import CleaningConfig
+from maxsight_assets.errors import SettingsError
 from maxsight_assets.formats.tables import BOXES, IMAGES
 from maxsight_assets.images.facts import FILE_FACTS
 from maxsight_assets.splitting.build import Evaluation, build_splits
@@ -29,6 +30,12 @@ def leaks(result: Any) -> dict[str, tuple[str, str]]:
     return {image_id: tuple(json.loads(before).values()) for image_id, before in rows}
 
 
+def test_fault_84_a_licence_that_no_image_is_under_is_refused_with_the_nearest() -> None:
+    with pytest.raises(SettingsError, match=r"no image is under a licence with licences/by/ in its .*; nearest: http"):
+        split(world(4), licences=("licences/by/",))
+    assert split(world(4), licences=("licenses/by/",)).images.height == 4
+
+
 def test_every_image_is_in_one_split_with_all_its_boxes() -> None:
     result = split(world(60), sizes={"val": 0.2, "test": 0.2})
 
@@ -39,10 +46,12 @@ def test_every_image_is_in_one_split_with_all_its_boxes() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"sha256": "0" * 64}, {"pixels": "1" * 64}, {"phash": 77}], ids=["content", "pixels", "near"]
+    ("change", "size"),
+    [({"sha256": "0" * 64}, 2), ({"pixels": "1" * 64}, 20), ({"phash": 77}, 20)],
+    ids=["content", "pixels", "near"],
 )
-def test_a_group_of_equal_pictures_is_never_divided(change: dict[str, Any]) -> None:
-    members = [str(number) for number in range(1, 21)]
+def test_a_group_of_equal_pictures_is_never_divided(change: dict[str, Any], size: int) -> None:
+    members = [str(number) for number in range(1, size + 1)]
     tables = world(60, **{f"i{member}": change for member in members})
 
     result = split(tables, sizes={"val": 0.4, "test": 0.4})
@@ -50,7 +59,7 @@ def test_a_group_of_equal_pictures_is_never_divided(change: dict[str, Any]) -> N
     subsets = subset_of(result)
     assert len({subsets[f"coco/{member}"] for member in members}) == 1
     assert len(set(subsets.values())) == 3
-    assert report_of(result)["groups"]["largest"] == 20
+    assert report_of(result)["groups"]["largest"] == size
 
 
 def test_one_flickr_photo_in_two_datasets_is_one_group() -> None:

@@ -46,7 +46,7 @@ def mixed(number: int = 30) -> World:
         crowd=row % 7 == 0,
         area=pl.when(row % 2 == 0).then("area"),
         segmentation=pl.when(row % 3 == 0)
-        .then(pl.lit("[[1,2.50,3,4,5,6]]"))
+        .then(pl.lit("[[1,20.50,31,20,5,60]]"))
         .when(row % 3 == 1)
         .then(pl.lit('{"counts":[307200],"size":[480,640]}')),
         w=pl.when(row == 8).then(0.0).otherwise("w"),
@@ -70,6 +70,21 @@ def test_files_are_what_the_schema_says(tmp_path: Path, name: str) -> None:
 
     jsonschema.Draft202012Validator(schema).validate(document)
     assert document["annotations"]
+
+
+def test_how_a_picture_is_to_be_turned_is_in_its_record(tmp_path: Path) -> None:
+    images, boxes, facts = world(6, i2={"orientation": 3}, i3={"orientation": 6})
+    images = images.with_columns(rotation=pl.when(pl.col("image_id") == "4").then(90).otherwise(0).cast(pl.Int32))
+
+    files = written(split((images, boxes, facts), sizes={"val": 0, "test": 0}), tmp_path / "out")
+
+    records = json.loads(files["maxsight_train.json"])["images"]
+    said = {
+        row["source_id"]: {name: row[name] for name in ("orientation", "rotation") if name in row} for row in records
+    }
+    assert said == {"1": {}, "2": {"orientation": 3}, "3": {"orientation": 6}, "4": {"rotation": 90}, "5": {}, "6": {}}
+    table, _ = load_split("train", tmp_path / "out")
+    assert dict(zip(table["source_id"], table["orientation"], strict=True))["3"] == 6
 
 
 def test_the_same_files_are_written_each_time(tmp_path: Path) -> None:
@@ -104,7 +119,7 @@ def test_categories_are_the_whole_label_space_in_all_files(tmp_path: Path) -> No
 def test_masks_are_the_text_that_came_in(tmp_path: Path) -> None:
     files = written(split(mixed(), sizes=SIZES), tmp_path / "out")
 
-    assert b'"segmentation":[[1,2.50,3,4,5,6]]}' in files["maxsight_train.json"]
+    assert b'"segmentation":[[1,20.50,31,20,5,60]]}' in files["maxsight_train.json"]
     assert b'"segmentation":{"counts":[307200],"size":[480,640]}}' in files["maxsight_train.json"]
     assert b'"segmentation":[]}' in files["maxsight_train.json"]
 

@@ -1,6 +1,7 @@
 """Small COCO-like directories on disk, whole by default; a test spoils one thing and looks at one rule."""
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import simplejpeg
+from PIL import Image
 
 from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.datasets.coco.rules import KNOWN_IDS, CocoView
@@ -26,6 +28,16 @@ def jpeg(seed: int, *, width: int = WIDTH, height: int = HEIGHT) -> bytes:
     coarse = np.random.default_rng(seed).integers(0, 256, size=(-(-height // 8), -(-width // 8), 3), dtype=np.uint8)
     pixels = np.ascontiguousarray(coarse.repeat(8, axis=0).repeat(8, axis=1)[:height, :width])
     return bytes(simplejpeg.encode_jpeg(pixels, quality=90))
+
+
+def turned(seed: int, orientation: int, *, width: int = WIDTH, height: int = HEIGHT) -> bytes:
+    """Such a picture, with an EXIF orientation."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(jpeg(seed, width=width, height=height))) as picture:
+        picture.save(stream, "JPEG", quality=90, exif=exif)
+    return stream.getvalue()
 
 
 def document(images: int = 4) -> dict[str, Any]:

@@ -58,6 +58,11 @@ SPOILT: list[tuple[Rule[OutputView], Spoil, str]] = [
     ),
     (outputs.images_decode, lambda d: d["val"]["images"][0].update(width=99), "val: coco_raw/5.jpg: 99x48 stated"),
     (
+        outputs.turned_pictures_say_so,
+        lambda d: d["val"]["images"][0].update(orientation=6),
+        "val: coco_raw/5.jpg: orientation 6 stated, 1 found",
+    ),
+    (
         outputs.categories_are_the_label_space,
         lambda d: d["test"]["categories"].reverse(),
         "test: its categories are not the label space",

@@ -3,16 +3,26 @@
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from maxsight_assets.catalog.model import SplitCounts
+from maxsight_assets.formats.tables import Tables
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.remote import Level
 from maxsight_assets.verdict import Rule, run, verdict_of
 from maxsight_assets.verification import raw
 from maxsight_assets.verification.raw import FILE_RULES, IMAGE_RULES
 from maxsight_assets.verification.views import RawView
-from maxsight_assets_tests.verification.directories import document, jpeg, manifest_of, view_of, write_coco
+from maxsight_assets_tests.verification.directories import (
+    document,
+    jpeg,
+    manifest_of,
+    read,
+    turned,
+    view_of,
+    write_coco,
+)
 
 FIRST = "val2017/000000000001.jpg"
 
@@ -161,6 +171,51 @@ def test_an_image_of_another_size_than_annotated_is_named(tmp_path: Path) -> Non
 
     assert verdict.examples == (f"{FIRST}: 64x48 stated, 48x64 found",)
     assert verdict.checked == 4
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_a_picture_that_exif_turns_is_named_whatever_its_size(orientation: int, tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    (tmp_path / FIRST).write_bytes(turned(1, orientation))
+
+    verdict = raw.pictures_are_upright.judge(view_of(tmp_path))
+
+    assert verdict.examples == (f"{FIRST}: orientation {orientation}, rotation 0",)
+    assert verdict.facts == {"turned by EXIF": 1, "with a rotation": 0}
+    assert raw.stated_sizes_match.judge(view_of(tmp_path)).passed
+
+
+def test_a_picture_with_a_rotation_of_the_publishers_is_named(tmp_path: Path) -> None:
+    def rotated(root: Path, manifest: Manifest) -> Tables:
+        tables = read(root, manifest)
+        turns = pl.when(pl.col("image_id") == "2").then(270).otherwise(0)
+        return replace(tables, images=tables.images.with_columns(rotation=turns.cast(pl.Int32)))
+
+    verdict = raw.pictures_are_upright.judge(view_of(write_coco(tmp_path), reader=rotated))
+
+    assert verdict.examples == ("val2017/000000000002.jpg: orientation 1, rotation 270",)
+
+
+@pytest.mark.parametrize(("ids", "placeholders"), [(2, 0), (3, 3)])
+def test_fault_86_a_picture_under_several_ids_is_named(ids: int, placeholders: int, tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    for n in range(1, ids + 1):
+        (tmp_path / f"val2017/{n:012}.jpg").write_bytes(jpeg(99))
+
+    verdict = raw.pictures_have_one_id.judge(view_of(tmp_path))
+
+    assert verdict.examples[0] == f"val2017/000000000002.jpg: as {FIRST} (content)"
+    assert (verdict.offenders, verdict.checked) == (ids - 1, 4)
+    assert verdict.facts == {"content": ids - 1, "placeholders": placeholders}
+
+
+def test_fault_86_a_picture_that_was_written_anew_is_named_too(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    (tmp_path / FIRST).write_bytes(turned(2, 1))
+
+    verdict = raw.pictures_have_one_id.judge(view_of(tmp_path))
+
+    assert [example.split(" (")[0] for example in verdict.examples] == [f"val2017/000000000002.jpg: as {FIRST}"]
 
 
 def test_counts_that_differ_from_the_publishers_are_named(tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ def read_instances(root: Path, image_ids: Iterable[str], *, place: str) -> Table
 
     Returns:
         One image per scene, with the size of its mask, and one box per instance: the smallest that holds all its
-        pixels, in absolute pixels, xywh. `label` is null for a class without a name. An image whose mask is missing or
-        cannot be read has a `fault`, because it is not an image without instances.
+        pixels, in absolute pixels, xywh. `label` is "class <number>" for a class without a name, null for class 0. An
+        image whose mask is missing or cannot be read has a `fault`, because it is not an image without instances.
     """
     names = class_names()
     images: list[tuple[str, int | None, int | None, str | None]] = []
@@ -86,7 +86,9 @@ def _boxes_of(mask: npt.NDArray[np.uint8], image_id: str, names: tuple[str, ...]
     for number in np.unique(instances[instances > 0]):
         rows, columns = np.nonzero(instances == number)
         class_number = int(classes[rows[0], columns[0]])
-        label = names[class_number - 1] if 1 <= class_number <= len(names) else None
+        label = f"class {class_number}" if class_number else None
+        if 1 <= class_number <= len(names):
+            label = names[class_number - 1]
         x, y = int(columns.min()), int(rows[0])
         size = (float(x), float(y), float(columns.max() - x + 1), float(rows[-1] - y + 1))
         yield (image_id, f"{image_id}:{number}", label, *size, float(len(rows)), False)

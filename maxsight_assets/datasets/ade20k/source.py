@@ -68,6 +68,7 @@ SOURCE = Source(
     land=land,
     tables=tables,
     rules=ANNOTATED_RULES,
+    editions={r"class \d+": "a list of more classes than the instance release's 100 (the full set, for instance)"},
     whole_splits=lambda selection: () if selection.max_images else ("validation",),
 )
 """The dataset's row in the registry."""

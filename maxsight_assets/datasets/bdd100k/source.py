@@ -77,6 +77,7 @@ SOURCE = Source(
     land=land,
     tables=tables,
     rules=ANNOTATED_RULES,
+    editions={"person|bike|motor": "the labels of 2018"},  # det_20: pedestrian, bicycle, motorcycle
     whole_splits=lambda selection: () if selection.max_images else ("val",),
 )
 """The dataset's row in the registry."""

@@ -34,7 +34,14 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 
 _OF_HASHES = frozenset({"hashes_match", "how_verified"})
 _OF_DECODING = frozenset(
-    {"every_image_decodes", "enough_images_decode", "stated_sizes_match", "images_are_rgb_or_gray"}
+    {
+        "every_image_decodes",
+        "enough_images_decode",
+        "stated_sizes_match",
+        "pictures_are_upright",
+        "pictures_have_one_id",
+        "images_are_rgb_or_gray",
+    }
 )
 _NOT_READ = "0" * 64  # takes the place of a digest if no byte is read
 

@@ -17,7 +17,7 @@ from maxsight_assets.datasets.landing import Tally, land_file, record_made
 from maxsight_assets.datasets.openimages import format as formats
 from maxsight_assets.datasets.openimages.choice import Choice, choose, wanted_mids
 from maxsight_assets.datasets.openimages.choice import Tables as PublishersTables
-from maxsight_assets.datasets.openimages.format_csv import SetAside
+from maxsight_assets.datasets.openimages.format_csv import MID, SetAside
 from maxsight_assets.datasets.openimages.images import MIRROR, Images, images_of
 from maxsight_assets.datasets.openimages.rules import (
     COVERAGE,
@@ -379,6 +379,7 @@ SOURCE = Source(
     land=land,
     tables=tables,
     rules=OPENIMAGES_RULES,
+    editions={MID: "another version than the list of classes, or of the labels that have no boxes"},
     words={"licences": LICENCES, "annotators": ANNOTATORS},
     class_ids=re.compile(r"/m/\w+$"),
     details=coverage,

@@ -18,6 +18,8 @@ from maxsight_assets.verification import boxes
 from maxsight_assets_tests.places import SHARED
 from maxsight_assets_tests.verification.directories import (
     ANNOTATIONS,
+    HEIGHT,
+    WIDTH,
     annotation,
     document,
     jpeg,
@@ -103,6 +105,51 @@ SPOILT: list[tuple[Rule[CocoView], Spoil, str]] = [
         "val2017: category 91 is 'hat', not COCO's None",
     ),
 ]
+
+
+def test_an_image_record_that_stands_twice_is_named_and_blocks_nothing(tmp_path: Path) -> None:
+    contents = document()
+    contents["images"].append(dict(contents["images"][1]))
+
+    found = {verdict.rule: verdict for verdict in run(COCO_RULES, view_of(write_coco(tmp_path, contents)))}
+
+    assert found["images_are_listed_once"].examples == ("image 2",)
+    assert all(found[rule.name].passed for rule in COCO_RULES if rule.blocking)
+
+
+def boxes_as(form: str, *, masks: bool = True) -> Spoil:
+    """Write the boxes of the first ten images in another form."""
+
+    def spoil(contents: dict[str, Any]) -> None:
+        for row in contents["annotations"][:10]:
+            x, y, w, h = row["bbox"]
+            row["bbox"] = {
+                "corners": [x, y, x + w, y + h],
+                "shares": [x / WIDTH, y / HEIGHT, w / WIDTH, h / HEIGHT],
+                "double": [2 * x, 2 * y, 2 * w, 2 * h],
+            }[form]
+            if not masks:
+                row["segmentation"] = []
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("form", "masks", "look"),
+    [
+        ("corners", True, "boxes look like corners (x1, y1, x2, y2)"),
+        ("shares", True, "boxes look like shares of the picture (0 to 1)"),
+        ("shares", False, "boxes look like shares of the picture (0 to 1)"),
+        ("double", True, "boxes look like those of another scale than their masks"),
+    ],
+)
+def test_fault_82_the_gate_names_what_boxes_look_like(form: str, masks: bool, look: str, tmp_path: Path) -> None:
+    contents = document(images=40)
+    boxes_as(form, masks=masks)(contents)
+    found = {verdict.rule: verdict for verdict in run(COCO_RULES, view_of(write_coco(tmp_path, contents)))}
+
+    assert look in found["damage_is_bounded"].examples[0]
+    assert found["boxes_fit_their_masks"].offenders == 10
 
 
 def test_exchanged_splits_are_named_by_the_address_of_each_image(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`verify_coco_dataset` and `maxsight-assets verify coco` on directories that were never landed here."""
 
 import json
+import re
 import subprocess
 import sys
 import zlib
@@ -132,6 +133,23 @@ def test_the_command_answers_in_json_with_an_exit_status(tmp_path: Path, monkeyp
     assert (bad.exit_code, json.loads(bad.output)["passed"]) == (1, False)
     assert (spoken.exit_code, "ERROR enough_images_landed: 3 of 4" in spoken.output) == (1, True)
     assert nowhere.exit_code == 2
+
+
+def test_a_file_that_does_not_parse_is_one_line_and_the_rules_that_cannot_look_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    root = write_coco(tmp_path / "coco")
+    (root / ANNOTATIONS).write_bytes((root / ANNOTATIONS).read_bytes()[:-9])
+
+    said = CliRunner().invoke(app, ["verify", "coco", str(root), "--level", "names"])
+
+    told = [line.split(":")[0].strip() for line in said.output.splitlines() if "ERROR" in line or "WARN" in line]
+    assert told[:1] == ["ERROR annotations_parse"]
+    assert not {"ERROR image_ids_are_unique", "ERROR categories_are_known", "WARN  boxes_have_area"} & set(told)
+    assert re.search(r"^  \d+ more rules could not look$", said.output, re.MULTILINE)
+    assert "not looked at" not in said.output
+    assert said.exit_code == 1
 
 
 def test_the_package_gives_what_notebooks_ask_for_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
