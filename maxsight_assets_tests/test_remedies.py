@@ -11,9 +11,11 @@ from hashlib import md5
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import Catalog, FileFacts
+from maxsight_assets.commands.app import app
 from maxsight_assets.datasets.bdd100k.source import IMAGES, LABELS
 from maxsight_assets.datasets.coco.verify import verify_coco_dataset
 from maxsight_assets.datasets.registry import SOURCES
@@ -25,6 +27,7 @@ from maxsight_assets.pipeline.raw import Version
 from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
 from maxsight_assets_tests.datasets.bdd100k.world import FRAMES, land_from, publish, upstream_of
+from maxsight_assets_tests.datasets.coco.upstream import pack
 from maxsight_assets_tests.verification.directories import write_coco
 
 FRAME = f"images/100k/val/{FRAMES[0]}"
@@ -83,6 +86,32 @@ def test_accept_takes_other_bytes_of_a_file_that_is_followed(ground: Ground) -> 
         upkeep.accept(upstream, LABELS, ground.target)
 
     assert len(ground.land(catalog).manifest.rows) == 7
+
+
+def test_what_was_accepted_counts_when_a_directory_is_compared_with_upstream(tmp_path: Path) -> None:
+    theirs, site = write_coco(tmp_path / "theirs"), tmp_path / "site"
+    for key, folder in (("annotations/annotations_trainval2017.zip", "annotations"), ("zips/val2017.zip", "val2017")):
+        pack(site / key, {f"{folder}/{path.name}": path.read_bytes() for path in sorted((theirs / folder).iterdir())})
+    environment = {
+        "DATA_DIR": str(tmp_path / "data"),
+        "DAGSTER_HOME": str(tmp_path / "home"),
+        "MAXSIGHT_PROFILE": "full",
+        "COCO_MIRROR": site.as_uri(),
+    }
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, arguments, env=environment)
+
+    compare = ("verify", "coco", str(theirs), "--ask-upstream")
+    refused = run(*compare)
+    for key in ("annotations/annotations_trainval2017.zip", "zips/val2017.zip"):
+        assert run("accept", key).exit_code == 0
+    compared = run(*compare)
+
+    assert refused.exit_code == 2
+    assert "maxsight-assets accept annotations/annotations_trainval2017.zip" in refused.stderr
+    assert compared.exit_code == 0, compared.output
+    assert "bytes compared with upstream" in compared.stdout
 
 
 def test_a_mirror_variable_that_names_the_right_directory_is_enough(ground: Ground) -> None:
