@@ -81,7 +81,8 @@ def fields_are_of_their_type(view: RawView) -> Found:
     lines = (f"{split}: {text}" for split, text in zip(odd["split"], odd_fields(odd), strict=True))
     kinds = pl.format("{}.{}", "section", "field")
     counts = odd.group_by(kind=kinds).agg(pl.col("read").sum() + pl.col("unread").sum()).sort("kind")
-    return Found(lines, view.images.height + view.boxes.height, dict(counts.iter_rows()))
+    records = view.images.height + view.boxes.height
+    return Found(lines, max(records, odd.height), dict(counts.iter_rows()))  # few records may have more odd fields
 
 
 @table_rule(

@@ -1,5 +1,6 @@
 """Rules about COCO's annotations: each with a directory that keeps it and one that does not, and the real thing."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,20 @@ def test_an_image_record_that_stands_twice_is_named_and_blocks_nothing(tmp_path:
 
     assert found["images_are_listed_once"].examples == ("image 2",)
     assert all(found[rule.name].passed for rule in COCO_RULES if rule.blocking)
+
+
+def test_more_odd_fields_than_records_are_named_each_on_one_line(tmp_path: Path) -> None:
+    contents = document(images=1)
+    root = write_coco(tmp_path, contents)
+    for record in (*contents["images"], *contents["annotations"], *contents["categories"]):
+        record |= {name: str(value) for name, value in record.items() if name.endswith("id")}
+
+    (root / ANNOTATIONS).write_text(json.dumps(contents), encoding="utf-8")
+
+    verdict = boxes.fields_are_of_their_type.judge(view_of(root))
+
+    assert (verdict.passed, verdict.offenders, verdict.checked) == (False, 5, 5)
+    assert 'val2017: annotations, id: 1 of 1 records (1 read as meant): annotations[0] ("101")' in verdict.examples
 
 
 def boxes_as(form: str, *, masks: bool = True) -> Spoil:
