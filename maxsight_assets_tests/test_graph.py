@@ -59,6 +59,19 @@ def test_one_run_materializes_the_whole_graph(landed: tuple[Project, RunOutcome]
     assert set(outcome.materialized) == ASSETS
 
 
+def test_fault_75_nothing_is_stored_as_a_pickle(landed: tuple[Project, RunOutcome]) -> None:
+    project, _ = landed
+
+    storage = Path(project.instance.storage_directory())
+    files = [path for root in (project.root, storage) for path in root.rglob("*") if path.is_file()]
+
+    assert len(files) > 500
+    pickled = re.compile(
+        rb"\x80[\x02-\x05]"
+    )  # how protocols 2 to 5 begin: https://docs.python.org/3/library/pickletools.html
+    assert [path for path in files if pickled.match(path.open("rb").read(2))] == []
+
+
 def test_no_check_of_severity_error_fails(landed: tuple[Project, RunOutcome]) -> None:
     _, outcome = landed
 
