@@ -69,7 +69,7 @@ def test_fault_75_nothing_is_stored_as_a_pickle(landed: tuple[Project, RunOutcom
     pickled = re.compile(
         rb"\x80[\x02-\x05]"
     )  # how protocols 2 to 5 begin: https://docs.python.org/3/library/pickletools.html
-    assert [path for path in files if pickled.match(path.open("rb").read(2))] == []
+    assert [path for path in files if pickled.match(path.read_bytes())] == []
 
 
 def test_no_check_of_severity_error_fails(landed: tuple[Project, RunOutcome]) -> None:
