@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from maxsight_assets import sample
-from maxsight_assets.commands.summary import print_section
+from maxsight_assets.commands.printing import print_section
 from maxsight_assets.datasets.upstreams import Access, open_upstream
 from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles

@@ -14,7 +14,7 @@ from maxsight_assets.datasets.coco.selection import CocoSelection
 from maxsight_assets.datasets.openimages.selection import OpenImagesSelection
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.datasets.selection import ValidationSelection, with_stated
-from maxsight_assets.defs.config import stated_of
+from maxsight_assets.defs.forms import stated_of
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.profiles import model as profiles
 from maxsight_assets.profiles.model import SplitsSelection

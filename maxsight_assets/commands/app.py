@@ -18,7 +18,7 @@ from maxsight_assets.settings import Settings
 from maxsight_assets.values import PROJECT_FILE
 
 if TYPE_CHECKING:
-    from maxsight_assets.defs.running.health import Finding
+    from maxsight_assets.defs.running.findings import Finding
     from maxsight_assets.pipeline.inspection import Told
 
 app = typer.Typer(
@@ -62,7 +62,7 @@ def materialize(assets: Assets = None) -> None:
         home = dagster_home(settings)
         from maxsight_assets import build, sample
         from maxsight_assets.commands import doctor as doctors
-        from maxsight_assets.commands import summary
+        from maxsight_assets.commands import printing
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 
@@ -76,16 +76,16 @@ def materialize(assets: Assets = None) -> None:
         if outcome.interrupted:
             raise _interrupted()
         profile, places = profiles.of(settings), Places.of(settings)
-        summary.print_verdicts(out, profile, outcome.checks)
+        printing.print_verdicts(out, profile, outcome.checks)
         section = sample.section_of(profile, places) if "cleaned_splits" in outcome.materialized else None
         if section:
             out.print()
-            summary.print_section(out, section)
+            printing.print_section(out, section)
         out.print()
-        summary.print_published(out, summary.published(profile, places))
+        printing.print_published(out, printing.published(profile, places))
         for failure in outcome.failures:
             err.print(f"failed: {failure}", style="red", markup=False)
-        status = summary.conclude(out, outcome.checks)
+        status = printing.conclude(out, outcome.checks)
         out.print(f"\nOpen the UI with `make ui` (DAGSTER_HOME={home}); run {outcome.run_id}", markup=False)
         raise typer.Exit(status if outcome.success else 1)
 
@@ -94,12 +94,12 @@ def materialize(assets: Assets = None) -> None:
 def status(as_json: AsJson = False) -> None:
     """Say what is published, from which source, and where."""
     with _settings(writable=False) as settings:
-        from maxsight_assets.commands import summary
+        from maxsight_assets.commands import printing
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 
         profile = profiles.of(settings)
-        rows = summary.published(profile, Places.of(settings))
+        rows = printing.published(profile, Places.of(settings))
         told = _recorded(settings, [row.asset for row in rows if row.data_version])
         if as_json:
             here = {"profile": settings.profile, "data_dir": settings.data_dir}
@@ -111,8 +111,8 @@ def status(as_json: AsJson = False) -> None:
             print(json.dumps(printed, indent=2, default=str))
         else:
             out.print(f"profile {settings.profile}, DATA_DIR {settings.data_dir}", markup=False)
-            summary.print_published(out, rows)
-            summary.conclude(out, told, published=[row.asset for row in rows if row.data_version])
+            printing.print_published(out, rows)
+            printing.conclude(out, told, published=[row.asset for row in rows if row.data_version])
 
 
 def _recorded(settings: Settings, assets: list[str]) -> "list[Told]":
@@ -159,7 +159,7 @@ def verify(
             raise typer.Exit(
                 cli_raw.verify_coco(settings, root, level=level, as_json=as_json, ask_upstream=ask_upstream)
             )
-        from maxsight_assets.commands import summary
+        from maxsight_assets.commands import printing
         from maxsight_assets.pipeline import inspection
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
@@ -170,8 +170,8 @@ def verify(
         if as_json:
             print(json.dumps([asdict(each) for each in told], indent=2))
             raise typer.Exit(1 if any(each.is_error for each in told) else 0)
-        summary.print_verdicts(out, profile, told)
-        raise typer.Exit(summary.conclude(out, told))
+        printing.print_verdicts(out, profile, told)
+        raise typer.Exit(printing.conclude(out, told))
 
 
 @app.command("verify-coco", epilog="Example: maxsight-assets verify-coco ~/datasets/coco --level decode")

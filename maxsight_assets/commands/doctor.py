@@ -1,7 +1,7 @@
 """`maxsight-assets doctor`: what would spoil a landing, or does already, and what to do about each.
 
 The machine is looked at here: settings, versions, space, file systems, directories, upstreams. What Dagster's records
-say is in `defs.health`. Nothing is created by looking.
+say is in `defs.running.findings`. Nothing is created by looking.
 """
 
 import importlib.metadata
@@ -20,8 +20,8 @@ import yaml
 from maxsight_assets import build, disk
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.datasets.upstreams import Access, open_upstream
-from maxsight_assets.defs.running import health
-from maxsight_assets.defs.running.health import Finding
+from maxsight_assets.defs.running import findings
+from maxsight_assets.defs.running.findings import Finding
 from maxsight_assets.defs.running.tidy import size
 from maxsight_assets.errors import MaxSightAssetsError, SettingsError
 from maxsight_assets.pipeline.inspection import of_profile
@@ -99,7 +99,7 @@ def mend(home: Path) -> list[str]:
     if not has_records(home):
         return []
     with build.opened_instance(home) as instance:
-        return health.mend(instance)
+        return findings.mend(instance)
 
 
 def has_records(home: Path) -> bool:
@@ -146,7 +146,7 @@ def _space(profile: Profile, data_dir: Path) -> Finding:
     return Finding("OK", said) if free > needed else Finding("WARN", f"{said}; free some or set DATA_DIR elsewhere")
 
 
-def _drive(variable: str, path: Path, level: health.Level, why: str) -> Finding:
+def _drive(variable: str, path: Path, level: findings.Level, why: str) -> Finding:
     kind = file_system(path)
     if kind in REMOTE or (kind.startswith("fuse") and kind != "fuseblk" and kind not in LOCAL_FUSE):
         return Finding(level, f"{variable}={path} is on a mounted drive ({kind}); {why}")
@@ -266,5 +266,5 @@ def _silent(dataset: str, access: Access, file: RemoteFile) -> str | None:
 def _records(settings: Settings, home: Path) -> list[Finding]:
     if not has_records(home):
         return [Finding("OK", "Dagster has kept no records here yet")]
-    automations = health.running_by_default(build.build_defs(settings).get_repository_def())
-    return [Finding("OK", f"Dagster's records: {size(home) / 1e6:,.1f} MB"), *health.examine_home(home, automations)]
+    automations = findings.running_by_default(build.build_defs(settings).get_repository_def())
+    return [Finding("OK", f"Dagster's records: {size(home) / 1e6:,.1f} MB"), *findings.examine_home(home, automations)]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from maxsight_assets.commands import summary
+from maxsight_assets.commands import printing
 from maxsight_assets.commands.context import dagster_home, err, loaded_settings, out
 from maxsight_assets.errors import MaxSightAssetsError
 from maxsight_assets.pipeline import inspection
@@ -39,7 +39,7 @@ def report(
         landed = any(each.directory(places).exists() for each in meant)
         dagster_home(settings, make=landed)
         if not landed and not has_records(dagster_home(settings, make=False)):
-            raise typer.Exit(summary.conclude(out, []))
+            raise typer.Exit(printing.conclude(out, []))
         log, told = Log(settings), []
         for asset in [each.asset for each in meant]:
             difference = log.difference(asset)
@@ -51,7 +51,7 @@ def report(
             log.report(asset, Change(f"found in DATA_DIR: {difference}", verdicts, stays=keep))
             out.print(f"{asset}: reported: {difference}", markup=False)
             told += verdicts
-        raise typer.Exit(summary.conclude(out, told))
+        raise typer.Exit(printing.conclude(out, told))
 
 
 def tell(
@@ -96,7 +96,7 @@ def tell(
             f"maxsight-assets materialize {' '.join(below)}",
             markup=False,
         )
-    return summary.conclude(out, verdicts) if judge else 0
+    return printing.conclude(out, verdicts) if judge else 0
 
 
 def _judged(settings: Settings, asset: str) -> list[inspection.Told]:

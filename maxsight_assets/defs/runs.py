@@ -12,7 +12,7 @@ from dagster._core.events import RunFailureReason
 from maxsight_assets.defs.automation.records import DATA_VERSION_TAG, NOT_HAD, Published
 from maxsight_assets.defs.automation.state import NAMES as STATE
 from maxsight_assets.defs.reporting import told_of
-from maxsight_assets.defs.running import workers
+from maxsight_assets.defs.running import dead_runs
 from maxsight_assets.defs.running.standing import verdicts_stand
 from maxsight_assets.defs.running.waiting import ended_by_signals, waiting_aloud
 from maxsight_assets.disk import host
@@ -135,7 +135,7 @@ def _run(
     known = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
     with ended_by_signals():
         try:
-            for line in workers.heal(instance):
+            for line in dead_runs.heal(instance):
                 way.say(line)
             with waiting_aloud(instance, way.say):
                 result = job.execute_in_process(
@@ -144,7 +144,7 @@ def _run(
                     run_config={**CONSOLE, **run_config},
                     raise_on_error=False,
                     run_id=run_id,
-                    tags={workers.HOST_TAG: host()},
+                    tags={dead_runs.HOST_TAG: host()},
                 )
         finally:
             _leave_nothing(instance, run_id)

@@ -117,7 +117,7 @@ def export_maxsight(places: Places, out: Path, *, image_root: Path | None = None
 
     directory.put(out, "maxsight", version, selection={"image_root": str(root)}, write=write)
     notes.note(places, "maxsight", out, version.data_version)
-    keeps = _template("maxsight_config.yaml")["data"]["max_objects"]
+    keeps = _template("maxsight_training.yaml")["data"]["max_objects"]
     counts = {name: _counts(split, keeps) for name, split in version.splits.items()}
     return Exported("maxsight", out, version.data_version, counts)
 
@@ -217,7 +217,7 @@ _REGISTRY_HEAD = """\
 
 
 def _config(version: Version, out: Path, root: Path) -> dict[str, Any]:
-    config = _template("maxsight_config.yaml")
+    config = _template("maxsight_training.yaml")
     config["data"] |= {f"gold_{name}_meta": str(out / f"{name}_meta.json") for name in SPLITS}
     config["data"] |= {f"{name}_annotation_file": str(split_path(version.directory, name)) for name in SPLITS}
     config["data"]["image_dir"] = str(root)  # required, though the gold plane does not read it

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from maxsight_assets.errors import Cancelled, LandingError, TransientError, VerificationFailed
 from maxsight_assets.remote import Landed, Missing, Probe, RemoteFile
-from maxsight_assets.transport import judge, small
+from maxsight_assets.transport import integrity, small
 from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.answers import GONE
 from maxsight_assets.transport.connections import Answer, Connections
@@ -296,7 +296,7 @@ class Client:
             with self._clean():
                 if isinstance(why, Again):
                     Attempts(file.key, self.limits, abort).failed(why)
-                unfit = str(why) if isinstance(why, judge.Unfit) else None
+                unfit = str(why) if isinstance(why, integrity.Unfit) else None
                 with throttle:
                     return self._download(file, dest, opened=opened, durable=False, abort=abort, unfit=unfit)
         except TransientError as error:

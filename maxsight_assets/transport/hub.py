@@ -6,7 +6,7 @@ from maxsight_assets.errors import LandingError
 from maxsight_assets.remote import RemoteFile
 from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.http import Http
-from maxsight_assets.transport.judge import Trust
+from maxsight_assets.transport.integrity import Trust
 from maxsight_assets.transport.network import Network
 from maxsight_assets.transport.options import Credentials
 

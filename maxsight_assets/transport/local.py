@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from maxsight_assets.errors import LandingError
 from maxsight_assets.remote import Probe, RemoteFile
-from maxsight_assets.transport.judge import Trust
+from maxsight_assets.transport.integrity import Trust
 from maxsight_assets.transport.listing import PAGE_KEYS, Entry
 from maxsight_assets.transport.reply import CHUNK_BYTES, Absent, Again, Ask, PastEnd, VersionChanged
 

@@ -16,7 +16,7 @@ from maxsight_assets.errors import Cancelled
 from maxsight_assets.remote import Landed, Missing, RemoteFile
 from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.connections import Answer, Connections
-from maxsight_assets.transport.judge import Unfit
+from maxsight_assets.transport.integrity import Unfit
 from maxsight_assets.transport.parallel import Throttle
 from maxsight_assets.transport.reply import Again
 from maxsight_assets.transport.watch import TICK_S

@@ -10,7 +10,7 @@ from maxsight_assets.errors import Cancelled, LandingError
 from maxsight_assets.remote import Probe, RemoteFile
 from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.http import Http
-from maxsight_assets.transport.judge import Trust
+from maxsight_assets.transport.integrity import Trust
 from maxsight_assets.transport.listing import Entry
 from maxsight_assets.transport.reply import Absent, Ask, PastEnd, Reply, VersionChanged, WrongRange
 

@@ -11,7 +11,7 @@ from maxsight_assets.errors import LandingError
 from maxsight_assets.remote import RemoteFile
 from maxsight_assets.transport.address import Address, S3Keys
 from maxsight_assets.transport.http import Http
-from maxsight_assets.transport.judge import Trust
+from maxsight_assets.transport.integrity import Trust
 from maxsight_assets.transport.listing import PAGE_BYTES, PAGE_KEYS, Entry, page_of
 from maxsight_assets.transport.network import Network, mirror_remedy
 from maxsight_assets.transport.options import Credentials

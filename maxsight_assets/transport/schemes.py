@@ -13,7 +13,7 @@ from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.guard import Guard
 from maxsight_assets.transport.http import Http
 from maxsight_assets.transport.hub import Hub
-from maxsight_assets.transport.judge import Trust
+from maxsight_assets.transport.integrity import Trust
 from maxsight_assets.transport.listing import Entry
 from maxsight_assets.transport.local import Local
 from maxsight_assets.transport.options import Credentials

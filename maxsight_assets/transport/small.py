@@ -7,7 +7,7 @@ from pathlib import Path
 from maxsight_assets.disk import NAMING, create
 from maxsight_assets.errors import LandingError
 from maxsight_assets.remote import Landed, RemoteFile
-from maxsight_assets.transport import judge, kinds
+from maxsight_assets.transport import integrity, magic
 from maxsight_assets.transport.answers import judge_answer
 from maxsight_assets.transport.connections import Answer
 from maxsight_assets.transport.headers import linked_sha256
@@ -18,7 +18,7 @@ MOST_BYTES = 4 << 20
 """Longest object of the short way."""
 
 
-def land(file: RemoteFile, dest: Path, answer: Answer, *, trust: judge.Trust) -> Landed | None:
+def land(file: RemoteFile, dest: Path, answer: Answer, *, trust: integrity.Trust) -> Landed | None:
     """Write an object to `dest`; not synced, see `Client.download_many`.
 
     Args:
@@ -32,7 +32,7 @@ def land(file: RemoteFile, dest: Path, answer: Answer, *, trust: judge.Trust) ->
 
     Raises:
         Absent, Again: See there.
-        judge.Unfit, VerificationFailed: The bytes are not the object; nothing is left at `dest`.
+        integrity.Unfit, VerificationFailed: The bytes are not the object; nothing is left at `dest`.
     """
     data = answer.data
     try:
@@ -49,12 +49,12 @@ def land(file: RemoteFile, dest: Path, answer: Answer, *, trust: judge.Trust) ->
     probe = head.probe
     if head.encoded or head.length != len(data):
         return None
-    judge.check_kind(file, bytes(data[: kinds.HEAD_BYTES]))
+    integrity.check_kind(file, bytes(data[: magic.HEAD_BYTES]))
     digests = {
         name: hashlib.new(name, data, usedforsecurity=False).hexdigest()
-        for name in ("sha256", *judge.more_hashes(file, probe, trust))
+        for name in ("sha256", *integrity.more_hashes(file, probe, trust))
     }
-    level = judge.level_of(
+    level = integrity.level_of(
         file, probe, len(data), digests.get, trust=trust, published_sha256=linked_sha256(answer.headers)
     )
     _write(dest, data)

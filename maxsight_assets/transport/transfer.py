@@ -17,8 +17,8 @@ from maxsight_assets.errors import (
     VerificationFailed,
 )
 from maxsight_assets.remote import Landed, Level, Probe, RemoteFile, strong
-from maxsight_assets.transport import judge, kinds
-from maxsight_assets.transport.judge import Unfit
+from maxsight_assets.transport import integrity, magic
+from maxsight_assets.transport.integrity import Unfit
 from maxsight_assets.transport.options import Limits, Progress
 from maxsight_assets.transport.parallel import Meter, in_order
 from maxsight_assets.transport.partial import Partial
@@ -119,7 +119,7 @@ class Download:
         limits: Limits,
         cancel: threading.Event,
         progress: Progress | None,
-        trust: judge.Trust,
+        trust: integrity.Trust,
         durable: bool = True,
         abort: threading.Event | None = None,
         unfit: str | None = None,
@@ -232,7 +232,7 @@ class Download:
         self._check_size(reply)
         if reply.start != partial.offset or partial.offset == 0:
             partial.restart(
-                reply.probe, also=judge.more_hashes(file, reply.probe, self._trust), fixed=not reply.encoded
+                reply.probe, also=integrity.more_hashes(file, reply.probe, self._trust), fixed=not reply.encoded
             )
         meter = Meter(self._progress, file.key, reply.probe.bytes or file.bytes, partial.offset)
         with contextlib.closing(self._bodies(reply)) as bodies:
@@ -270,18 +270,18 @@ class Download:
         if known is not None and stated is not None and known != stated:
             with contextlib.suppress(Again, StopIteration):
                 head = next(reply.chunks()) if reply.start == 0 else b""
-                judge.check_kind(self._file, head[: kinds.HEAD_BYTES])
+                integrity.check_kind(self._file, head[: magic.HEAD_BYTES])
             raise Unfit(f"{known:,} bytes expected, upstream has {stated:,}")
 
     def _verify(self) -> Level:
         file, partial = self._file, self._partial
         try:
-            judge.check_kind(file, partial.head(kinds.HEAD_BYTES))
+            integrity.check_kind(file, partial.head(magic.HEAD_BYTES))
         except VerificationFailed:
             partial.restart(None)
             raise
         probe = partial.probe or Probe(None, None, None, ranges=False)
-        return judge.level_of(
+        return integrity.level_of(
             file,
             probe,
             partial.offset,

@@ -8,7 +8,7 @@ from maxsight_assets.remote import RemoteFile
 from maxsight_assets.transport.address import Address
 from maxsight_assets.transport.guard import Guard
 from maxsight_assets.transport.http import Http
-from maxsight_assets.transport.judge import Trust
+from maxsight_assets.transport.integrity import Trust
 from maxsight_assets.transport.network import Network, mirror_remedy, sendable
 
 _BY_USE = Trust("first-use")

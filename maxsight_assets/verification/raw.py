@@ -1,6 +1,6 @@
 """Rules that every raw directory keeps: its files are there, whole, and hold pictures that decode.
 
-Rules about what annotations say are in `boxes`, `coco` and `openimages`.
+Rules about what annotations say are in `boxes` and in the folder of each dataset.
 """
 
 import re

@@ -27,7 +27,7 @@ UNUSED_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
 """Category ids between 1 and 90 that COCO left out of its detection task."""
 
 KNOWN_IDS = frozenset(range(1, 91)) - UNUSED_IDS
-"""Ids of the 80 categories, in whose order `labels/coco.csv` lists them."""
+"""Ids of the 80 categories, in whose order `labels.csv` lists them."""
 
 
 class _Named(msgspec.Struct):

@@ -13,7 +13,7 @@ from maxsight_assets.defs.alerts.causes import Cause
 from maxsight_assets.defs.alerts.runs import check_name
 from maxsight_assets.defs.automation.records import LOOKED
 from maxsight_assets.defs.automation.state import is_silence, state_now
-from maxsight_assets.defs.running import health, workers
+from maxsight_assets.defs.running import dead_runs, findings
 
 QUIET_RUN_S = 6 * 3600.0
 """A run that writes no event for so long may hang: a landing logs every ten seconds, and the slowest check, of 25 GB
@@ -33,11 +33,13 @@ def causes(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) ->
         instance: The records of one DAGSTER_HOME.
         repository: The definitions of the code location.
     """
-    running = health.running_by_default(repository)
+    running = findings.running_by_default(repository)
     found = {
-        finding.cause: Cause.of(finding.text, "/automation" if finding.cause.startswith(health.AUTOMATION) else "/runs")
-        for finding in health.examine(instance, running)
-        if finding.level == "ERROR" and finding.cause != health.QUEUE
+        finding.cause: Cause.of(
+            finding.text, "/automation" if finding.cause.startswith(findings.AUTOMATION) else "/runs"
+        )
+        for finding in findings.examine(instance, running)
+        if finding.level == "ERROR" and finding.cause != findings.QUEUE
     }
     return {
         **found,
@@ -50,7 +52,7 @@ def causes(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) ->
 def _away(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[tuple[str, Cause]]:
     """Return the upstreams that are away, by the check that says so.
 
-    The findings of `health` hold the refreshes that gave up and the sensors that are silent. A refresh that waits after
+    The findings of `running` hold the refreshes that gave up and the sensors that are silent. A refresh that waits after
     a failed run is no cause of its own: the run is.
     """
     sensors = [sensor.name for sensor in repository.sensor_defs]
@@ -69,8 +71,8 @@ def _quiet_runs(instance: dg.DagsterInstance) -> Iterator[tuple[str, Cause]]:
     for run in instance.get_runs(dg.RunsFilter(statuses=statuses)):
         latest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
         if latest and latest[0].event_log_entry.timestamp < time.time() - QUIET_RUN_S:
-            since = workers.since(latest[0].event_log_entry.timestamp)
-            text = f"{workers.named(run)} is {run.status.value} and has written nothing since {since}"
+            since = dead_runs.since(latest[0].event_log_entry.timestamp)
+            text = f"{dead_runs.named(run)} is {run.status.value} and has written nothing since {since}"
             how = "look into its log; Terminate ends it"
             yield f"run {run.run_id}/quiet", Cause.of(f"{text}; {how}.", f"/runs/{run.run_id}")
 
@@ -85,5 +87,8 @@ def _quiet_sensors(instance: dg.DagsterInstance, repository: dg.RepositoryDefini
         ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
         interval_s = sensor.minimum_interval_seconds or 30
         if ticks and ticks[0].timestamp < time.time() - max(QUIET_SENSOR_TICKS * interval_s, QUIET_SENSOR_S):
-            text = f"{sensor.name} has not ticked since {workers.since(ticks[0].timestamp)}; restart the daemon"
-            yield f"{health.AUTOMATION} {sensor.name}/quiet", Cause.of(f"{text}.", f"/automation/sensors/{sensor.name}")
+            text = f"{sensor.name} has not ticked since {dead_runs.since(ticks[0].timestamp)}; restart the daemon"
+            yield (
+                f"{findings.AUTOMATION} {sensor.name}/quiet",
+                Cause.of(f"{text}.", f"/automation/sensors/{sensor.name}"),
+            )

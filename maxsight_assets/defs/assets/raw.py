@@ -4,8 +4,8 @@ import dagster as dg
 
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.defs.automation.inputs import reported
-from maxsight_assets.defs.config import stated, stated_of
 from maxsight_assets.defs.failures import as_failures
+from maxsight_assets.defs.forms import stated, stated_of
 from maxsight_assets.defs.progress import progress_log
 from maxsight_assets.defs.resources import Storage, Upstreams
 from maxsight_assets.profiles.model import Profile

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import dagster as dg
 
 from maxsight_assets.defs.automation.records import made_from
-from maxsight_assets.defs.config import stated, stated_of
 from maxsight_assets.defs.failures import as_failures
+from maxsight_assets.defs.forms import stated, stated_of
 from maxsight_assets.defs.resources import Storage
 from maxsight_assets.pipeline.edition import edition
 from maxsight_assets.places import Places

@@ -9,7 +9,7 @@ import signal
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
 
-from maxsight_assets.defs.running.workers import HOST_TAG, Crew, Life, fail
+from maxsight_assets.defs.running.dead_runs import HOST_TAG, Crew, Life, fail
 from maxsight_assets.disk import host
 
 

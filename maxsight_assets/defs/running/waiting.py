@@ -16,7 +16,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._utils.concurrency import ConcurrencyClaimStatus
 from dagster._utils.interrupts import check_captured_interrupt
 
-from maxsight_assets.defs.running import workers
+from maxsight_assets.defs.running import dead_runs
 
 POLL_S = 0.5
 """Seconds between two attempts to claim a slot; Ctrl-C, or a free slot, is noticed within this time."""
@@ -60,7 +60,7 @@ def waiting_aloud(instance: dg.DagsterInstance, say: Callable[[str], None]) -> I
         status = claim(concurrency_key, run_id, step_key, *args)
         if status.is_claimed:
             return status
-        for line in (*workers.heal(instance), *_holders(instance, concurrency_key, told)):
+        for line in (*dead_runs.heal(instance), *_holders(instance, concurrency_key, told)):
             say(line)
         if check_captured_interrupt():
             raise KeyboardInterrupt
@@ -82,8 +82,8 @@ def _holders(instance: dg.DagsterInstance, pool: str, told: set[str]) -> Iterato
         if record is None or slot.run_id in told:
             continue
         told.add(slot.run_id)
-        run, crew = record.dagster_run, workers.Crew.of(instance, record.dagster_run)
+        run, crew = record.dagster_run, dead_runs.Crew.of(instance, record.dagster_run)
         leader = next(iter(crew.found()), None)
-        since = workers.since(record.start_time or record.create_timestamp.timestamp())
+        since = dead_runs.since(record.start_time or record.create_timestamp.timestamp())
         how = f"`kill {leader.pid}`" if leader and GRPC_INFO_TAG not in run.tags else "Terminate in the UI"
-        yield f"{pool}: waiting for {workers.named(run)}, {crew}, since {since}; {how} ends it, Ctrl-C ends the wait"
+        yield f"{pool}: waiting for {dead_runs.named(run)}, {crew}, since {since}; {how} ends it, Ctrl-C ends the wait"

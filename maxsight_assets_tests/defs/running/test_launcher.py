@@ -11,8 +11,8 @@ from dagster._core.events import EngineEventData
 from dagster._core.launcher import WorkerStatus
 from dagster._core.remote_origin import RemoteJobOrigin
 
+from maxsight_assets.defs.running.dead_runs import HOST_TAG, Crew, Life, heal
 from maxsight_assets.defs.running.launcher import AttentiveRunLauncher
-from maxsight_assets.defs.running.workers import HOST_TAG, Crew, Life, heal
 from maxsight_assets.disk import host
 from maxsight_assets_tests.defs.running.home import Home, kill, status_of, until
 

@@ -5,7 +5,7 @@ import signal
 
 from dagster._core.launcher import WorkerStatus
 
-from maxsight_assets.defs.running.workers import Crew, Life, heal
+from maxsight_assets.defs.running.dead_runs import Crew, Life, heal
 from maxsight_assets_tests.defs.running.home import Home, kill, until
 from maxsight_assets_tests.defs.running.test_launcher import health
 

@@ -32,7 +32,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from dagster._utils.error import SerializableErrorInfo
 
 from maxsight_assets.defs.automation.condition import Asks
-from maxsight_assets.defs.running.health import examine, mend
+from maxsight_assets.defs.running.findings import examine, mend
 from maxsight_assets_tests.defs.running.home import Home, kill
 from maxsight_assets_tests.defs.running.test_launcher import run_named
 

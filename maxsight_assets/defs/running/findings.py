@@ -17,8 +17,8 @@ from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES
 from dagster._daemon.asset_daemon import asset_daemon_cursor_from_instigator_serialized_cursor
 
 from maxsight_assets.defs.automation.records import STUCK
-from maxsight_assets.defs.running import workers
-from maxsight_assets.defs.running.workers import Crew, Life
+from maxsight_assets.defs.running import dead_runs
+from maxsight_assets.defs.running.dead_runs import Crew, Life
 from maxsight_assets.transport.redact import scrub
 
 Level = Literal["OK", "WARN", "ERROR"]
@@ -80,7 +80,7 @@ def mend(instance: dg.DagsterInstance) -> list[str]:
         What was done, one line each.
     """
     held = instance.event_log_storage.get_concurrency_run_ids()
-    done = workers.heal(instance)
+    done = dead_runs.heal(instance)
     freed = held - instance.event_log_storage.get_concurrency_run_ids()
     done += [f"run {run_id[:8]}: the pool slots that it held are free" for run_id in sorted(freed)]
     for state in instance.all_instigator_state():
@@ -98,7 +98,7 @@ def mend(instance: dg.DagsterInstance) -> list[str]:
 def _runs(instance: dg.DagsterInstance) -> Iterator[Finding]:
     for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE_RUN_STATUSES)):
         crew = Crew.of(instance, run)
-        said = f"{workers.named(run)}: {crew}"
+        said = f"{dead_runs.named(run)}: {crew}"
         match crew.life:
             case Life.LIVES:
                 yield Finding("OK", f"{said}, at work")
@@ -122,7 +122,7 @@ def _slots(instance: dg.DagsterInstance) -> Iterator[Finding]:
         for run_id, what in sorted(owners.items()):
             run = instance.get_run_by_id(run_id)
             ended = run is None or run.is_finished
-            said = f"pool {pool.concurrency_key}: {workers.named(run) if run else f'run {run_id[:8]}'} {what}"
+            said = f"pool {pool.concurrency_key}: {dead_runs.named(run) if run else f'run {run_id[:8]}'} {what}"
             cause = f"pool {pool.concurrency_key}"
             yield (
                 Finding("ERROR", f"{said}, but it has ended; use doctor --fix", cause) if ended else Finding("OK", said)
@@ -151,7 +151,7 @@ def _daemons(instance: dg.DagsterInstance) -> Iterator[Finding]:
     fresh = [beat for beat in beats if beat.timestamp > time.time() - SILENT_S]
     if not fresh:
         yield Finding(
-            "ERROR", f"no daemon since {workers.since(latest)}: nothing is refreshed; start `make ui`", "daemon"
+            "ERROR", f"no daemon since {dead_runs.since(latest)}: nothing is refreshed; start `make ui`", "daemon"
         )
         return
     ids = {beat.daemon_id for beat in fresh}
@@ -168,7 +168,7 @@ def _daemons(instance: dg.DagsterInstance) -> Iterator[Finding]:
                 f"daemon {beat.daemon_type}: {scrub(error.message).strip().splitlines()[0]}",
                 f"daemon {beat.daemon_type}",
             )
-    yield Finding("OK", f"a daemon runs, last seen {workers.since(latest)}")
+    yield Finding("OK", f"a daemon runs, last seen {dead_runs.since(latest)}")
 
 
 def _automation(instance: dg.DagsterInstance, state: InstigatorState) -> Iterator[Finding]:
@@ -195,7 +195,7 @@ def _automation(instance: dg.DagsterInstance, state: InstigatorState) -> Iterato
             reason = scrub(error.message).strip().splitlines()[0] if error else "no reason given"
             yield Finding(
                 "ERROR",
-                f"{name}: its last tick, {workers.since(tick.timestamp)}, failed: {reason}",
+                f"{name}: its last tick, {dead_runs.since(tick.timestamp)}, failed: {reason}",
                 f"{AUTOMATION} {name}/ticks",
             )
 

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from maxsight_assets.remote import Level, Probe, RemoteFile
-from maxsight_assets.transport.judge import Unfit, level_of
+from maxsight_assets.transport.integrity import Unfit, level_of
 from maxsight_assets.transport.schemes import scheme_of
 from maxsight_assets_tests.transport.net_tools import quick_client
 

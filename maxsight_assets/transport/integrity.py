@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from maxsight_assets.errors import VerificationFailed
 from maxsight_assets.remote import Level, Probe, RemoteFile
-from maxsight_assets.transport import kinds
+from maxsight_assets.transport import magic
 
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?$')
 
@@ -54,7 +54,7 @@ def check_kind(file: RemoteFile, head: bytes) -> None:
     Raises:
         VerificationFailed: For instance a login page.
     """
-    wrong = kinds.mismatch(file.key, head)
+    wrong = magic.mismatch(file.key, head)
     if wrong:
         raise VerificationFailed(
             f"{file.key}: {wrong}; nothing is kept. Open the address in a browser to see what it wants"
