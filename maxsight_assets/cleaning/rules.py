@@ -119,6 +119,14 @@ def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
             reason=f"{PLACEHOLDER_IDS} or more images have this content: it stands in for photographs that are gone.",
             severity="error",
         ),
+        *_sizes(config),
+    )
+    return (*always, *((_licence(config.licences),) if config.licences else ()), _unreadable_field())
+
+
+def _sizes(config: CleaningConfig) -> tuple[Rule, ...]:
+    """Return the rules about the stated size of an image and that of its file."""
+    return (
         Rule(
             name="turned_by_exif",
             matches=(pl.col("orientation") >= 5)
@@ -145,7 +153,6 @@ def image_rules(config: CleaningConfig) -> tuple[Rule, ...]:
             severity="error",
         ),
     )
-    return (*always, *((_licence(config.licences),) if config.licences else ()), _unreadable_field())
 
 
 def differs_in_size() -> pl.Expr:
@@ -254,6 +261,37 @@ def _geometry(config: CleaningConfig) -> tuple[Rule, ...]:
         "area": pl.min_horizontal("area", inside),
     }
     return (
+        *_numbers(),
+        Rule(
+            name="mostly_outside",
+            matches=((overhang > ROUNDING) & (inside < config.min_kept_fraction * w * h)) | (inside <= 0),
+            values=(*GEOMETRY, "image_width", "image_height"),
+            reason="Too little of the box lies inside the picture for it to be a truncated object: it is a mistake.",
+            severity="error",
+        ),
+        Rule(
+            name="out_of_bounds",
+            matches=overhang > ROUNDING,
+            values=(*GEOMETRY, "image_width", "image_height"),
+            reason="The box reaches out of the picture.",
+            severity="warn",
+            counts=overhang > TOLERANCE_PX,
+            changes=clipped if config.clip_boxes else {},
+        ),
+        Rule(
+            name="off_its_mask",
+            matches=is_off_its_mask(),
+            values=(*GEOMETRY, *MASK_EDGES),
+            reason="The box does not lie around its own mask, so that one of them is of something else.",
+            severity="error",
+        ),
+    )
+
+
+def _numbers() -> tuple[Rule, ...]:
+    """Return the rules about the numbers of a box by themselves."""
+    x, y, w, h = (pl.col(name) for name in GEOMETRY)
+    return (
         Rule(
             name="unreadable_geometry",
             matches=~pl.all_horizontal(pl.col(name).is_finite().fill_null(value=False) for name in GEOMETRY),
@@ -287,29 +325,6 @@ def _geometry(config: CleaningConfig) -> tuple[Rule, ...]:
             matches=is_in_shares(),
             values=(*GEOMETRY, "image_width", "image_height"),
             reason="The box is of one pixel at most in the corner of the picture: its numbers are shares, not pixels.",
-            severity="error",
-        ),
-        Rule(
-            name="mostly_outside",
-            matches=((overhang > ROUNDING) & (inside < config.min_kept_fraction * w * h)) | (inside <= 0),
-            values=(*GEOMETRY, "image_width", "image_height"),
-            reason="Too little of the box lies inside the picture for it to be a truncated object: it is a mistake.",
-            severity="error",
-        ),
-        Rule(
-            name="out_of_bounds",
-            matches=overhang > ROUNDING,
-            values=(*GEOMETRY, "image_width", "image_height"),
-            reason="The box reaches out of the picture.",
-            severity="warn",
-            counts=overhang > TOLERANCE_PX,
-            changes=clipped if config.clip_boxes else {},
-        ),
-        Rule(
-            name="off_its_mask",
-            matches=is_off_its_mask(),
-            values=(*GEOMETRY, *MASK_EDGES),
-            reason="The box does not lie around its own mask, so that one of them is of something else.",
             severity="error",
         ),
     )

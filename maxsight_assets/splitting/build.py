@@ -114,15 +114,13 @@ def build_splits(
     _insist_on_licences(images["license"], cleaning.licences or ())
     cleaned = clean(images, boxes, facts, labels=inside, config=cleaning)
     nodes = _nodes(cleaned.images, facts, prefix="")
-    watched = _nodes(
-        evaluation.images.sort(pl.all()).unique(IMAGE_KEY, keep="first"), evaluation.facts, prefix="evaluation:"
-    )
+    unique = evaluation.images.sort(pl.all()).unique(IMAGE_KEY, keep="first")
+    watched = _nodes(unique, evaluation.facts, prefix="evaluation:")
     found = groups.group(pl.concat([nodes, watched]).select(groups.NODES.names()), radius=config.near_radius)
     nodes, watched = (each.join(found.members, on="key", maintain_order="left") for each in (nodes, watched))
     leaked = leaks.find(nodes, watched, radius=config.near_radius)
-    judged, leak_ledger = apply_rules(
-        nodes.join(leaked, on="key", how="left", maintain_order="left"), (leaks.LEAKS,), stop_on=stops
-    )
+    nodes = nodes.join(leaked, on="key", how="left", maintain_order="left")
+    judged, leak_ledger = apply_rules(nodes, (leaks.LEAKS,), stop_on=stops)
     assigned = strategies.assign(judged, cleaned.boxes, config)
     judged, count_ledger = apply_rules(
         judged.join(assigned, on="group", how="left", maintain_order="left"), (OVER_THE_COUNT,)

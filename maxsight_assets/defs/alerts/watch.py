@@ -52,8 +52,8 @@ def causes(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) ->
 def _away(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[tuple[str, Cause]]:
     """Return the upstreams that are away, by the check that says so.
 
-    The findings of `running` hold the refreshes that gave up and the sensors that are silent. A refresh that waits after
-    a failed run is no cause of its own: the run is.
+    `findings` holds the refreshes that gave up and the sensors that are silent. A refresh that waits after a failed run
+    is no cause of its own: the run is.
     """
     sensors = [sensor.name for sensor in repository.sensor_defs]
     for key in sorted(repository.asset_graph.asset_check_keys):
