@@ -11,7 +11,8 @@ import polars as pl
 
 from maxsight_assets.cleaning.config import CleaningConfig, Tolerance
 from maxsight_assets.cleaning.misread import GEOMETRY, MASK_EDGES, is_off_its_mask, look_of
-from maxsight_assets.cleaning.rules import Rule, box_rules, image_rules, is_resized, no_boxes
+from maxsight_assets.cleaning.rule import Rule
+from maxsight_assets.cleaning.rules import box_rules, image_rules, is_resized, no_boxes
 from maxsight_assets.errors import NotPublished
 from maxsight_assets.formats.masks import PLAIN_MASK, examine_mask, names_edges, scaled_mask, sound_by_form
 from maxsight_assets.formats.tables import BOXES, IMAGES, LEDGER, conform

@@ -12,7 +12,8 @@ import polars as pl
 
 from maxsight_assets.cleaning.apply import IMAGE_KEY, apply_rules, clean
 from maxsight_assets.cleaning.config import CleaningConfig, Flag
-from maxsight_assets.cleaning.rules import Rule, box_rules, image_dropped, image_rules, lost_a_box, no_boxes
+from maxsight_assets.cleaning.rule import Rule
+from maxsight_assets.cleaning.rules import box_rules, image_dropped, image_rules, lost_a_box, no_boxes
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.formats.ids import stable_ids
 from maxsight_assets.splitting import groups, leaks, strategies

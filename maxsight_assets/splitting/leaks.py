@@ -6,7 +6,7 @@ split.
 
 import polars as pl
 
-from maxsight_assets.cleaning.rules import Rule
+from maxsight_assets.cleaning.rule import Rule
 from maxsight_assets.splitting.groups import distances
 
 _REASONS = ("content", "pixels", "flickr", "near", "chain")  # the first that holds is reported
