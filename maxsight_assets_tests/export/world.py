@@ -53,7 +53,7 @@ def publish(places: Places, world: World, *, space: tuple[str, ...] = LABELS, **
         file = places.data_dir / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(encoded(picture(width=WIDTH, height=HEIGHT, seed=number)))
-    splits = split(world, space=space, labels={"coco": {name: name for name in space}}, **config)
+    splits = split(world, space=space, labels={"coco": {name: name for name in (*LABELS, *space)}}, **config)
     with staging(places.splits, asset="cleaned_splits", source="upstream") as stage:
         write_splits(splits, stage.root, inputs={"coco_raw": "v1"})
         for path in sorted(stage.root.iterdir()):
