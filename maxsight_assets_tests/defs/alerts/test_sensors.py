@@ -22,7 +22,7 @@ from maxsight_assets.errors import SettingsError
 from maxsight_assets_tests.defs.automation.story import Story
 from maxsight_assets_tests.defs.running.conftest import home, made_home
 from maxsight_assets_tests.defs.running.home import Home
-from maxsight_assets_tests.defs.running.test_health import sensor
+from maxsight_assets_tests.defs.running.test_findings import sensor
 from maxsight_assets_tests.servers.receiver import SECRET, Receiver, receiving
 
 __all__ = ["home", "made_home"]  # fixtures

@@ -18,7 +18,7 @@ from maxsight_assets.defs.automation.records import LOOKED, STUCK
 from maxsight_assets.defs.automation.state import evaluation, state_now
 from maxsight_assets.errors import TransientError
 from maxsight_assets_tests.defs.automation.story import Story, landed_story
-from maxsight_assets_tests.defs.running.test_health import origin_of
+from maxsight_assets_tests.defs.running.test_findings import origin_of
 
 RAW = dg.AssetKey("photos_raw")
 
