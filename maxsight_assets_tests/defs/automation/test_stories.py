@@ -1,6 +1,5 @@
 """Stories of refreshes: what happens upstream, in runs and to the machine, and what is asked for because of it."""
 
-import dagster as dg
 import pytest
 
 from maxsight_assets_tests.defs.automation.story import ALL, Story
@@ -18,22 +17,6 @@ def test_first_start_asks_for_nothing(start: Story) -> None:
     start.holds["photos"] = "B"
     assert start.settle() == []
     assert start.made == []
-
-
-def test_first_report_after_a_landing_by_hand_asks_for_nothing(start: Story) -> None:
-    assert start.run(*ALL)
-    start.made.clear()
-
-    assert start.settle() == []
-    assert start.made == []
-
-
-def test_landing_by_hand_that_saw_more_than_the_sensor_is_not_repeated(start: Story) -> None:
-    start.look()
-    start.holds["photos"] = "B"
-    assert start.run(*ALL)
-
-    assert start.settle() == []
 
 
 def test_what_another_data_dir_landed_is_never_landed_here_unasked(story: Story) -> None:
@@ -59,13 +42,6 @@ def test_input_that_is_not_what_the_event_log_says_holds_what_is_below_until_tha
     assert story.settle() == ["boxes_raw"]
 
 
-def test_half_landed_graph_waits_for_the_person(start: Story) -> None:
-    assert start.run("photos_raw")
-    start.holds["photos"] = "B"
-
-    assert start.settle() == ["photos_raw"]
-
-
 def test_same_fingerprint_again_asks_for_nothing(story: Story) -> None:
     assert story.settle() == []
     assert [result.asset_events for result in story.look()] == [[], []]
@@ -84,51 +60,6 @@ def test_lost_automation_cursor_asks_for_nothing(story: Story) -> None:
 
 
 # Code changes
-
-
-def test_new_code_makes_derived_assets_anew_once_and_lands_no_raw(story: Story) -> None:
-    story.load(code_version="2")
-
-    assert story.settle() == ["evaluation", "splits"]
-    assert story.settle() == []
-
-
-def test_new_code_and_a_change_upstream_make_each_asset_once(story: Story) -> None:
-    story.load(code_version="2")
-    story.holds["photos"] = "B"
-
-    assert story.settle() == CHAIN
-
-
-def test_what_newer_code_made_is_not_made_again_by_a_server_that_has_not_loaded_it(story: Story) -> None:
-    story.wait(10 * 365 * DAY_S)  # after the start of this process, which is the server here
-    story.load(code_version="2")
-    assert story.run("evaluation", "splits")
-    story.load(code_version="1")
-
-    assert story.settle() == []
-
-
-def test_new_code_is_asked_for_although_a_person_cancelled_a_run_before_it(story: Story) -> None:
-    story.cancel(story.dangling_run("evaluation"))
-    story.wait(BACKOFF_S)
-    story.load(code_version="2")
-
-    assert story.settle() == ["evaluation", "splits"]
-    assert story.said == []
-
-
-def test_run_for_new_code_that_a_person_cancels_is_not_asked_for_again(story: Story) -> None:
-    story.load(code_version="2")
-    assert story.tick(run=False) == ["evaluation"]
-    run = story.dangling_run("evaluation")
-    story.wait(60)
-    story.cancel(run)
-    story.tick_s = BACKOFF_S
-
-    assert story.settle(ticks=12) == []
-    assert len(story.said) == 1
-    assert "evaluation: a user cancelled its run, due because of its own code" in story.said[0]
 
 
 # A scheduled refresh that fails
@@ -161,34 +92,6 @@ def test_fault_53_scheduled_refresh_that_goes_on_failing_is_asked_for_three_time
     assert "photos_raw: 3 refreshes because of the scheduled refresh did not land" in story.said[0]
 
 
-def test_the_next_scheduled_refresh_begins_the_count_anew(story: Story) -> None:
-    story.failing.add("photos_raw")
-    story.tick_s = 900
-    for _ in range(2):
-        _scheduled(story)
-        assert story.settle(ticks=12) == ["photos_raw"] * 3
-
-
-def test_scheduled_refresh_that_failed_is_settled_by_a_landing_by_hand(story: Story) -> None:
-    story.failing.add("photos_raw")
-    _scheduled(story)
-    story.failing.clear()
-    story.wait(60)
-    assert story.run(*CHAIN)
-
-    assert story.settle(ticks=12) == []
-
-
-def test_scheduled_refresh_that_a_person_cancels_is_not_asked_for_again(story: Story) -> None:
-    run = story.dangling_run(*ALL, schedule="scheduled_refresh")
-    story.wait(60)
-    story.cancel(run)
-    story.tick_s = BACKOFF_S
-
-    assert story.settle(ticks=12) == []
-    assert {said.split(":")[0] for said in story.said} == {"boxes_raw", "photos_raw"}
-
-
 def test_scheduled_refresh_whose_machine_died_is_asked_for_again(story: Story) -> None:
     run = story.dangling_run(*ALL, schedule="scheduled_refresh")
     story.wait(3600)
@@ -216,15 +119,6 @@ def test_change_and_back_refreshes_twice(story: Story) -> None:
     assert story.disk["splits"] == "AA/AA"
 
 
-def test_change_back_after_a_landing_by_hand_in_between_refreshes(story: Story) -> None:
-    story.holds["photos"] = "B"
-    assert story.run(*ALL)
-    story.holds["photos"] = "A"
-
-    assert story.settle() == CHAIN
-    assert story.disk["splits"] == "AA/AA"
-
-
 def test_change_back_before_any_run_asks_for_nothing(story: Story) -> None:
     for fingerprint in ("B", "A"):
         story.holds["photos"] = fingerprint
@@ -238,13 +132,6 @@ def test_equal_bytes_stop_the_chain_after_the_raw(story: Story) -> None:
     story.holds["photos"] = "B"
 
     assert story.settle() == ["photos_raw"]
-
-
-def test_raw_by_hand_is_followed_once_and_not_landed_again(story: Story) -> None:
-    story.holds["photos"] = "B"
-    assert story.run("photos_raw")
-
-    assert story.settle() == ["evaluation", "splits"]
 
 
 @pytest.mark.parametrize("apart", range(4))
@@ -323,18 +210,6 @@ def test_change_while_the_raw_runs_is_not_lost(story: Story) -> None:
     assert story.disk["splits"] == "CA/CA"
 
 
-def test_change_while_the_splits_run_is_not_lost(story: Story) -> None:
-    def meanwhile() -> None:
-        story.holds["photos"] = "C"
-        assert story.settle(ticks=4) == ["photos_raw", "evaluation"]
-
-    story.during["splits"] = meanwhile
-    story.holds["photos"] = "B"
-
-    assert story.settle(ticks=8) == [*CHAIN, "splits"]
-    assert story.disk["splits"] == "CA/CA"
-
-
 # Blocking checks
 
 
@@ -342,19 +217,6 @@ def _rejected(story: Story) -> None:
     story.bad.add("B")
     story.holds["photos"] = "B"
     assert story.settle() == ["photos_raw"]
-
-
-def test_landing_whose_checks_die_is_asked_for_again_and_then_goes_on(story: Story) -> None:
-    story.dying.add("photos_raw")
-    story.holds["photos"] = "B"
-    assert story.settle() == ["photos_raw"]
-    story.wait(BACKOFF_S)
-    assert story.settle() == ["photos_raw"]  # for its checks
-    story.dying.clear()
-    story.wait(3600)
-
-    assert story.settle() == ["photos_raw", "evaluation", "splits"]
-    assert story.settle() == []
 
 
 def test_landing_whose_checks_die_waits_for_the_run_by_which_dagster_retries_them(story: Story) -> None:
@@ -366,34 +228,6 @@ def test_landing_whose_checks_die_waits_for_the_run_by_which_dagster_retries_the
     story.check("photos_raw")
 
     assert story.settle() == ["evaluation", "splits"]
-
-
-def test_refresh_that_a_person_cancels_while_it_is_judged_is_not_asked_for_again(story: Story) -> None:
-    story.during["check of photos_raw"] = lambda: _cancel_what_runs(story)
-    story.holds["photos"] = "B"
-    story.tick_s = BACKOFF_S
-
-    assert story.settle(ticks=12) == ["photos_raw"]
-    assert len(story.said) == 1
-    assert "photos_raw: a user cancelled its run, due because of its own checks" in story.said[0]
-
-
-def test_landing_whose_checks_never_run_is_given_up_with_a_warning(story: Story) -> None:
-    story.dying.add("photos_raw")
-    story.holds["photos"] = "B"
-    asked: list[str] = []
-
-    def tick_meanwhile() -> None:
-        asked.extend(story.tick(run=False))
-
-    for _ in range(6):
-        story.during["check of photos_raw"] = tick_meanwhile
-        asked += story.settle()
-        story.wait(3600)
-
-    assert asked == ["photos_raw"] * 4  # for the change, and three times for its checks
-    assert len(story.said) == 1
-    assert "photos_raw: 3 refreshes because of its own checks did not land" in story.said[0]
 
 
 def test_landing_that_is_being_judged_is_not_asked_for_again(story: Story) -> None:
@@ -415,41 +249,6 @@ def test_first_landing_of_all_that_is_being_judged_is_not_asked_for_again(start:
     assert start.settle() == []
 
 
-def test_landing_whose_checks_a_person_runs_again_is_not_asked_for_meanwhile(story: Story) -> None:
-    story.dying.add("photos_raw")
-    assert not story.run("photos_raw")
-    story.dying.clear()
-    asked: list[str] = []
-    story.during["check of photos_raw"] = lambda: asked.extend(story.tick(run=False))
-    story.check("photos_raw")
-
-    assert asked == []
-    assert story.settle() == []
-
-
-def test_landing_during_which_a_person_runs_the_checks_is_judged_by_its_own(story: Story) -> None:
-    story.during["photos_raw"] = lambda: story.check("photos_raw")
-    story.holds["photos"] = "B"
-
-    assert story.settle() == CHAIN
-
-
-def test_failing_landing_during_which_a_person_runs_the_checks_holds_what_is_below(story: Story) -> None:
-    story.during["photos_raw"] = lambda: story.check("photos_raw")
-
-    _rejected(story)
-
-
-@pytest.mark.parametrize("checks", [("agreed", "sound"), ("sound", "whole")])
-def test_blocking_check_that_is_new_in_the_code_is_asked_and_holds_nothing(
-    story: Story, checks: tuple[str, str]
-) -> None:
-    story.load(code_version="2", checks=checks)
-    story.holds["boxes"] = "C"
-
-    assert sorted(story.settle()) == ["boxes_raw", "evaluation", "photos_raw", "splits"]
-
-
 def test_failing_blocking_check_mended_by_running_it_again(story: Story) -> None:
     _rejected(story)
     story.bad.clear()
@@ -466,22 +265,6 @@ def test_failing_blocking_check_mended_by_landing_the_same_bytes_again(story: St
     assert story.settle() == ["evaluation", "splits"]
 
 
-def test_landing_by_hand_that_fails_holds_nothing_below(story: Story) -> None:
-    story.failing.add("photos_raw")
-    assert not story.run("photos_raw")
-    story.holds["boxes"] = "C"
-
-    assert story.settle() == ["boxes_raw", "evaluation", "splits"]
-
-
-def test_landing_by_hand_that_fails_does_not_excuse_a_failing_check(story: Story) -> None:
-    _rejected(story)
-    story.failing.add("photos_raw")
-    assert not story.run("photos_raw")
-
-    assert story.settle() == []
-
-
 def test_failing_blocking_check_mended_by_new_bytes(story: Story) -> None:
     _rejected(story)
     story.holds["photos"] = "C"
@@ -491,141 +274,6 @@ def test_failing_blocking_check_mended_by_new_bytes(story: Story) -> None:
 
 
 # Runs that fail
-
-
-def _given_up(story: Story) -> None:
-    story.tick_s = 100
-    story.failing.add("photos_raw")
-    story.holds["photos"] = "B"
-    assert story.settle(ticks=12) == ["photos_raw"] * 3
-
-
-def test_failing_refresh_is_asked_for_three_times_with_backoff_then_said_and_quiet(story: Story) -> None:
-    story.tick_s = 100
-    story.failing.add("photos_raw")
-    story.holds["photos"] = "B"
-    asked_at = []
-    for number in range(20):
-        story.look()
-        if story.tick():
-            asked_at.append(number * story.tick_s)
-
-    assert asked_at == [0, BACKOFF_S, BACKOFF_S + 2 * BACKOFF_S]
-    assert len(story.said) == 1
-    assert "photos_raw: 3 refreshes because of photos_upstream did not land" in story.said[0]
-
-
-def test_fault_53_backoff_runs_from_the_end_of_the_failed_run(story: Story) -> None:
-    story.holds["photos"] = "B"
-    story.look()
-    assert story.tick(run=False) == ["photos_raw"]
-    run = story.dangling_run("photos_raw")
-    story.wait(10 * BACKOFF_S)
-    story.declare_dead(run)
-
-    assert story.settle(ticks=BACKOFF_S // story.tick_s - 1) == []
-    assert story.settle() == CHAIN
-
-
-def _cancel_what_runs(story: Story) -> None:
-    (run,) = story.instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-    story.wait(60)
-    story.cancel(run)
-    raise dg.DagsterExecutionInterruptedError
-
-
-def _cancelled(story: Story) -> None:
-    story.holds["photos"] = "B"
-    story.look()
-    assert story.tick(run=False) == ["photos_raw"]
-    run = story.dangling_run("photos_raw")
-    story.wait(60)
-    story.cancel(run)
-
-
-def test_refresh_that_a_person_cancels_is_not_asked_for_again_and_that_is_said_once(story: Story) -> None:
-    _cancelled(story)
-
-    story.tick_s = BACKOFF_S
-    assert story.settle(ticks=12) == []
-    assert len(story.said) == 1
-    assert "photos_raw: a user cancelled its run, due because of photos_upstream" in story.said[0]
-
-
-def test_cancel_of_a_run_whose_worker_was_gone_is_a_failure_that_is_asked_for_again(story: Story) -> None:
-    """After a power cut, somebody clicks Terminate on a run that no process works on."""
-    story.holds["photos"] = "B"
-    story.look()
-    assert story.tick(run=False) == ["photos_raw"]
-    run = story.dangling_run("photos_raw")
-    story.wait(60)
-    story.cancel(run, worker_pid=None)
-
-    assert story.settle(ticks=BACKOFF_S // story.tick_s - 1) == []
-    assert story.settle() == CHAIN
-    assert story.said == []
-
-
-def test_refresh_that_a_person_takes_out_of_the_queue_is_not_asked_for_again(story: Story) -> None:
-    story.holds["photos"] = "B"
-    story.look()
-    assert story.tick(run=False) == ["photos_raw"]
-    run = story.dangling_run("photos_raw", began=False)
-    story.wait(60)
-    story.cancel(run, worker_pid=None)
-    story.tick_s = BACKOFF_S
-
-    assert story.settle() == []
-    assert len(story.said) == 1
-
-
-def test_new_change_after_a_cancelled_refresh_is_asked_for(story: Story) -> None:
-    _cancelled(story)
-    story.wait(BACKOFF_S)
-    assert story.settle() == []
-    story.holds["photos"] = "C"
-
-    assert story.settle() == CHAIN
-
-
-def test_run_by_a_person_after_a_cancelled_refresh_goes_on_down_the_chain(story: Story) -> None:
-    _cancelled(story)
-    assert story.settle() == []
-    assert story.run("photos_raw")
-
-    assert story.settle() == ["evaluation", "splits"]
-    story.holds["photos"] = "C"
-    assert story.settle() == CHAIN
-
-
-def test_run_by_hand_that_a_person_cancels_does_not_hold_the_refresh(story: Story) -> None:
-    story.cancel(story.dangling_run("photos_raw"))
-    story.wait(BACKOFF_S)
-    story.holds["photos"] = "B"
-
-    assert story.settle() == CHAIN
-    assert story.said == []
-
-
-def test_landing_by_hand_that_a_person_cancels_is_not_followed_by_one(story: Story) -> None:
-    """It has reported what it read: of another selection, say, which the stored one does not have."""
-    story.during["photos_raw"] = lambda: _cancel_what_runs(story)
-    story.holds["photos"] = "A and more"
-    assert not story.run("photos_raw")
-    story.tick_s = BACKOFF_S
-
-    assert story.settle(looking=False, ticks=12) == []
-    assert len(story.said) == 1
-    story.holds["photos"] = "A"
-    assert story.settle() == []
-
-
-def test_new_change_starts_the_count_anew(story: Story) -> None:
-    _given_up(story)
-    story.holds["photos"] = "C"
-
-    assert story.settle(ticks=12) == ["photos_raw"] * 3
-    assert len(story.said) == 2
 
 
 def test_new_change_waits_out_the_last_failure(story: Story) -> None:
@@ -658,49 +306,6 @@ def test_refresh_that_heals_goes_on_down_the_chain(story: Story) -> None:
 
     assert story.settle() == CHAIN
     assert story.said == []
-
-
-def test_run_by_a_person_resumes_after_giving_up(story: Story) -> None:
-    _given_up(story)
-    story.failing.clear()
-    assert story.settle() == []
-    assert story.run("photos_raw")
-    assert story.settle() == ["evaluation", "splits"]
-
-    story.holds["photos"] = "C"
-    assert story.settle() == CHAIN
-
-
-def test_half_that_fails_for_good_holds_what_is_below_until_a_person_runs_it(story: Story) -> None:
-    story.tick_s = 100
-    story.failing.add("photos_raw")
-    story.holds.update(photos="B", boxes="C")
-
-    asked = story.settle(ticks=12)
-
-    assert sorted(asked) == ["boxes_raw", "photos_raw", "photos_raw", "photos_raw"]
-    assert story.disk["splits"] == "AA/AA"
-    story.failing.clear()
-    assert story.run("photos_raw")
-    assert story.settle() == ["evaluation", "splits"]
-    assert story.disk["splits"] == "BC/BC"
-
-
-def test_change_that_goes_away_after_giving_up_releases_the_rest(story: Story) -> None:
-    _given_up(story)
-    story.holds.update(photos="A", boxes="C")
-
-    assert story.settle() == ["boxes_raw", "evaluation", "splits"]
-
-
-def test_change_that_goes_away_after_giving_up_and_comes_back_is_asked_for_again(story: Story) -> None:
-    _given_up(story)
-    story.holds["photos"] = "A"
-    assert story.settle() == []
-    story.failing.clear()
-    story.holds["photos"] = "B"
-
-    assert story.settle() == CHAIN
 
 
 def test_fault_53_killed_run_worker_is_asked_for_again(story: Story) -> None:
