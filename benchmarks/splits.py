@@ -94,7 +94,7 @@ def ours() -> measure.Work:
             pl.read_parquet(source.with_suffix(".facts.parquet")),
             evaluation=Evaluation(IMAGES_SCHEMA.to_frame(), FILE_FACTS.to_frame()),
             space=names,
-            labels={"coco": {name: name for name in names}},
+            labels={"coco": {**{name: name for name in names}, f"thing {CATEGORIES}": None}},
             config=SplitConfig(),
             cleaning=CleaningConfig(),
         )

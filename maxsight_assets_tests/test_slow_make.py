@@ -12,7 +12,7 @@ from maxsight_assets_tests.places import REPOSITORY
 @pytest.mark.parametrize("read_only", [False, True])
 def test_make_ui_serves_on_loopback_and_read_only_refuses_to_launch(read_only: bool, tmp_path: Path) -> None:
     from maxsight_assets_tests.servers.processes import free_ports
-    from maxsight_assets_tests.test_ui import START_S, answers, end, graphql, wait_for
+    from maxsight_assets_tests.test_slow_ui import START_S, answers, end, graphql, wait_for
 
     (port,) = free_ports(1)
     log = tmp_path / "ui.log"

@@ -1,1 +1,1 @@
-"""Tests of maxsight_assets.sources."""
+"""Tests of maxsight_assets.datasets."""

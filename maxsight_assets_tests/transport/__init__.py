@@ -1,1 +1,1 @@
-"""Tests of maxsight_assets.landing."""
+"""Tests of maxsight_assets.transport."""
