@@ -144,10 +144,10 @@ def test_four_run_workers_that_are_killed_at_once_are_each_followed_by_a_run_tha
         print(f"green {time.monotonic() - killed:.0f} s after the kill")  # noqa: T201
         until(lambda: home.held() == {}, "no slot held", home.said)
     # Whoever looks first notices the end of a worker: run monitoring, a sensor of this project, the code server.
-    said = re.compile(r"process \d+ is gone|ended without a word|unexpectedly exited")
+    said = re.compile(r"process \d+ is gone|ended without a word|was terminated by signal 9|unexpectedly exited")
     for run_id in home.instance.get_run_ids(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])):
         log = home.instance.all_logs(run_id)
-        messages = [each.user_message or str(each.dagster_event) for each in log]
+        messages = [f"{each.user_message} {each.dagster_event and each.dagster_event.message}" for each in log]
         assert any(said.search(message) for message in messages), messages[-3:]
 
 
