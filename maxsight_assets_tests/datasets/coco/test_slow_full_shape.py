@@ -93,7 +93,8 @@ def test_ten_thousand_of_a_full_train2017_land_verify_grow_and_are_adopted(site:
     first = in_process("land", tmp_path, site.host, 10_000)
     assert (first["images"], first["fetched"]) == (10_000, 10_001)
     checked = in_process("verify", tmp_path)
-    assert checked["failed"] == []
+    # The generated masks are not of their boxes, and the generated pictures repeat under other ids: both are warned of.
+    assert set(checked["failed"]) == {"boxes_fit_their_masks", "pictures_have_one_id"}
     second = in_process("land", tmp_path, site.host, 20_000)
     assert (second["images"], second["fetched"]) == (20_000, 10_000)
 
