@@ -1,6 +1,5 @@
 """PostgreSQL for Dagster's records, configured as docs/how-to/operate.md says, on a server of this test's own."""
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,20 +48,22 @@ def test_alerts_are_sent_and_mended_on_postgresql(home: Home) -> None:
         tells_failure_and_mending(home.instance, receiver)
 
 
-def test_a_killed_command_is_healed_on_postgresql_and_no_file_holds_its_records(home: Home, server: object) -> None:
-    kill(home.landing("one", **os.environ))
+def test_a_killed_command_is_healed_on_postgresql_and_no_file_holds_its_records(
+    home: Home, server: dict[str, str]
+) -> None:
+    kill(home.landing("one", **server))
     assert (home.statuses(), home.held()) == (["STARTED"], {"one": (1, 1)})
     home.let_go()
 
-    assert status_of(home.materialize("one", log="next", **os.environ)) == 0
+    assert status_of(home.materialize("one", log="next", **server)) == 0
 
     assert (home.statuses(), home.held()) == (["FAILURE", "SUCCESS"], {})
     assert not [path for path in (home.root / "home").rglob("*.db*") if path.is_file()]
     assert not [path for path in home.root.rglob("*") if path.is_file() and PASSWORD in path.read_text(errors="ignore")]
 
 
-def test_fault_54_many_runs_write_to_postgresql_at_once(home: Home) -> None:
-    runs = [home.materialize(name, log=name, **os.environ) for name in location.NAMES]
+def test_fault_54_many_runs_write_to_postgresql_at_once(home: Home, server: dict[str, str]) -> None:
+    runs = [home.materialize(name, log=name, **server) for name in location.NAMES]
 
     assert [status_of(run) for run in runs] == [0] * len(runs), home.said()
     assert home.statuses() == ["SUCCESS"] * len(runs)
