@@ -101,7 +101,8 @@ def clean(
     stops = config.stop_on or ()
     kept_images, image_ledger = apply_rules(candidates, image_rules(config), stop_on=stops, damage=damage)
     known = _image_facts(candidates, kept_images, image_ledger)
-    judged = _with_images(conform(boxes, BOXES), known)
+    named = conform(boxes, BOXES).with_columns(edges_named=names_edges("segmentation"))  # in order of the texts: quick
+    judged = _with_images(named, known)
     judged = _with_mask_facts(judged, kept=config.keep_segmentations)
     kept_boxes, box_ledger = apply_rules(_with_names(judged, labels), box_rules(config), stop_on=stops, damage=damage)
     _insist_on_bounds(damage, config.tolerance)
@@ -273,10 +274,10 @@ def _with_mask_facts(boxes: pl.DataFrame, *, kept: bool) -> pl.DataFrame:
     one of these does not fit, all are examined.
 
     Args:
-        boxes: Boxes with the facts of their images.
+        boxes: Boxes with the facts of their images, and whether their masks name their edges (`edges_named`).
         kept: Whether masks are kept; if not, only where they lie matters.
     """
-    is_taken_to_fit = sound_by_form("image_width", "image_height") & names_edges("segmentation")
+    is_taken_to_fit = sound_by_form("image_width", "image_height") & pl.col("edges_named")
     every = boxes.height // _SAMPLE + 1
     has_mask = pl.all_horizontal(pl.col("segmentation", "image_width", "image_height").is_not_null())
     examined = _examined(boxes, has_mask & (~is_taken_to_fit | (pl.int_range(pl.len()) % every == 0)))

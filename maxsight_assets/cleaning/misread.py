@@ -30,16 +30,25 @@ def is_in_shares() -> pl.Expr:
 def is_off_its_mask() -> pl.Expr:
     """Return whether box and mask differ by more than rounding; false for a box without a mask to compare with.
 
-    The box lies in its picture; what a polygon covers beyond it does not count.
+    The box lies in its picture; what a polygon covers beyond it does not count. Most boxes have no mask's edges beside
+    them (see `apply._with_mask_facts`), so only the others are computed.
     """
-    left, top = _LEFT.clip(0), _TOP.clip(0)
-    right, bottom = pl.min_horizontal(_RIGHT, "image_width"), pl.min_horizontal(_BOTTOM, "image_height")
-    off = ~_are(_X, left, _Y, top, _X + _W, right, _Y + _H, bottom)
-    width = pl.min_horizontal(_X + _W, right) - pl.max_horizontal(_X, left)
-    height = pl.min_horizontal(_Y + _H, bottom) - pl.max_horizontal(_Y, top)
-    common = width.clip(0) * height.clip(0)
-    together = _W * _H + (right - left) * (bottom - top) - common
-    return _LEFT.is_not_null() & off & ((common < MIN_OVERLAP * together) | _are(_W, _RIGHT, _H, _BOTTOM))
+    row, has_edges = pl.int_range(pl.len()), _LEFT.is_not_null()
+    names = (*GEOMETRY, *MASK_EDGES, "image_width", "image_height")
+    x, y, w, h, left, top, right, bottom, width, height = (pl.col(name).filter(has_edges) for name in names)
+    left, top, right, bottom = (
+        left.clip(0),
+        top.clip(0),
+        pl.min_horizontal(right, width),
+        pl.min_horizontal(bottom, height),
+    )
+    off = ~_are(x, left, y, top, x + w, right, y + h, bottom)
+    common_width = pl.min_horizontal(x + w, right) - pl.max_horizontal(x, left)
+    common_height = pl.min_horizontal(y + h, bottom) - pl.max_horizontal(y, top)
+    common = common_width.clip(0) * common_height.clip(0)
+    together = w * h + (right - left) * (bottom - top) - common
+    off &= (common < MIN_OVERLAP * together) | _are(w, right, h, bottom)
+    return row.is_in(row.filter(has_edges).filter(off.fill_null(value=False)).implode())
 
 
 def look_of(damaged: pl.DataFrame, looked_at: pl.DataFrame) -> str:
