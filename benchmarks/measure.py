@@ -38,10 +38,10 @@ def run_one(work: Work, path: Path) -> None:
     start, cpu_start = time.perf_counter(), time.process_time()
     result = work(path)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": _peak_mb(), "result": result}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak_mb(), "result": result}))
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Peak resident memory of this program. Linux' ru_maxrss would count the parent before exec, VmHWM does not."""
     status = Path("/proc/self/status")
     if status.exists():
