@@ -74,7 +74,7 @@ def is_current(present: Manifest | None, root: Path, *, selection: Selection, in
         present is not None
         and dict(present.info.inputs) == dict(inputs)
         and type(selection).stored(present.info.selection) == selection
-        and not problems(root, present.selected())
+        and not problems(root, present.rows.selected().sums())
     )
 
 

@@ -83,7 +83,7 @@ def of_manifest(manifest: "Manifest | None", target: str) -> Metadata:
     if manifest is None:
         return {"path": dg.MetadataValue.path(target), "files": dg.MetadataValue.int(0)}
     info = manifest.info
-    images = sum(1 for row in manifest.selected() if row.width is not None)
+    images = len(manifest.rows.selected().pictures())
     return {
         "path": dg.MetadataValue.path(target),
         "files": dg.MetadataValue.int(info.files),
@@ -98,10 +98,8 @@ def of_version(version: "Version", target: str) -> Metadata:
     from maxsight_assets.publishing.manifest import ROWS
 
     info, tally = version.manifest.info, version.tally
-    images = sum(1 for row in version.manifest.selected() if row.width is not None)
-    levels: dict[str, int] = {}
-    for row in version.manifest.selected():
-        levels[row.level] = levels.get(row.level, 0) + 1
+    images = len(version.manifest.rows.selected().pictures())
+    levels = Counter(version.manifest.rows.selected().table["level"].to_pylist())
     return {
         "dagster/row_count": dg.MetadataValue.int(images),
         "path": dg.MetadataValue.path(target),
@@ -127,10 +125,10 @@ def _places(manifest: "Manifest") -> list[tuple[str, int, float]]:
     """Return the path of each annotation file, and of each folder of other files with all that is below it."""
     files: Counter[str] = Counter()
     size: Counter[str] = Counter()
-    for row in manifest.selected():
-        place = row.path if row.path.endswith((".json", ".csv")) else row.path.partition("/")[0]
+    for path, length, _ in manifest.rows.selected().sums():
+        place = path if path.endswith((".json", ".csv")) else path.partition("/")[0]
         files[place] += 1
-        size[place] += row.bytes
+        size[place] += length
     return [(place, files[place], round(size[place] / 1e6, 2)) for place in sorted(files)]
 
 

@@ -127,7 +127,7 @@ def _refuse_foreign(target: Path, asset: str) -> None:
         return
     if present.info.asset != asset:
         raise Refused(f"{target}: holds {present.info.asset}, not {asset}; {_ELSEWHERE}")
-    differing = problems(target, present.rows.values())
+    differing = problems(target, present.rows.sums())
     touched = [path for path in differing if os.path.lexists(target / path)]
     touched += [path for path in foreign(target, present) if not (target / path).is_symlink()]
     if touched:

@@ -75,10 +75,9 @@ def _digests(places: Places) -> dict[str, str]:
         if (manifest := read_published(places.data_dir / source.directory)) is not None
     }
     return {
-        f"{directory}/{row.path}": row.sha256
+        f"{directory}/{path}": sha256
         for directory, manifest in manifests.items()
-        for row in manifest.rows.values()
-        if row.width is not None
+        for path, _, sha256 in manifest.rows.pictures().sums()
     }
 
 

@@ -68,8 +68,9 @@ def _counts(values: pl.Series, unknown: str) -> dict[str, int]:
 
 def _items(tables: Tables, root: Path, manifest: Manifest) -> list[Item]:
     """Return some landed images, chosen by their ids alone, with their boxes."""
-    landed = {f"{root.name}/{row.path}" for row in manifest.selected()}
-    images = tables.images.filter(pl.col("path").is_in(list(landed)))
+    landed = pl.DataFrame(manifest.rows.selected().table.select(["path"]))
+    paths = landed.select(pl.format("{}/{}", pl.lit(root.name), "path")).to_series()
+    images = tables.images.filter(pl.col("path").is_in(paths.implode()))
     chosen = take(images["image_id"], SHEET_IMAGES, seed=0)
     shown = images.filter(pl.col("image_id").is_in(list(chosen))).sort("image_id")
     items: list[Item] = []

@@ -64,7 +64,8 @@ def read(source: Source, splits: frozenset[str], *, data_dir: Path, cache: Path)
     images = tables.images.filter(pl.col("split").is_in(list(splits)))
     boxes = tables.boxes.filter(pl.col("split").is_in(list(splits)))
     wanted = set(images["path"])
-    files = {path: row.sha256 for row in manifest.selected() if (path := f"{source.directory}/{row.path}") in wanted}
+    listed = manifest.rows.selected().sums()
+    files = {path: each.sha256 for each in listed if (path := f"{source.directory}/{each.path}") in wanted}
     found = examine([(digest, data_dir / path) for path, digest in files.items()], cache=cache)
     tolerance = Tolerance.model_validate(manifest.info.selection.get("tolerance", {}))
     return Records(Tables(images, boxes), of_files(found, files), {source.asset: manifest.info.data_version}, tolerance)
@@ -87,7 +88,7 @@ def read_evaluation(root: Path, *, data_dir: Path, cache: Path) -> tuple[Evaluat
     manifest = read_published(root)
     if manifest is None:
         raise LandingError(f"inference_eval_set: nothing is published in {root}; materialize inference_eval_set first")
-    sets = [row for row in manifest.selected() if row.path.endswith(f"/{ANNOTATIONS}")]
+    sets = [each for each in manifest.rows.selected().sums() if each.path.endswith(f"/{ANNOTATIONS}")]
     if changed := problems(root, sets):
         named = "; ".join(f"{path}: {fault}" for path, fault in changed.items())
         raise LandingError(f"inference_eval_set: changed since it was published ({named}); materialize it again")

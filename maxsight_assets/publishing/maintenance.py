@@ -13,7 +13,7 @@ from maxsight_assets.errors import LandingError, VerificationFailed, some
 from maxsight_assets.publishing import acceptance
 from maxsight_assets.publishing import swap as exchange
 from maxsight_assets.publishing.expected import Expected, examine
-from maxsight_assets.publishing.manifest import FileRow, Manifest, problem, problems
+from maxsight_assets.publishing.manifest import FileRow, Manifest, Rows, Sum, problem, problems
 from maxsight_assets.publishing.stage import Gate, opened, read_published, staging
 from maxsight_assets.publishing.swap import State
 from maxsight_assets.remote import RemoteFile
@@ -89,15 +89,15 @@ def verify(target: Path, depth: Depth = "hashes") -> VerifyReport:
     manifest = published(target)
     real = State.of(target).target
     if depth == "hashes":
-        wrong = problems(real, manifest.rows.values())
+        wrong = problems(real, manifest.rows.sums())
     else:
         found = dict(disk.walk(real))
-        faults = {path: _seen(found.get(path), row, sizes=depth == "sizes") for path, row in manifest.rows.items()}
+        faults = {each.path: _seen(found.get(each.path), each, sizes=depth == "sizes") for each in manifest.rows.sums()}
         wrong = {path: fault for path, fault in faults.items() if fault is not None}
     return VerifyReport(len(manifest.rows), wrong, tuple(exchange.foreign(real, manifest)))
 
 
-def _seen(entry: os.DirEntry[str] | None, row: FileRow, *, sizes: bool) -> str | None:
+def _seen(entry: os.DirEntry[str] | None, row: Sum, *, sizes: bool) -> str | None:
     if entry is None or not entry.is_file(follow_symlinks=False):
         return "missing"
     size = entry.stat(follow_symlinks=False).st_size
@@ -123,7 +123,7 @@ def repair(target: Path, fetch: Callable[[FileRow, Path], None], *, wait_s: floa
     """
     with _opened_again(target, wait_s=wait_s) as state:
         manifest = published(target)
-        bad = sorted(problems(state.target, manifest.rows.values()))
+        bad = sorted(problems(state.target, manifest.rows.sums()))
         for path in bad:
             fresh = state.scratch()
             row = manifest.rows[path]
@@ -219,7 +219,7 @@ def prune(
         manifest = published(target)
         past = Manifest.read(state.previous)
         safe = frozenset(protected())
-        loose = [row for row in manifest.rows.values() if row.kept and row.path not in safe]
+        loose = [row for row in manifest.rows.each() if row.kept and row.path not in safe]
         changed = problems(state.target, loose)
         loose = [row for row in loose if row.path not in changed]
         gone = {path for path in safe if not os.path.lexists(state.target / path)}
@@ -279,8 +279,8 @@ def rollback(target: Path, *, wait_s: float = 0.0) -> Manifest:
         if past is None or present is None:
             raise LandingError(f"{target}: there is no previous version to bring back")
         _mend_from(state.target, state.previous, present.rows, past.rows)
-        along = [row for path, row in present.rows.items() if present.info.keep and path not in past.rows]
-        changed = problems(state.target, present.rows.values())
+        along = [row for row in present.rows.each() if present.info.keep and row.path not in past.rows]
+        changed = problems(state.target, present.rows.sums())
         kept = [replace(row, kept=True) for row in along if row.path not in changed]
         for row in kept:
             disk.link_or_copy(state.target / row.path, state.previous / row.path)
@@ -290,16 +290,16 @@ def rollback(target: Path, *, wait_s: float = 0.0) -> Manifest:
                 exchange.set_aside(state, path)
             elif not os.path.lexists(state.previous / path):
                 disk.link_or_copy(state.target / path, state.previous / path)
-        restored = past.with_rows((*past.rows.values(), *kept))
+        restored = past.with_rows((*past.rows.each(), *kept))
         disk.sync_directory(state.previous)
         restored.write(state.previous, scratch=state.scratch())
         exchange.swap(state, state.previous)
         return restored
 
 
-def _mend_from(sound: Path, root: Path, rows: Mapping[str, FileRow], wanted: Mapping[str, FileRow]) -> None:
+def _mend_from(sound: Path, root: Path, rows: Mapping[str, FileRow], wanted: Rows) -> None:
     """Make a tree match its rows, with equal files of another tree; raise an error that names the files without one."""
-    bad = problems(root, wanted.values())
+    bad = problems(root, wanted.sums())
     for path in sorted(bad):
         if path in rows and rows[path].sha256 == wanted[path].sha256 and problem(sound, wanted[path]) is None:
             disk.link_or_copy(sound / path, root / path)

@@ -6,16 +6,19 @@ published if it is missing. The same content gives the same bytes of both, excep
 
 import hashlib
 import json
+import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import reduce
 from io import BytesIO
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import compute
 
 from maxsight_assets import disk
 from maxsight_assets.disk import in_threads, sha256_of, write_atomic
@@ -27,6 +30,9 @@ ROWS = f"{FOLDER}/manifest.parquet"
 PAGE = f"{FOLDER}/MANIFEST.json"
 
 _LEVELS = frozenset(get_args(Level))
+_SHA256_CHARACTERS = hashlib.sha256().digest_size * 2
+_NOT_PLAIN = re.compile(rf"(^|/)(/|$|\.\.?(/|$))|^\{FOLDER}(/|$)|\\")
+"""What no path has: an empty segment, `.` or `..`, our own folder at its head, a backslash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +68,104 @@ class FileRow:
     kept: bool = False
 
     def __post_init__(self) -> None:
-        parts = self.path.split("/")
-        if parts[0] == FOLDER or any(part in {"", ".", ".."} for part in parts) or "\\" in self.path:
+        if _NOT_PLAIN.search(self.path):
             raise ValueError(f"{self.path!r}: no plain relative POSIX path; a file of a dataset cannot be there")
         if not self.path.isprintable():
             raise ValueError(f"{self.path!r}: control characters in a path")
-        if self.bytes < 0 or len(self.sha256) != hashlib.sha256().digest_size * 2 or self.level not in _LEVELS:
+        if self.bytes < 0 or len(self.sha256) != _SHA256_CHARACTERS or self.level not in _LEVELS:
             raise ValueError(
                 f"{self.path}: bytes {self.bytes}, sha256 {self.sha256!r}, level {self.level!r} make no row"
             )
+
+
+class Sum(NamedTuple):
+    """What a file's bytes are compared with: its path, its length and its sha256."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Rows(Mapping[str, FileRow]):
+    """The rows of a manifest by path, sorted: a table, of which a row becomes an object when it is asked for."""
+
+    __slots__ = ("_columns", "_places", "table")
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+        self._columns = [column.combine_chunks() for column in table.columns]
+        self._places: dict[str, int] | None = None
+
+    @classmethod
+    def of(cls, rows: Iterable[FileRow]) -> "Rows":
+        """Return rows as a table; of equal paths, the last row counts."""
+        by_path = {row.path: row for row in rows}
+        ordered = [by_path[path] for path in sorted(by_path)]
+        columns = {name: [getattr(row, name) for row in ordered] for name in _SCHEMA.names}
+        return cls(pa.table(columns, schema=_SCHEMA))
+
+    @property
+    def places(self) -> Mapping[str, int]:
+        """The number of each path's row."""
+        if self._places is None:
+            self._places = {path: number for number, path in enumerate(self._columns[0].to_pylist())}
+        return self._places
+
+    def __getitem__(self, path: str) -> FileRow:
+        number = self.places[path]
+        return FileRow(*(column[number].as_py() for column in self._columns))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.places
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rows) and bool(self.table.equals(other.table))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def each(self) -> Iterator[FileRow]:
+        """Yield all rows as objects; quicker than asking for them one by one."""
+        return (FileRow(*values) for values in zip(*(column.to_pylist() for column in self._columns), strict=True))
+
+    def selected(self) -> "Rows":
+        """Return the rows of the data version: all but those of kept files."""
+        return Rows(self.table.filter(compute.invert(self.table["kept"])))
+
+    def pictures(self) -> "Rows":
+        """Return the rows of files whose header states a width, kept ones included."""
+        return Rows(self.table.filter(compute.is_valid(self.table["width"])))
+
+    def sums(self) -> Iterator[Sum]:
+        """Yield what the bytes of each file are compared with."""
+        return map(Sum, *(self.table[name].to_pylist() for name in Sum._fields))
+
+    def insist_sound(self) -> None:
+        """Refuse rows that are out of order or that no `FileRow` can hold.
+
+        Raises:
+            ValueError: As `FileRow` raises it; or a path is there twice, or out of order.
+        """
+        path, size, sha256, level = (self.table[name] for name in ("path", "bytes", "sha256", "level"))
+        sound = reduce(
+            compute.and_,
+            (
+                compute.match_substring_regex(path, r"^[ -~]+$"),  # others may be sound too: their objects say
+                compute.invert(compute.match_substring_regex(path, _NOT_PLAIN.pattern)),
+                compute.greater_equal(size, 0),
+                compute.equal(compute.utf8_length(sha256), _SHA256_CHARACTERS),
+                compute.is_in(level, pa.array(sorted(_LEVELS))),
+            ),
+        )
+        for _ in Rows(self.table.filter(compute.invert(sound.fill_null(False)))).each():
+            pass
+        if not compute.all(compute.less(path[:-1], path[1:])).as_py() and self.table.num_rows > 1:
+            raise ValueError("its paths are not sorted, or one is there twice")
 
 
 FORMAT = (1, 1)
@@ -112,7 +207,7 @@ class Manifest:
         info: The page about the whole.
     """
 
-    rows: Mapping[str, FileRow]
+    rows: Rows
     info: ManifestInfo
 
     @classmethod
@@ -127,23 +222,23 @@ class Manifest:
         keep: bool = False,
     ) -> "Manifest":
         """Make the manifest of these files."""
-        ordered = {row.path: row for row in sorted(rows, key=lambda row: row.path)}
-        live = [row for row in ordered.values() if not row.kept]
+        table = Rows.of(rows)
+        live = table.selected()
         info = ManifestInfo(
             asset=asset,
             source=source,
             selection=json.loads(json.dumps(selection)),  # so that it equals the value that is read back
             inputs=dict(inputs),
-            data_version=data_version(live),
+            data_version=_data_version(live),
             files=len(live),
-            bytes=sum(row.bytes for row in live),
+            bytes=sum(live.table["bytes"].to_pylist()),
             keep=keep,
         )
-        return cls(MappingProxyType(ordered), info)
+        return cls(table, info)
 
     def with_rows(self, rows: Iterable[FileRow]) -> "Manifest":
         """Return a manifest with this page and other rows; the selected files must be the same."""
-        return Manifest(MappingProxyType({row.path: row for row in sorted(rows, key=lambda row: row.path)}), self.info)
+        return Manifest(Rows.of(rows), self.info)
 
     def published(self, at: str) -> "Manifest":
         """Return this manifest with the time of its publication."""
@@ -156,7 +251,7 @@ class Manifest:
 
     def selected(self) -> Iterator[FileRow]:
         """Return the files of the data version, in the order of their paths: all but the kept ones."""
-        return (row for row in self.rows.values() if not row.kept)
+        return self.rows.selected().each()
 
     def page(self) -> bytes:
         """Return the bytes of MANIFEST.json."""
@@ -166,10 +261,9 @@ class Manifest:
 
     def table(self) -> bytes:
         """Return the bytes of manifest.parquet."""
-        columns = {name: [getattr(row, name) for row in self.rows.values()] for name in _SCHEMA.names}
         sink = BytesIO()
         pq.write_table(
-            pa.table(columns, schema=_SCHEMA), sink, compression="zstd", write_page_checksum=True, store_schema=False
+            self.rows.table.combine_chunks(), sink, compression="zstd", write_page_checksum=True, store_schema=False
         )
         return sink.getvalue()
 
@@ -188,6 +282,9 @@ class Manifest:
     @classmethod
     def read(cls, root: Path) -> "Manifest | None":
         """Read the manifest of a directory.
+
+        The bytes of both files are read each time. If they are those of a manifest that this process has read lately,
+        it is the same object.
 
         Returns:
             The manifest; None if the directory has no page: nothing is published there.
@@ -214,15 +311,33 @@ class Manifest:
 
     @classmethod
     def _parsed(cls, root: Path, page: bytes) -> "Manifest":
+        data = (root / ROWS).read_bytes()
+        key = page, hashlib.sha256(data).digest()
+        known = _RECENT.get(key)
+        if known is not None:
+            return known
         info = _info_of(root, json.loads(page))
         # ParquetFile rather than read_table, which imports pyarrow's dataset layer, slow at the first call
-        with pq.ParquetFile(root / ROWS, page_checksum_verification=True) as file:
-            table = file.read()
-        columns = [table.column(name).to_pylist() for name in _SCHEMA.names]
-        manifest = cls(MappingProxyType({row[0]: FileRow(*row) for row in zip(*columns, strict=True)}), info)
-        if data_version(manifest.selected()) != info.data_version:
+        with pq.ParquetFile(BytesIO(data), page_checksum_verification=True) as file:
+            rows = Rows(file.read().select(_SCHEMA.names).cast(_SCHEMA).combine_chunks())
+        rows.insist_sound()
+        if _data_version(rows.selected()) != info.data_version:
             raise ValueError("its rows do not make the data version that its page states")
+        manifest = cls(rows, info)
+        with _KEEPING:
+            while len(_RECENT) >= _RECENT_MANIFESTS:
+                del _RECENT[next(iter(_RECENT))]
+            _RECENT[key] = manifest
         return manifest
+
+
+_RECENT_MANIFESTS = 8
+"""Manifests that a process keeps: those of one graph, with one to spare."""
+
+_RECENT: dict[tuple[bytes, bytes], Manifest] = {}
+"""The manifests that were read last, by the bytes of their page and the digest of their rows' file."""
+
+_KEEPING = threading.Lock()
 
 
 def _info_of(root: Path, values: Mapping[str, Any]) -> ManifestInfo:
@@ -288,8 +403,13 @@ def source_of(root: Path) -> str | None:
 
 def data_version(rows: Iterable[FileRow]) -> str:
     """Return the hex digest of the sorted (path, bytes, sha256) of all but kept rows; equal content, equal digest."""
-    lines = sorted(f"{row.path}\0{row.bytes}\0{row.sha256}\n" for row in rows if not row.kept)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return _data_version(Rows.of(rows).selected())
+
+
+def _data_version(rows: Rows) -> str:
+    path, size, sha256 = (rows.table[name].cast(pa.string()) for name in Sum._fields)
+    lines = compute.binary_join_element_wise(path, size, compute.binary_join_element_wise(sha256, "\n", ""), "\0")
+    return hashlib.sha256("".join(lines.to_pylist()).encode()).hexdigest()
 
 
 def parents(path: str) -> Iterator[str]:
@@ -299,7 +419,7 @@ def parents(path: str) -> Iterator[str]:
         yield path
 
 
-def problem(root: Path, row: FileRow) -> str | None:
+def problem(root: Path, row: FileRow | Sum) -> str | None:
     """Return what is wrong with the bytes of a row's file; None if they are as the row states."""
     try:
         size, digest = sha256_of(root / row.path)
@@ -312,7 +432,7 @@ def problem(root: Path, row: FileRow) -> str | None:
     return None if digest == row.sha256 else f"sha256 {row.sha256[:12]} expected, {digest[:12]} found"
 
 
-def problems(root: Path, rows: Iterable[FileRow]) -> dict[str, str]:
+def problems(root: Path, rows: Iterable[FileRow | Sum]) -> dict[str, str]:
     """Return what is wrong with the files that are not as their rows state, by path; a few threads hash them."""
     listed = sorted(rows, key=lambda row: row.path)
     answers = in_threads(lambda row: problem(root, row), listed)

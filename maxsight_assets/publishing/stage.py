@@ -20,7 +20,17 @@ from maxsight_assets.publishing import acceptance
 from maxsight_assets.publishing import swap as exchange
 from maxsight_assets.publishing.expected import Expected, Obtained, examine
 from maxsight_assets.publishing.lock import hold
-from maxsight_assets.publishing.manifest import FOLDER, FileRow, Manifest, now, parents, problem, problems, source_of
+from maxsight_assets.publishing.manifest import (
+    FOLDER,
+    FileRow,
+    Manifest,
+    Rows,
+    now,
+    parents,
+    problem,
+    problems,
+    source_of,
+)
 from maxsight_assets.publishing.obstacles import refuse_in_the_way
 from maxsight_assets.publishing.session import FROM, JOURNAL, drop_if_unused, open_session, resumed_rows
 from maxsight_assets.publishing.swap import State
@@ -299,17 +309,15 @@ class Stage:
         rows = self.rows
         self._remove_unrecorded(rows)
         target, present = self._state.target, self.present
-        ours = present.rows if present else {}
-        changed = problems(target, (row for path, row in ours.items() if path not in self._carried))
+        ours = present.rows if present else Rows.of(())
+        changed = problems(target, (each for each in ours.sums() if each.path not in self._carried))
         there = {path: fault for path, fault in changed.items() if os.path.lexists(target / path)}
         strange = [*exchange.foreign(target, present), *(path for path in there if path not in rows)]
         if present is None and (target / FOLDER).exists():  # a damaged manifest: what differs was most likely ours
             there |= {path: "damaged" for path in strange if path in rows and problem(target, rows[path]) is not None}
         unknown = [path for path in strange if path not in self._carried and (path not in there or path not in rows)]
         refuse_in_the_way(target, unknown, rows)
-        kept = [
-            replace(row, kept=True) for path, row in ours.items() if keep and path not in rows and path not in changed
-        ]
+        kept = [replace(ours[path], kept=True) for path in ours if keep and path not in rows and path not in changed]
         for path in [*strange, *(row.path for row in kept)]:
             if path not in rows:
                 disk.link_or_copy(target / path, self.root / path)
@@ -387,7 +395,7 @@ class Stage:
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             (self.root / path).replace(target / path)
             _log.warning("%s: %s was not as it was landed and has been mended", target, path)
-        settled = staged.with_rows(_unless_only_later(present.rows.get(row.path), row) for row in staged.rows.values())
+        settled = staged.with_rows(_unless_only_later(present.rows.get(row.path), row) for row in staged.rows.each())
         if settled != present:
             settled.write(target, scratch=self._state.scratch())
         self._state.trash(self._session)

@@ -211,7 +211,7 @@ def _finish_prune(state: State, step: Step) -> None:
     if manifest is None:
         return
     gone = set(step.paths)
-    left = manifest.with_rows(row for path, row in manifest.rows.items() if path not in gone)
+    left = manifest.with_rows(row for row in manifest.rows.each() if row.path not in gone)
     left.write(state.target, scratch=state.scratch())
     for path in step.paths:
         (state.target / path).unlink(missing_ok=True)

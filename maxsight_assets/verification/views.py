@@ -64,13 +64,10 @@ class RawView:
     def files(self) -> pl.DataFrame:
         """One row a selected file: path, bytes, sha256, level, origin, width and height (pixels), is_image."""
         names = ("path", "bytes", "sha256", "level", "origin", "width", "height")
-        schema = pl.Schema(
-            dict.fromkeys(names, pl.String()) | {"bytes": pl.Int64(), "width": pl.Int32(), "height": pl.Int32()}
-        )
-        rows = [tuple(getattr(row, name) for name in names) for row in self.manifest.selected()]
         picture = pl.col("path").str.to_lowercase().str.extract(r"(\.[^./]*)$", 1).is_in(IMAGE_SUFFIXES)
         aside = pl.any_horizontal(pl.col("path").str.starts_with(directory) for directory in ANNOTATION_DIRS)
-        return pl.DataFrame(rows, schema=schema, orient="row").with_columns(is_image=picture & ~aside)
+        files = pl.DataFrame(self.manifest.rows.selected().table.select(names))
+        return files.with_columns(is_image=picture & ~aside)
 
     @cached_property
     def on_disk(self) -> Mapping[str, int]:
@@ -82,7 +79,9 @@ class RawView:
         if self.hashed_at is not None:
             return self.hashed_at, {}
         began = time.time()
-        return began, problems(self.root, (row for row in self.manifest.selected() if row.path in self.on_disk))
+        return began, problems(
+            self.root, (each for each in self.manifest.rows.selected().sums() if each.path in self.on_disk)
+        )
 
     @property
     def changed(self) -> Mapping[str, str]:

@@ -1,9 +1,12 @@
 """The manifest: what it says, that it is the same bytes for the same content, and that damage is found."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from maxsight_assets.errors import NewerFormat, VerificationFailed
@@ -99,6 +102,73 @@ def test_rows_without_their_table_are_damage(tmp_path: Path) -> None:
     (tmp_path / ROWS).unlink()
 
     with pytest.raises(VerificationFailed, match="manifest is damaged"):
+        Manifest.read(tmp_path)
+
+
+def rewrite_rows(root: Path, changed: Callable[[pa.Table], pa.Table]) -> None:
+    """Change the table of a directory's rows, and leave its page as it is."""
+    pq.write_table(changed(pq.read_table(root / ROWS)), root / ROWS, write_page_checksum=True)
+
+
+def test_the_same_version_is_read_once_and_shared(tmp_path: Path) -> None:
+    make([FULL]).write(tmp_path, scratch=tmp_path / "scratch")
+
+    first = Manifest.read(tmp_path)
+
+    assert first is not None
+    assert Manifest.read(tmp_path) is first
+    assert first.rows[FULL.path] == FULL
+    assert FULL.path in first.rows
+    assert first.rows.get("another") is None
+
+
+@pytest.mark.parametrize("file", [ROWS, PAGE])
+def test_damage_after_a_version_was_read_is_found_by_the_same_process(tmp_path: Path, file: str) -> None:
+    make([row_of(f"{n}.jpg", bytes([n])) for n in range(50)]).write(tmp_path, scratch=tmp_path / "scratch")
+    assert Manifest.read(tmp_path) is not None
+
+    (tmp_path / file).write_bytes((tmp_path / file).read_bytes()[:-9])
+
+    with pytest.raises(VerificationFailed, match=FOLDER):
+        Manifest.read(tmp_path)
+
+
+def test_rows_of_another_version_are_damage(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        make([row_of("a.jpg", name.encode())]).write(tmp_path / name, scratch=tmp_path / "scratch")
+        assert Manifest.read(tmp_path / name) is not None
+
+    (tmp_path / "one" / ROWS).write_bytes((tmp_path / "two" / ROWS).read_bytes())
+
+    with pytest.raises(VerificationFailed, match="data version"):
+        Manifest.read(tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("path", "../a.jpg"), ("path", "a\u200b.jpg"), ("path", None), ("bytes", -1), ("sha256", "a"), ("level", "felt")],
+)
+def test_a_kept_row_that_no_file_can_have_is_damage(tmp_path: Path, column: str, value: object) -> None:
+    make([FULL, replace(row_of("a.jpg", b"22"), kept=True)]).write(tmp_path, scratch=tmp_path / "scratch")
+
+    def spoil(table: pa.Table) -> pa.Table:
+        values = [value, *table[column].to_pylist()[1:]]
+        place = table.schema.get_field_index(column)
+        return table.set_column(place, column, pa.array(values, table.schema.field(column).type))
+
+    rewrite_rows(tmp_path, spoil)
+
+    with pytest.raises(VerificationFailed, match="manifest is damaged"):
+        Manifest.read(tmp_path)
+
+
+def test_a_path_that_is_there_twice_is_damage(tmp_path: Path) -> None:
+    make([FULL, replace(row_of("a.jpg", b"22"), kept=True)]).write(tmp_path, scratch=tmp_path / "scratch")
+
+    rewrite_rows(tmp_path, lambda table: pa.concat_tables([table[:1], table]))
+
+    with pytest.raises(VerificationFailed, match="twice"):
         Manifest.read(tmp_path)
 
 
