@@ -36,7 +36,7 @@ from maxsight_assets.defs.running.tidy import tidy as clear_away
 from maxsight_assets.defs.runs import RunOutcome
 from maxsight_assets.defs.runs import materialize as run_graph
 from maxsight_assets.errors import MaxSightAssetsError, NotReported, SettingsError
-from maxsight_assets.pipeline.inspection import Inspection, Told, named, of_profile
+from maxsight_assets.pipeline.inspection import EVALUATION, SPLITS, Inspection, Told, named, of_profile
 from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
 from maxsight_assets.profiles.model import Profile
@@ -302,6 +302,7 @@ def materialize(
     settings: Settings,
     select: Sequence[str] = (),
     *,
+    anew: bool = False,
     stacks: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> RunOutcome:
@@ -310,6 +311,7 @@ def materialize(
     Args:
         settings: The settings from the environment.
         select: Names of assets; empty for all.
+        anew: Whether derived assets are made although they were made from what is there.
         stacks: Whether the terminal shows the stacks of errors too.
         say: Receives each line that the user should read during the run.
 
@@ -318,9 +320,17 @@ def materialize(
     """
     profile = profiles.of(settings)
     assets = [named(profile, name).asset for name in select]
+    derived = [inspection.asset for inspection in of_profile(profile) if inspection in (EVALUATION, SPLITS)]
+    stated = {name: {"config": {"anew": True}} for name in derived if anew and (name in assets or not assets)}
     with opened_instance(Path(os.environ["DAGSTER_HOME"])) as instance:
         return run_graph(
-            build_defs(settings), assets, instance=instance, published=published_in(settings), stacks=stacks, say=say
+            build_defs(settings),
+            assets,
+            instance=instance,
+            published=published_in(settings),
+            run_config={"ops": stated} if stated else None,
+            stacks=stacks,
+            say=say,
         )
 
 

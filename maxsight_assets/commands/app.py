@@ -56,7 +56,12 @@ def program(
 
 
 @app.command(epilog="Example: maxsight-assets materialize coco_raw cleaned_splits")
-def materialize(assets: Assets = None) -> None:
+def materialize(
+    assets: Assets = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Make evaluation sets and splits although nothing of theirs has changed.")
+    ] = False,
+) -> None:
     """Materialize assets in this process and say what they came to; the UI shows the run too."""
     with _settings() as settings:
         home = dagster_home(settings)
@@ -69,7 +74,11 @@ def materialize(assets: Assets = None) -> None:
         _print_findings(each for each in doctors.drives(settings, home) if each.level != "OK")
         try:
             outcome = build.materialize(
-                settings, assets or [], stacks=is_debugged(), say=lambda line: err.print(line, markup=False)
+                settings,
+                assets or [],
+                anew=anew,
+                stacks=is_debugged(),
+                say=lambda line: err.print(line, markup=False),
             )
         except KeyboardInterrupt:
             raise _interrupted() from None

@@ -64,6 +64,10 @@ _CLOCK_STEP_S = 2.0  # the coarsest clock of a file system, FAT's
 _AT_ONCE = 32  # images that one task of a thread decodes, so that the cost of a task itself is small
 
 
+_UNREAD = "cannot be read"
+_OTHER_BYTES = "the file's bytes are not those of the manifest; repair the asset"
+
+
 class _Fact(NamedTuple):
     """One row of FACTS."""
 
@@ -142,6 +146,12 @@ def of_files(facts: pl.DataFrame, sha256_of: Mapping[str, str]) -> pl.DataFrame:
     return files.join(facts, on="sha256", how="inner").select(FILE_FACTS.names()).sort("path")
 
 
+def are_of_content(facts: pl.DataFrame) -> bool:
+    """Return whether all facts follow from the contents: every file could be read, and had the bytes of its sha256."""
+    errors = facts["error"]
+    return not (errors.str.starts_with(_UNREAD) | (errors == _OTHER_BYTES)).any()
+
+
 def _examine_some(
     cancel: threading.Event | None, items: Sequence[tuple[str, Path]], hashed_at: float | None
 ) -> list[tuple[_Fact, bool]]:
@@ -170,10 +180,10 @@ def _examine_file(sha256: str, path: Path, hashed_at: float | None) -> tuple[_Fa
             data = file.read()
             status = os.fstat(file.fileno())
     except OSError as error:
-        return _Fact(sha256, f"cannot be read ({error.strerror})"), None, False
+        return _Fact(sha256, f"{_UNREAD} ({error.strerror})"), None, False
     untouched = hashed_at is not None and max(status.st_mtime, status.st_ctime) < hashed_at - _CLOCK_STEP_S
     if not untouched and hashlib.sha256(data).hexdigest() != sha256:
-        return _Fact(sha256, "the file's bytes are not those of the manifest; repair the asset"), None, False
+        return _Fact(sha256, _OTHER_BYTES), None, False
     return *_examine_bytes(sha256, data), True
 
 

@@ -1,7 +1,7 @@
 """Stage, judge and publish what is made from the raw datasets: the evaluation sets and the training splits.
 
 The work is in `evaluation` and `splitting`. This module reads the published inputs, passes them on, and publishes the
-result. Both outputs are made anew at each run, because that is fast; equal bytes are not published again.
+result. An output is not made again from what it was made from (`pipeline.made`); equal bytes are not published again.
 """
 
 import csv
@@ -26,6 +26,7 @@ from maxsight_assets.evaluation.build import CONTRACT, EvaluationSource, Lacking
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.labels.mapping import to_space
 from maxsight_assets.labels.space import load_space
+from maxsight_assets.pipeline.made import Cause, is_made, remember
 from maxsight_assets.pipeline.raw import WAIT_S
 from maxsight_assets.pipeline.records import Records, read, read_evaluation
 from maxsight_assets.places import Places
@@ -37,6 +38,7 @@ from maxsight_assets.splitting.build import build_splits
 from maxsight_assets.splitting.write import write_splits
 from maxsight_assets.verdict import Verdict
 from maxsight_assets.verification.evaluation import MADE_OF, MAY_CHANGE
+from maxsight_assets.verification.splits import REPORT_FILE
 from maxsight_assets.verification.views import MISSING
 
 EVALUATION_ASSET = "inference_eval_set"
@@ -68,11 +70,15 @@ class _Written:
         report: The evaluation contract, or the report of the splits.
         inputs: Data versions that the tree was made from, by asset.
         selection: Stored with the version.
+        facts: What was read of the images.
+        is_whole: Whether no dataset was missing; otherwise the version before decides a part of this one.
     """
 
     report: Mapping[str, Any]
     inputs: Mapping[str, str]
     selection: Mapping[str, Any]
+    facts: Sequence[pl.DataFrame] = ()
+    is_whole: bool = False
 
 
 def make_evaluation(
@@ -104,13 +110,21 @@ def make_evaluation(
             inputs |= {each.asset: before.inputs[each.asset] for each in kept if each.asset in before.inputs}
             stated_before = before.selection.get(MADE_OF) or {}
             made_of |= {_set_of(each): stated_before[_set_of(each)] for each in kept if _set_of(each) in stated_before}
-        said = allowed.model_dump(mode="json")
+        said = allowed.lasting()
         if stage.present is not None and _same_sets(contract, places.evaluation):
             said |= {MAY_CHANGE: bool(stage.present.info.selection.get(MAY_CHANGE))}  # it says why the last one differs
-        return _Written(contract, inputs, {**said, MADE_OF: made_of})
+        facts = [source.facts for source in read_from.sources.values()]
+        return _Written(contract, inputs, {**said, MADE_OF: made_of}, facts, is_whole=not lacking.reasons)
 
-    noting = _noting(gate, places, places.evaluation)
-    return _make(EVALUATION_ASSET, places.evaluation, _origin(profile), write=write, gate=noting)
+    names = [source.dataset for source in profile.evaluated]
+    cause = Cause(
+        EVALUATION_ASSET,
+        places.evaluation,
+        inputs=tuple(places.data_dir / source.directory for source in profile.evaluated),
+        settings={"of": names, "without": sorted(profile.left_out), "words": load_space().names},
+    )
+    asked = Asked(cause, state=places.state, report=CONTRACT, anew=allowed.anew)
+    return _make(asked, _origin(profile), write=write, gate=_noting(gate, places, places.evaluation))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,15 +258,23 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
             config=selection.splitting,
             cleaning=selection.cleaning,
         )
+        facts = [evaluation.facts, *(part.facts for part in parts)]
         del parts  # the splits hold what they need of their inputs
         audio = None if places.audio is None else pair(splits.images, places.audio)
         report = write_splits(
             splits, stage.root, inputs=inputs, audio=audio, lists=selection.detector_lists, lacking=lacking
         )
-        return _Written(report, inputs, selection.model_dump(mode="json"))
+        return _Written(report, inputs, selection.lasting(), facts, is_whole=not lacking and audio is None)
 
-    noting = _noting(gate, places, places.splits)
-    return _make(SPLITS_ASSET, places.splits, _origin(profile), write=write, gate=noting)
+    raw = [places.data_dir / source.directory for source in profile.trained_on]
+    cause = Cause(
+        SPLITS_ASSET,
+        places.splits,
+        inputs=(*raw, places.evaluation),
+        settings={"selection": selection.lasting(), "words": space.names, "audio": str(places.audio)},
+    )
+    asked = Asked(cause, state=places.state, report=REPORT_FILE, anew=selection.anew)
+    return _make(asked, _origin(profile), write=write, gate=_noting(gate, places, places.splits))
 
 
 def _require_what_was_there(present: Manifest | None, profile: Profile, lacking: Mapping[str, str]) -> None:
@@ -297,22 +319,40 @@ def _noting(gate: Gate, places: Places, target: Path) -> Gate:
     return judge
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which output a run is asked for.
+
+    Attributes:
+        cause: What it is made from.
+        state: The state directory.
+        report: Name of the file that holds its report.
+        anew: Whether it is made although it is there.
+    """
+
+    cause: Cause
+    state: Path
+    report: str
+    anew: bool = False
+
+
 def _make(
-    asset: str,
-    target: Path,
-    origin: Literal["embedded", "upstream"],
-    *,
-    write: Callable[[Stage], _Written],
-    gate: Gate,
+    asked: Asked, origin: Literal["embedded", "upstream"], *, write: Callable[[Stage], _Written], gate: Gate
 ) -> Made:
-    """Stage, write, judge and publish one output."""
+    """Stage, write, judge and publish one output, unless it is there."""
     started = time.monotonic()
-    with staging(target, asset=asset, source=origin, wait_s=WAIT_S) as stage:
-        present = stage.present
+    cause = asked.cause
+    with staging(cause.target, asset=cause.asset, source=origin, wait_s=WAIT_S) as stage:
+        present, before = stage.present, cause.digest()
+        if present is not None and not asked.anew and is_made(cause, present, state=asked.state):
+            report = json.loads((cause.target / asked.report).read_bytes())
+            return Made(present, False, report, time.monotonic() - started)
         discard(stage.root.iterdir())  # an interrupted run may have left files made with other settings
         written = write(stage)
         for path in sorted(path for path in stage.root.rglob("*") if path.is_file()):
             record_made(stage, path.relative_to(stage.root).as_posix())
         manifest = stage.publish(selection=written.selection, inputs=written.inputs, gate=gate, keep=False)
+    if written.is_whole and cause.is_as_landed(written.facts):
+        remember(cause, before, state=asked.state)
     changed = present is None or present.info.data_version != manifest.info.data_version
     return Made(manifest, changed, written.report, time.monotonic() - started)

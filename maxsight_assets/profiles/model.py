@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model
@@ -20,7 +20,20 @@ from maxsight_assets.settings import Settings
 from maxsight_assets.splitting.config import SplitConfig
 
 
-class EvaluationSelection(Selection):
+class MadeSelection(Selection):
+    """What a run of a derived asset is asked for."""
+
+    anew: bool = Field(
+        default=False,
+        description="Make it although the inputs, the settings and the code are those that it was made from.",
+    )
+
+    def lasting(self) -> dict[str, Any]:
+        """Return, as JSON values, what is stored with the version: all but what concerns one run."""
+        return self.model_dump(mode="json", exclude={"anew"})
+
+
+class EvaluationSelection(MadeSelection):
     """What a run of the evaluation sets is allowed."""
 
     evaluation_may_change: bool = Field(
@@ -30,7 +43,7 @@ class EvaluationSelection(Selection):
     )
 
 
-class SplitsSelection(Selection):
+class SplitsSelection(MadeSelection):
     """What goes into the training splits, and how it is divided."""
 
     splitting: SplitConfig = Field(default=SplitConfig(), description="Sizes, strategy and seed.")

@@ -141,6 +141,10 @@ class Rows(Mapping[str, FileRow]):
         """Return the rows of files whose header states a width, kept ones included."""
         return Rows(self.table.filter(compute.is_valid(self.table["width"])))
 
+    def others(self) -> "Rows":
+        """Return the rows of files that are no pictures: annotations, for instance."""
+        return Rows(self.table.filter(compute.is_null(self.table["width"])))
+
     def sums(self) -> Iterator[Sum]:
         """Yield what the bytes of each file are compared with."""
         return map(Sum, *(self.table[name].to_pylist() for name in Sum._fields))

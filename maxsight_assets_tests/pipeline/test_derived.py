@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from maxsight_assets.errors import NotPublished
-from maxsight_assets.pipeline.derived import _make, _Written
+from maxsight_assets.pipeline.derived import Asked, _make, _Written
+from maxsight_assets.pipeline.made import Cause
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import Stage
 from maxsight_assets.verdict import Verdict
@@ -30,7 +31,8 @@ def test_what_a_run_of_other_settings_left_is_not_published(tmp_path: Path) -> N
 
     def make(*paths: str) -> Manifest:
         written = writing(*paths)
-        return _make("splits", tmp_path / "splits", "embedded", write=written, gate=gate).manifest
+        asked = Asked(Cause("splits", tmp_path / "splits", (), {"paths": paths}), state=tmp_path, report="none")
+        return _make(asked, "embedded", write=written, gate=gate).manifest
 
     with pytest.raises(NotPublished):
         make("train.json", "lists/train.txt")

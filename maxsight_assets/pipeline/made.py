@@ -1,0 +1,104 @@
+"""Remember what a derived asset was made from, so that it is not made again from the same.
+
+A note in the state directory pairs all that decides the result with the page that came of it. It can be deleted at any
+time: without a note, with a damaged one, or with one of other inputs, settings or code, the asset is made.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from maxsight_assets.images.facts import are_of_content
+from maxsight_assets.pipeline.edition import edition
+from maxsight_assets.publishing.manifest import Manifest, problems
+from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.swap import State, page_digest
+
+FOLDER = "made"
+"""Folder of the notes, in the state directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """All that decides what an asset is made to be, beside the code.
+
+    Attributes:
+        asset: The asset.
+        target: Its published directory.
+        inputs: The published directories that it is made from.
+        settings: Its selection and whatever else is stated, as JSON values.
+    """
+
+    asset: str
+    target: Path
+    inputs: tuple[Path, ...]
+    settings: Mapping[str, Any]
+
+    def digest(self) -> str:
+        """Return a digest of the cause as it is now: of the settings, of the code, and of the page of each input."""
+        pages = {directory.name: page_digest(State.of(directory).target) for directory in self.inputs}
+        said = [self.asset, edition(), pages, self.settings]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def is_as_landed(self, facts: Iterable[pl.DataFrame]) -> bool:
+        """Return whether the result follows from the inputs' pages: no file that was read differed from its row.
+
+        Args:
+            facts: FILE_FACTS tables of the images that were read.
+        """
+        manifests = {directory: read_published(directory) for directory in self.inputs}
+        return all(map(are_of_content, facts)) and not any(
+            manifest is None or problems(directory, manifest.rows.selected().others().sums())
+            for directory, manifest in manifests.items()
+        )
+
+
+def is_made(cause: Cause, present: Manifest | None, *, state: Path) -> bool:
+    """Return whether the published version was made from just this, and every byte of it is as it was published.
+
+    Args:
+        cause: What the asset would be made from now.
+        present: The published version; None if there is none.
+        state: The state directory.
+    """
+    root = State.of(cause.target).target
+    try:
+        said = json.loads(_note(cause, state).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return (
+        present is not None
+        and said == {"from": cause.digest(), "page": page_digest(root)}
+        and not problems(root, present.rows.sums())
+    )
+
+
+def remember(cause: Cause, digest: str, *, state: Path) -> None:
+    """Note that the version that is published now was made from a cause.
+
+    Args:
+        cause: What the asset was made from.
+        digest: The cause's digest before anything was read; if it has changed since, nothing is noted.
+        state: The state directory. If it cannot be written, nothing is noted.
+    """
+    if cause.digest() != digest:
+        return
+    note = _note(cause, state)
+    with suppress(OSError):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        partial = note.with_name(f".{uuid.uuid4().hex}")
+        partial.write_text(json.dumps({"from": digest, "page": page_digest(State.of(cause.target).target)}))
+        partial.replace(note)
+
+
+def _note(cause: Cause, state: Path) -> Path:
+    """Return the note's path; each published directory of an asset has its own."""
+    place = hashlib.sha256(str(cause.target).encode()).hexdigest()[:16]
+    return state / FOLDER / f"{cause.asset}-{place}.json"
