@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from maxsight_assets.images.facts import examine
+from maxsight_assets.images.groups import NEAR_RADIUS, NODES, group
 from maxsight_assets.images.phash import apart
-from maxsight_assets.splitting.config import NEAR_RADIUS
-from maxsight_assets.splitting.groups import NODES, group
 
 RADII = (NEAR_RADIUS, 8, 10)
 SIZES = ((640, 480), (640, 427), (480, 640), (500, 375), (612, 612), (333, 500))

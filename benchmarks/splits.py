@@ -145,7 +145,7 @@ def _folder(source: Path, name: str) -> Path:
 
 def groups() -> None:
     """Group fingerprints, of which one in a hundred is a near copy of another."""
-    from maxsight_assets.splitting.groups import NODES, group
+    from maxsight_assets.images.groups import NODES, group
 
     rng = np.random.default_rng(42)
     prints = rng.integers(0, 2**64, (FINGERPRINTS, len(CROPS)), dtype=np.uint64)

@@ -16,7 +16,8 @@ from maxsight_assets.cleaning.rule import Rule
 from maxsight_assets.cleaning.rules import box_rules, image_dropped, image_rules, lost_a_box, no_boxes
 from maxsight_assets.errors import SettingsError
 from maxsight_assets.formats.ids import stable_ids
-from maxsight_assets.splitting import groups, leaks, strategies
+from maxsight_assets.images import groups
+from maxsight_assets.splitting import leaks, strategies
 from maxsight_assets.splitting.config import SplitConfig
 
 OVER_THE_COUNT = Rule(
@@ -63,7 +64,7 @@ class Splits:
             (EXIF); sorted by source and image id.
         boxes: BOXES columns, `id`, `image` (id of its image), `subset`; sorted by source, image and box id.
         ledger: LEDGER table; with `images` and `boxes` it accounts for every input record.
-        edges: `splitting.groups.EDGES` between the images that were grouped. Keys are "<source>/<image id>", of
+        edges: `images.groups.EDGES` between the images that were grouped. Keys are "<source>/<image id>", of
             evaluation images "evaluation:<source>/<image id>".
         labels: The label space, in its order.
         config: How the images were divided.
@@ -119,7 +120,7 @@ def build_splits(
     watched = _nodes(unique, evaluation.facts, prefix="evaluation:")
     found = groups.group(pl.concat([nodes, watched]).select(groups.NODES.names()), radius=config.near_radius)
     nodes, watched = (each.join(found.members, on="key", maintain_order="left") for each in (nodes, watched))
-    leaked = leaks.find(nodes, watched, radius=config.near_radius)
+    leaked = groups.shown_by(nodes, watched, radius=config.near_radius).rename({"other": "evaluation_image"})
     nodes = nodes.join(leaked, on="key", how="left", maintain_order="left")
     judged, leak_ledger = apply_rules(nodes, (leaks.LEAKS,), stop_on=stops)
     assigned = strategies.assign(judged, cleaned.boxes, config)

@@ -4,16 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from maxsight_assets.images.groups import NEAR_RADIUS
 from maxsight_assets.splitting.order import Order
 
 SPLITS = ("train", "val", "test")
-
-NEAR_RADIUS = 6
-"""Largest number of bits by which the fingerprints of near copies may differ.
-
-Source: the measurements in docs/explanation/copies.md. Re-encoded, rescaled and mirrored copies of photos differ by at
-most 4 bits, those of drawn pictures by at most 6, and different photos by at least 15.
-"""
 
 Split = Literal["train", "val", "test"]
 

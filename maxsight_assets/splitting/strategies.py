@@ -1,7 +1,7 @@
 """Decide the split of each group of images.
 
 Every strategy decides for a whole group: by a seeded hash of its name, by the publisher's split, or by the labels in
-it. The order of rows never matters. `splitting.groups` finds the groups, and `splitting.build` accounts for images
+it. The order of rows never matters. `images.groups` finds the groups, and `splitting.build` accounts for images
 without a split.
 """
 

@@ -30,7 +30,7 @@ LEDGER_FILE = "ledger.parquet"
 """The records that cleaning or splitting dropped or repaired: the table `formats.tables.LEDGER`."""
 
 GROUPS_FILE = "groups.parquet"
-"""Which images were found to show the same picture, and how: the table `splitting.groups.EDGES`."""
+"""Which images were found to show the same picture, and how: the table `images.groups.EDGES`."""
 
 UNKNOWN_LIGHTING = "normal"
 """MaxSight's word for the lighting of an image if it is not known. No publisher states the lighting."""

@@ -11,7 +11,7 @@ import polars as pl
 from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.cleaning.rules import PLACEHOLDER_IDS
 from maxsight_assets.formats.names import REMEDIES
-from maxsight_assets.splitting.groups import group
+from maxsight_assets.images.groups import group
 from maxsight_assets.verdict import NOT_JUDGED, Found, Rule, rule
 from maxsight_assets.verification.views import RawView
 

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.tables import LEDGER, Tables
+from maxsight_assets.images.groups import NODES, group
 from maxsight_assets.splitting.config import SPLITS, SplitConfig
-from maxsight_assets.splitting.groups import NODES, group
 from maxsight_assets.splitting.leaks import LEAKS
 from maxsight_assets.splitting.write import LEDGER_FILE, split_path
 from maxsight_assets.verdict import Found, Rule, rule

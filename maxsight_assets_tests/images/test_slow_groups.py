@@ -1,8 +1,8 @@
 import numpy as np
 
+from maxsight_assets.images.groups import group
 from maxsight_assets.images.phash import CROPS
-from maxsight_assets.splitting.groups import group
-from maxsight_assets_tests.splitting.test_groups import numbered
+from maxsight_assets_tests.images.test_groups import numbered
 
 
 def test_chance_alone_makes_no_groups_of_200_000_images() -> None:

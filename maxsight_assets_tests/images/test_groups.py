@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from maxsight_assets.images.facts import PHASH
+from maxsight_assets.images.groups import EDGES, NEAR_RADIUS, NODES, distances, group
 from maxsight_assets.images.phash import CROPS
-from maxsight_assets.splitting.config import NEAR_RADIUS
-from maxsight_assets.splitting.groups import EDGES, NODES, distances, group
 from maxsight_assets_tests.images.pictures import prints
 
 Marks = list[int] | None

@@ -1,7 +1,7 @@
 """Find the images that show the same picture: exact copies, near copies, and one Flickr photo in two datasets.
 
-A group is a connected component of such images. It is never divided between two splits, and a group that holds an
-evaluation image never enters training. `splitting.strategies` decides the split of each group.
+A group is a connected component of such images. It is never divided between two splits or two evaluation sets, and a
+group that holds an evaluation image never enters training. `splitting.strategies` decides the split of each group.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from maxsight_assets.images.facts import PHASH
 from maxsight_assets.images.near import near_pairs
 from maxsight_assets.images.phash import apart
-from maxsight_assets.splitting.config import NEAR_RADIUS
+
+NEAR_RADIUS = 6
+"""Largest number of bits by which the fingerprints of near copies may differ.
+
+Source: the measurements in docs/explanation/copies.md. Re-encoded, rescaled and mirrored copies of photos differ by at
+most 4 bits, those of drawn pictures by at most 6, and different photos by at least 15.
+"""
 
 NODES = pl.Schema(
     {
@@ -133,3 +139,37 @@ def _components(size: int, left: NDArray[np.uint32], right: NDArray[np.uint32]) 
     joined = np.union1d(left, right)
     roots[joined] = [root(row) for row in joined.tolist()]
     return roots
+
+
+_REASONS = ("content", "pixels", "flickr", "near", "chain")  # the first that holds is reported
+
+
+def shown_by(images: pl.DataFrame, others: pl.DataFrame, *, radius: int = NEAR_RADIUS) -> pl.DataFrame:
+    """Pair each image with one of the others that is in its group.
+
+    Args:
+        images: NODES table with the column `group`.
+        others: Another one, grouped together with the first.
+        radius: Largest number of bits by which the fingerprints of near copies may differ.
+
+    Returns:
+        `key`, `other` (its key) and `because` (content, pixels, flickr, near, or chain: linked through further images
+        of the group), one row per image whose group has one of the others, sorted by key.
+    """
+    pairs = images.join(others, on="group", how="inner", suffix="_there")
+    pairs = pairs.with_columns(distance=distances(pairs["phash"], pairs["phash_there"]))
+    holds = {
+        "content": pl.col("sha256") == pl.col("sha256_there"),
+        "pixels": pl.col("pixels") == pl.col("pixels_there"),
+        "flickr": pl.col("flickr_id") == pl.col("flickr_id_there"),
+        "near": pl.col("distance") <= radius,
+        "chain": pl.lit(value=True),
+    }
+    because = pl.coalesce(pl.when(holds[reason]).then(pl.lit(reason)) for reason in _REASONS)
+    strength = because.replace_strict({reason: rank for rank, reason in enumerate(_REASONS)}, return_dtype=pl.Int32)
+    return (
+        pairs.select("key", because.alias("because"), strength.alias("strength"), other="key_there")
+        .sort("key", "strength", "other")
+        .unique("key", keep="first", maintain_order=True)
+        .select("key", "other", "because")
+    )
