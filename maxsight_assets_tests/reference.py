@@ -23,11 +23,12 @@ from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.commands.app import app
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.formats import tables
+from maxsight_assets.images import groups
 from maxsight_assets.pipeline.derived import EVALUATION_ASSET, SPLITS_ASSET
 from maxsight_assets.pipeline.inspection import EVALUATION, RAW, SPLITS
 from maxsight_assets.profiles.model import EvaluationSelection, SplitsSelection
 from maxsight_assets.settings import Settings
-from maxsight_assets.splitting import groups
+
 from maxsight_assets.splitting.build import every_rule
 from maxsight_assets_tests.places import REPOSITORY
 

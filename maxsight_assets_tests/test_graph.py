@@ -1,5 +1,6 @@
 """The whole graph on the embedded upstream, in process: what lands, what is found, and that a rerun changes nothing."""
 
+import csv
 import hashlib
 import json
 import os
@@ -103,6 +104,37 @@ def test_pycocotools_loads_each_split_and_finds_every_image(landed: tuple[Projec
         assert tuple(each["name"] for each in loaded.loadCats(sorted(loaded.getCatIds()))) == load_space().names
         total += len(images)
     assert total > 200
+
+
+def test_loaders_that_glob_as_the_detectors_do_find_every_image_and_label(landed: tuple[Project, RunOutcome]) -> None:
+    """MaxSight's inference loaders: `<root>/validation/<two hex>/<id>.jpg`, `images/100k/<split>/*.jpg` and so on."""
+    project, _ = landed
+    root = project.places.data_dir
+    held = {
+        path.parent.name: {image["file_name"] for image in json.loads(path.read_bytes())["images"]}
+        for path in project.places.evaluation.glob("*/annotations.json")
+    }
+
+    with (root / "open_images_v6/validation-annotations-bbox.csv").open(encoding="utf-8") as rows:
+        boxed = {row["ImageID"] for row in csv.DictReader(rows)}
+    assert {f"open_images_v6/validation/{each[:2]}/{each}.jpg" for each in boxed} >= held["openimages_validation"]
+    assert all((root / path).is_file() for path in held["openimages_validation"])
+
+    for split in ("val", "validation"):
+        frames = {path.name for path in (root / "bdd100k/images/100k" / split).glob("*.jpg")}
+        labels = json.loads((root / f"bdd100k/labels/bdd100k_labels_images_{split}.json").read_bytes())
+        assert frames == {frame["name"] for frame in labels} >= {Path(path).name for path in held["bdd100k_val"]}
+
+    scenes = {path.stem for path in (root / "ade20k/images/validation").glob("*.jpg")}
+    assert scenes == {path.stem for path in (root / "ade20k/annotations/validation").glob("*.png")}
+    assert scenes >= {Path(path).stem for path in held["ade20k_validation"]}
+
+    loaded = COCO(str(root / "coco_raw/annotations/instances_val2017.json"))
+    known = {f"coco_raw/val2017/{each['file_name']}" for each in loaded.loadImgs(loaded.getImgIds())}
+    assert known >= held["coco_val2017"]
+    assert all((root / path).is_file() for path in held["coco_val2017"])
+    assert all(held.values())
+    assert len(held) == 4
 
 
 def test_no_image_is_in_two_splits_or_in_an_evaluation_set(landed: tuple[Project, RunOutcome]) -> None:

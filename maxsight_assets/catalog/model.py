@@ -105,6 +105,9 @@ class Catalog(BaseModel):
         trained_on: The publisher's splits that training may draw from.
         exhaustive: Whether the annotators looked for every class in every image, so that an image without boxes is a
             negative one.
+        ignored: The publisher's flags of boxes that an evaluation ignores: a detection there is neither right nor
+            wrong.
+        hierarchy: Path, below `directory`, of the publisher's tree of classes; None if its classes are no tree.
         base: Address to which file keys are appended.
         bases: Other addresses, for single keys.
         images: Address of the single images, if the publisher serves them one by one.
@@ -131,6 +134,8 @@ class Catalog(BaseModel):
     evaluated: str | None = None
     trained_on: frozenset[str] = frozenset()
     exhaustive: bool = False
+    ignored: tuple[str, ...] = ()
+    hierarchy: str | None = None
     base: str
     bases: Mapping[str, str] = {}
     images: str | None = None

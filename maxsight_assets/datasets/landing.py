@@ -10,7 +10,7 @@ import polars as pl
 from maxsight_assets.archives.archive import Archive, Member, open_archive, open_local
 from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.selection import Selection
-from maxsight_assets.disk import in_threads, sha256_of
+from maxsight_assets.disk import in_threads, link_or_copy, sha256_of
 from maxsight_assets.errors import LandingError, UpstreamChanged, WrongArchive
 from maxsight_assets.formats.names import KINDS, find_members
 from maxsight_assets.images.facts import examine
@@ -313,6 +313,19 @@ def note_missing(stage: Stage, missing: Mapping[str, str]) -> None:
         table = pl.DataFrame(rows, schema={"path": pl.String, "reason": pl.String}, orient="row")
         table.write_csv(stage.root / MISSING)
         record_made(stage, MISSING)
+
+
+def land_twice(stage: Stage, row: FileRow, path: str) -> None:
+    """Put a landed file at a second path too: the same bytes on disk, or a copy if the file system has no hard links.
+
+    Args:
+        stage: The tree under construction.
+        row: The landed file.
+        path: Its second path; the user's own file there is taken if it has the same bytes.
+    """
+    if stage.obtain(Expected(path, row.bytes, sha256=row.sha256), moved=True) is None:
+        link_or_copy(stage.root / row.path, stage.root / path)
+    stage.record(FileRow(path=path, bytes=row.bytes, sha256=row.sha256, level="made", origin=row.origin))
 
 
 def record_made(stage: Stage, path: str) -> None:

@@ -35,6 +35,7 @@ class Source:
         editions: Other editions of the annotations, by the pattern of the labels that only they have.
         words: The words that fields of the selection may hold, by field; those for classes are in `labels.csv`.
         class_ids: Pattern of the ids by which a class may be named instead of its name.
+        second_paths: Where landed files lie a second time, by the beginning of their path below the directory.
         details: Further tables of the asset's page, by title: column names and rows, from the published directory.
     """
 
@@ -49,6 +50,7 @@ class Source:
     editions: Mapping[str, str] = field(default_factory=dict)
     words: Mapping[str, Collection[str | int]] = field(default_factory=dict)
     class_ids: re.Pattern[str] | None = None
+    second_paths: Mapping[str, str] = field(default_factory=dict)
     details: Callable[[Path, Manifest], Mapping[str, Table]] | None = None
 
     @property
@@ -70,6 +72,11 @@ class Source:
     def upstream_asset(self) -> str:
         """Return the name of the asset that represents its upstream."""
         return self.catalog.upstream_asset
+
+    def second_path(self, path: str) -> str | None:
+        """Return where a landed file lies a second time; None if it lies in one place."""
+        found = ((begin, other) for begin, other in self.second_paths.items() if path.startswith(begin))
+        return next((other + path.removeprefix(begin) for begin, other in found), None)
 
     def view(self, root: Path, manifest: Manifest, *, cache: Path | None = None) -> RawView:
         """Return the view that the rules take of the directory; the publisher's counts hold only for whole splits.

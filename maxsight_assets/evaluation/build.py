@@ -8,26 +8,49 @@ unfit.
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from maxsight_assets.cleaning.apply import IMAGE_KEY, Cleaned, apply_rules, clean
+from maxsight_assets.cleaning.apply import IMAGE_KEY, Cleaned, clean
 from maxsight_assets.cleaning.config import CleaningConfig, Tolerance
-from maxsight_assets.cleaning.rules import box_rules, image_dropped, lost_a_box
+from maxsight_assets.cleaning.rules import box_rules, lost_a_box, no_boxes
 from maxsight_assets.disk import sha256_of
+from maxsight_assets.evaluation.apart import IN_ANOTHER_SET, keep_apart
+from maxsight_assets.evaluation.leave_out import without
+from maxsight_assets.evaluation.sample import OVER_THE_SAMPLE, take
+from maxsight_assets.evaluation.slices import slices
 from maxsight_assets.formats.coco import write_document
 from maxsight_assets.formats.ids import stable_ids
 from maxsight_assets.formats.licences import licence_numbers, licence_records
-from maxsight_assets.formats.tables import LEDGER, Tables
+from maxsight_assets.formats.tables import ATTRIBUTES, LEDGER, Tables, conform
+from maxsight_assets.images.groups import NODES
 from maxsight_assets.labels.space import LabelSpace
 
 CONTRACT = "contract.json"
 LEDGER_FILE = "ledger.parquet"
 ANNOTATIONS = "annotations.json"
+
+RULES = {
+    "ignored_flags": "Boxes with one of these flags of the publisher have iscrowd 1: a detection on one is neither "
+    "right nor wrong.",
+    "hierarchy": "Where it is stated, the publisher's own metric counts a box for every class above its own too; the "
+    "annotations hold only the class that was drawn.",
+    "exhaustive": "If true, annotators looked for every class in every image, and an image without boxes shows none. "
+    "If false, only classes that people confirmed in an image are boxed there, and images without boxes are left out.",
+    "has_boxes": "If false, the publisher's boxes are not landed and none are made up: average precision is undefined.",
+    "slices": "A slice of images holds those whose record has one of the values; of an image without the field nothing "
+    "is known. A slice of boxes holds those with a smaller area, in square pixels.",
+    "across_sets": "No picture, nor a near copy of one, is in two sets; ledger.parquet names those left out by "
+    "in_another_set.",
+}
+"""What the fields of a set mean, for whoever computes a metric."""
+
+UNWANTED = (no_boxes().name, IN_ANOTHER_SET.name, OVER_THE_SAMPLE.name)
+"""Rules that leave out images which are not damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +89,9 @@ class EvaluationSource:
         tolerance: The number of its records that may be damaged.
         facts: FILE_FACTS table (`images.facts.of_files`) of its files, paths relative to DATA_DIR.
         labels: The detector's label, or None, by the publisher's label.
+        ignored: The publisher's flags of boxes that become crowds.
+        hierarchy: Path, relative to DATA_DIR, of the publisher's tree of classes, if its classes are one.
+        most: Largest number of images of its set; None: all.
     """
 
     split: str
@@ -74,6 +100,9 @@ class EvaluationSource:
     facts: pl.DataFrame
     labels: Mapping[str, str | None]
     tolerance: Tolerance = field(default_factory=Tolerance)
+    ignored: tuple[str, ...] = ()
+    hierarchy: str | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +131,16 @@ NOTHING_LACKING = Lacking()
 
 
 def build_sets(
-    sources: Mapping[str, EvaluationSource], root: Path, *, space: LabelSpace, lacking: Lacking = NOTHING_LACKING
+    sources: Mapping[str, EvaluationSource],
+    root: Path,
+    *,
+    space: LabelSpace,
+    lacking: Lacking = NOTHING_LACKING,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Write `<set>/annotations.json` for each source, `ledger.parquet` and `contract.json`.
+
+    Of two sets that show one picture, the one whose annotators looked for every class keeps it, else the first.
 
     Args:
         sources: The sources by name (`coco`, `openimages`, ...); a source without an image in its evaluation split
@@ -112,6 +148,7 @@ def build_sets(
         root: The directory to write into.
         space: The detector's label space; the id of a category is its class index + 1.
         lacking: What the sets are not made of; the contract states it.
+        seed: Decides which images a set that is asked for fewer takes.
 
     Returns:
         The contract as it was written.
@@ -119,17 +156,20 @@ def build_sets(
     Raises:
         NotPublished: More records of a source are damaged than its tolerance allows.
     """
+    kept, kept_ledger = _keep(lacking, root)
+    judged = {name: _cleaned(name, source) for name, source in sorted(sources.items()) if _has_images(source)}
+    in_order = dict(sorted(judged.items(), key=lambda item: not sources[item[0]].exhaustive))
+    facts = {name: sources[name].facts for name in judged}
+    apart = keep_apart(in_order, facts, kept=_nodes_of_sets(root, kept))
     sets: dict[str, Any] = {}
-    ledgers = [LEDGER.to_frame()]
-    for name, source in sorted(sources.items()):
-        split = source.split
-        if source.tables.images.filter(pl.col("split") == split).is_empty():
-            continue
-        cleaned = _cleaned(name, source)
+    ledgers = [LEDGER.to_frame(), kept_ledger]
+    for name in judged:
+        source, whole = sources[name], apart[name]
+        cleaned = take(whole, source.tables.attributes, most=source.most, seed=seed)
         ledgers.append(cleaned.ledger)
-        path = root / set_name(name, split) / ANNOTATIONS
+        path = root / set_name(name, source.split) / ANNOTATIONS
         path.parent.mkdir(parents=True, exist_ok=True)
-        images = _image_rows(cleaned, source.facts)
+        images = _image_rows(cleaned, source)
         boxes = _box_rows(cleaned, images, space)
         licences = licence_numbers(images["license"].drop_nulls())
         write_document(
@@ -140,16 +180,14 @@ def build_sets(
             annotations=_annotation_records(boxes),
             categories=[{"id": index + 1, "name": each} for index, each in enumerate(space.names)],
         )
-        sets[path.parent.name] = _promise(path, images, boxes, cleaned=cleaned, labels=source.labels)
-    kept, kept_ledger = _keep(lacking, root)
-    sets |= kept
-    ledgers.append(kept_ledger)
+        sets[path.parent.name] = _promise(path, images, boxes, cleaned=cleaned, source=source)
     pl.concat(ledgers).sort(pl.all()).write_parquet(root / LEDGER_FILE)
     contract = {
         "image_root": "DATA_DIR",
         "label_space": {"names": len(space), "sha256": _digest(list(space.names))},
         "evaluation": asdict(EvaluationSettings()),
-        "sets": sets,
+        "rules": RULES,
+        "sets": sets | kept,
         "lacking": {
             name: f"{reason}; the set of the version before is kept" if name in kept else reason
             for name, reason in lacking.by_set.items()
@@ -158,6 +196,22 @@ def build_sets(
     }
     (root / CONTRACT).write_text(json.dumps(contract, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return contract
+
+
+def _has_images(source: EvaluationSource) -> bool:
+    return not source.tables.images.filter(pl.col("split") == source.split).is_empty()
+
+
+def _nodes_of_sets(root: Path, names: Iterable[str]) -> pl.DataFrame:
+    """Return the images of sets that are written already, as grouping compares them: by content and Flickr id."""
+    documents = [json.loads((root / name / ANNOTATIONS).read_bytes()) for name in sorted(names)]
+    images = [image for document in documents for image in document["images"]]
+    rows = {
+        "key": [f"{image['source']}/{image['source_id']}" for image in images],
+        "sha256": [image.get("sha256") for image in images],
+        "flickr_id": [image.get("flickr_id") for image in images],
+    }
+    return conform(pl.DataFrame(rows, schema=dict.fromkeys(rows, pl.String)), NODES)
 
 
 def _keep(lacking: Lacking, root: Path) -> tuple[dict[str, Any], pl.DataFrame]:
@@ -190,7 +244,7 @@ def _cleaned(name: str, source: EvaluationSource) -> Cleaned:
     )
     config = CleaningConfig(
         drop_depictions=False,
-        drop_empty_images=not source.exhaustive,
+        drop_empty_images=source.tables.has_boxes and not source.exhaustive,
         keep_segmentations=False,
         tolerance=source.tolerance,
     )
@@ -203,21 +257,16 @@ def _without_incomplete(cleaned: Cleaned, config: CleaningConfig) -> Cleaned:
     damaging = [rule.name for rule in box_rules(config) if rule.severity == "error" and rule.action == "drop"]
     dropped = pl.col("rule").is_in(damaging) & (pl.col("kind") == "box") & (pl.col("action") == "drop")
     lost = cleaned.ledger.filter(dropped).group_by(IMAGE_KEY).agg(lost=pl.col("rule").min())
-    marked = cleaned.images.join(lost, on=IMAGE_KEY, how="left", maintain_order="left")
-    images, image_ledger = apply_rules(marked, (lost_a_box(),))
-    fate = image_ledger.select(*IMAGE_KEY, image_rule="rule")
-    boxes, box_ledger = apply_rules(
-        cleaned.boxes.join(fate, on=IMAGE_KEY, how="left", maintain_order="left"), (image_dropped(),)
-    )
-    ledger = pl.concat([cleaned.ledger, image_ledger, box_ledger]).sort(pl.all())
-    return replace(cleaned, images=images.drop("lost"), boxes=boxes.drop("image_rule"), ledger=ledger)
+    return without(cleaned, lost, lost_a_box())
 
 
-def _image_rows(cleaned: Cleaned, facts: pl.DataFrame) -> pl.DataFrame:
-    """Return the kept images, with the sha256 and EXIF orientation of their files and an `id`."""
+def _image_rows(cleaned: Cleaned, source: EvaluationSource) -> pl.DataFrame:
+    """Return the kept images with an `id`, the sha256 and EXIF orientation of their files, and what is said of each."""
     ids = stable_ids(cleaned.images["source"], cleaned.images["image_id"])
-    files = facts.select("path", "sha256", "orientation").unique("path")
-    return cleaned.images.with_columns(id=ids).join(files, on="path", how="left", maintain_order="left").sort("id")
+    files = source.facts.select("path", "sha256", "orientation").unique("path")
+    said = source.tables.attributes.unique("image_id", keep="first")
+    images = cleaned.images.with_columns(id=ids).join(files, on="path", how="left", maintain_order="left")
+    return images.join(said, on="image_id", how="left", maintain_order="left").sort("id")
 
 
 def _box_rows(cleaned: Cleaned, images: pl.DataFrame, space: LabelSpace) -> pl.DataFrame:
@@ -247,12 +296,13 @@ def _image_records(images: pl.DataFrame, licences: Mapping[str, int]) -> Iterato
         "license": pl.col("license").replace_strict(licences, return_dtype=pl.Int64),
         "flickr_id": "flickr_id",
     }
-    turned = {  # as in a split: stated where it differs from these
+    if_stated = {  # as in a split, how a picture is turned is stated where it differs from these
         "orientation": pl.col("orientation").fill_null(1).replace(1, None),
         "rotation": pl.col("rotation").replace(0, None),
+        **{name: pl.col(name) for name in ATTRIBUTES if name != "image_id"},
     }
-    for record in images.select(**columns, **turned).iter_rows(named=True):
-        yield {name: value for name, value in record.items() if name not in turned or value is not None}
+    for record in images.select(**columns, **if_stated).iter_rows(named=True):
+        yield {name: value for name, value in record.items() if name not in if_stated or value is not None}
 
 
 def _annotation_records(boxes: pl.DataFrame) -> Iterator[dict[str, Any]]:
@@ -269,18 +319,28 @@ def _annotation_records(boxes: pl.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _promise(
-    path: Path, images: pl.DataFrame, boxes: pl.DataFrame, *, cleaned: Cleaned, labels: Mapping[str, str | None]
+    path: Path, images: pl.DataFrame, boxes: pl.DataFrame, *, cleaned: Cleaned, source: EvaluationSource
 ) -> dict[str, Any]:
     """Return what the contract states about one set."""
     dropped = cleaned.ledger.filter(pl.col("action") == "drop")
-    excluded = dropped.filter((pl.col("kind") == "image") & (pl.col("rule") != "no_boxes")).select("image_id", "rule")
+    damaged = (pl.col("kind") == "image") & ~pl.col("rule").is_in(UNWANTED)
+    excluded = dropped.filter(damaged).select("image_id", "rule")
     outside = dropped.filter(pl.col("rule") == "label_outside_space").height
     counted = boxes.filter(pl.col("crowd") == 0).group_by("label").len().sort("label")
+    annotations = sha256_of(path)[1]
+    pictures = _digest(images.select("path", "sha256").sort("path").rows())
     return {
         "annotations": f"{path.parent.name}/{path.name}",
-        "annotations_sha256": sha256_of(path)[1],
-        "images_sha256": _digest(images.select("path", "sha256").sort("path").rows()),
-        "label_mapping_sha256": _digest(sorted(labels.items())),
+        "annotations_sha256": annotations,
+        "images_sha256": pictures,
+        "data_version": _digest([annotations, pictures]),
+        "label_mapping": dict(sorted(source.labels.items())),
+        "label_mapping_sha256": _digest(sorted(source.labels.items())),
+        "exhaustive": source.exhaustive,
+        "has_boxes": source.tables.has_boxes,
+        "ignored_flags": list(source.ignored),
+        "hierarchy": source.hierarchy,
+        "slices": slices(images, boxes, small_below=EvaluationSettings().small_below),
         "images": images.height,
         "boxes": boxes.height,
         "ignored_boxes": boxes.filter(pl.col("crowd") == 1).height,

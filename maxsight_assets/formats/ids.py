@@ -52,6 +52,12 @@ def hashes(names: Iterable[str]) -> NDArray[np.uint64]:
     return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
 
 
+def draws(names: pl.Series, seed: int) -> pl.Series:
+    """Return a number in [0, 1) for each name, which depends on the name and the seed alone."""
+    drawn = hashes((f"{seed}\0" + names).to_list()) >> np.uint64(64 - BITS)
+    return pl.Series(drawn / 2**BITS)
+
+
 def _hashed(names: Sequence[str]) -> NDArray[np.int64]:
     """Return a number in [2**52, 2**53) for each name."""
     ids = _in_range(hashes(names))

@@ -78,6 +78,9 @@ ABOUT_LEDGER: Mapping[str, str] = MappingProxyType({name: text for name, (_, tex
 """What each column of the ledger holds."""
 
 
+ATTRIBUTES = pl.Schema(dict.fromkeys(("image_id", "timeofday", "weather", "scene"), pl.String))
+"""Schema of what a publisher says of the whole of an image, one row an image; null if it says nothing."""
+
 ODD = pl.Schema(
     {
         "split": pl.String(),
@@ -100,11 +103,15 @@ class Tables:
         images: Schema `IMAGES`, in the order of the file.
         boxes: Schema `BOXES`, in the order of the file. A box may name an image that `images` does not have.
         odd: Schema `ODD`, for the whole file.
+        attributes: Schema `ATTRIBUTES`; empty if the publisher states none.
+        has_boxes: Whether the publisher states boxes at all; if not, an image without boxes may show anything.
     """
 
     images: pl.DataFrame
     boxes: pl.DataFrame
     odd: pl.DataFrame = field(default_factory=ODD.to_frame)
+    attributes: pl.DataFrame = field(default_factory=ATTRIBUTES.to_frame)
+    has_boxes: bool = True
 
 
 def conform(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:

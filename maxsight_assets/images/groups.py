@@ -60,6 +60,23 @@ class Groups:
     edges: pl.DataFrame
 
 
+def nodes_of(images: pl.DataFrame, facts: pl.DataFrame, *, prefix: str = "") -> pl.DataFrame:
+    """Return what grouping compares of each image; one without a known file has only its Flickr id.
+
+    Args:
+        images: IMAGES table.
+        facts: FILE_FACTS table of their files.
+        prefix: What keys begin with, before `<source>/<image id>`.
+
+    Returns:
+        The columns of NODES, and `source`, `image_id`, `split`, `path` and `orientation`, in the order of the images.
+    """
+    files = facts.select("path", "sha256", "pixels", "phash", "orientation").unique("path", keep="any")
+    key = pl.format(prefix + "{}/{}", "source", "image_id")
+    named = images.select("source", "image_id", "split", "path", "flickr_id", key=key)
+    return named.join(files, on="path", how="left", maintain_order="left")
+
+
 def group(nodes: pl.DataFrame, *, radius: int = NEAR_RADIUS) -> Groups:
     """Find the images that show the same picture.
 

@@ -30,7 +30,7 @@ from maxsight_assets.pipeline.made import Cause, is_made, remember
 from maxsight_assets.pipeline.raw import WAIT_S
 from maxsight_assets.pipeline.records import Records, read, read_evaluation
 from maxsight_assets.places import Places
-from maxsight_assets.profiles.model import EvaluationSelection, Profile, SplitsSelection
+from maxsight_assets.profiles.model import EvaluationSample, EvaluationSelection, Profile, SplitsSelection
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import Stage, read_published, staging
 from maxsight_assets.splitting.audio import pair
@@ -89,18 +89,22 @@ def make_evaluation(
     Args:
         profile: Says which datasets are on.
         places: Where they are published.
-        stated: Fields of `EvaluationSelection`; they hold for this run.
+        stated: Fields of `EvaluationSelection` that the user states for this run; the others keep their stored values,
+            or the profile's at first. `evaluation_may_change` is not kept.
         gate: Runs the blocking rules on the staged tree.
 
     Raises:
         LandingError: No raw dataset is published yet, or a blocking rule failed; the last good version stays.
     """
-    allowed = with_stated(EvaluationSelection(), stated)
+    present = read_published(places.evaluation)
+    stored = present.info.selection if present else profile.inference_eval_set.model_dump()
+    sample = {name: value for name, value in stored.items() if name in EvaluationSample.model_fields}
+    allowed = with_stated(EvaluationSelection.model_validate(sample), stated)
 
     def write(stage: Stage) -> _Written:
         lacking = _lacking_sets(profile, places)
-        read_from = _evaluated(profile, places, without=lacking.reasons)
-        contract = build_sets(read_from.sources, stage.root, space=load_space(), lacking=lacking)
+        read_from = _evaluated(profile, places, without=lacking.reasons, most=allowed.max_images)
+        contract = build_sets(read_from.sources, stage.root, space=load_space(), lacking=lacking, seed=allowed.seed)
         if not contract["sets"]:
             raise LandingError(f"{EVALUATION_ASSET}: there is no set to make; {'; '.join(lacking.reasons.values())}")
         inputs, made_of = dict(read_from.inputs), dict(read_from.made_of)
@@ -117,11 +121,12 @@ def make_evaluation(
         return _Written(contract, inputs, {**said, MADE_OF: made_of}, facts, is_whole=not lacking.reasons)
 
     names = [source.dataset for source in profile.evaluated]
+    sampled = allowed.model_dump(mode="json", include={"max_images", "seed"})
     cause = Cause(
         EVALUATION_ASSET,
         places.evaluation,
         inputs=tuple(places.data_dir / source.directory for source in profile.evaluated),
-        settings={"of": names, "without": sorted(profile.left_out), "words": load_space().names},
+        settings={"of": names, "without": sorted(profile.left_out), "words": load_space().names, "sample": sampled},
     )
     asked = Asked(cause, state=places.state, report=CONTRACT, anew=allowed.anew)
     return _make(asked, _origin(profile), write=write, gate=_noting(gate, places, places.evaluation))
@@ -142,8 +147,17 @@ class _ReadFrom:
     made_of: Mapping[str, str]
 
 
-def _evaluated(profile: Profile, places: Places, *, without: Collection[str]) -> _ReadFrom:
-    """Read the validation splits of the profile's datasets, without some of them."""
+def _evaluated(
+    profile: Profile, places: Places, *, without: Collection[str], most: Mapping[str, int | None]
+) -> _ReadFrom:
+    """Read the validation splits of the profile's datasets.
+
+    Args:
+        profile: Says which datasets are on.
+        places: Where they are published.
+        without: Datasets that are left out.
+        most: Largest number of images, by set.
+    """
     sources: dict[str, EvaluationSource] = {}
     inputs: dict[str, str] = {}
     made_of: dict[str, str] = {}
@@ -161,6 +175,9 @@ def _evaluated(profile: Profile, places: Places, *, without: Collection[str]) ->
             facts=records.facts,
             labels=to_space(source.dataset, load_space()),
             tolerance=records.tolerance,
+            ignored=source.catalog.ignored,
+            hierarchy=source.catalog.hierarchy and f"{source.directory}/{source.catalog.hierarchy}",
+            most=most.get(_set_of(source)),
         )
     return _ReadFrom(sources, inputs, made_of)
 

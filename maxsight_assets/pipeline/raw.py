@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
-from maxsight_assets.datasets.landing import Gate, Tally, is_current, measure_images
+from maxsight_assets.datasets.landing import Gate, Tally, is_current, land_twice, measure_images
 from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.seen import Seen, combined, fingerprints
 from maxsight_assets.datasets.selection import Selection, with_stated
@@ -119,7 +119,8 @@ def refresh(
         tally = Tally()
         present = stage.present
         asked_again = stated and _lacks_images(target)
-        if not asked_again and present and is_current(present, target, selection=selection, inputs=inputs):
+        whole = not asked_again and present is not None and _has_second_paths(source, present)
+        if whole and present and is_current(present, target, selection=selection, inputs=inputs):
             tally.reused_files = present.info.files
             tally.served |= upstream.served
             return Version(present, False, tally, time.monotonic() - started, found)
@@ -129,12 +130,21 @@ def refresh(
         source.land(stage, upstream, selection, moved=moved, tally=tally)
         tally.served |= upstream.served
         measure_images(stage, stage.rows.values(), cache=cache)
+        for row in stage.rows.values():
+            if path := source.second_path(row.path):
+                land_twice(stage, row, path)
 
         if tally.failed:
             inputs[UNFETCHED] = str(tally.failed)  # so that the next run does not treat this version as complete
         manifest = stage.publish(selection=selection.model_dump(mode="json"), inputs=inputs, gate=gate, keep=True)
     changed = present is None or present.info.data_version != manifest.info.data_version
     return Version(manifest, changed, tally, time.monotonic() - started, found)
+
+
+def _has_second_paths(source: Source, present: Manifest) -> bool:
+    """Return whether each file lies where it should a second time; an earlier release did not put it there."""
+    second = {source.second_path(row.path) for row in present.selected()} - {None}
+    return second <= present.rows.keys()
 
 
 def _lacks_images(root: Path) -> bool:

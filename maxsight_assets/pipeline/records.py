@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import polars as pl
@@ -68,7 +68,8 @@ def read(source: Source, splits: frozenset[str], *, data_dir: Path, cache: Path)
     files = {path: each.sha256 for each in listed if (path := f"{source.directory}/{each.path}") in wanted}
     found = examine([(digest, data_dir / path) for path, digest in files.items()], cache=cache)
     tolerance = Tolerance.model_validate(manifest.info.selection.get("tolerance", {}))
-    return Records(Tables(images, boxes), of_files(found, files), {source.asset: manifest.info.data_version}, tolerance)
+    chosen = replace(tables, images=images, boxes=boxes)
+    return Records(chosen, of_files(found, files), {source.asset: manifest.info.data_version}, tolerance)
 
 
 def read_evaluation(root: Path, *, data_dir: Path, cache: Path) -> tuple[Evaluation, str]:

@@ -5,17 +5,18 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model
 
 from maxsight_assets.cleaning.config import CleaningConfig
 from maxsight_assets.datasets.registry import SOURCES
-from maxsight_assets.datasets.selection import Selection
+from maxsight_assets.datasets.selection import SEED, Limit, Seed, Selection
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.datasets.words import unknown
 from maxsight_assets.errors import SettingsError
+from maxsight_assets.evaluation.build import set_name
 from maxsight_assets.settings import Settings
 from maxsight_assets.splitting.config import SplitConfig
 
@@ -33,8 +34,28 @@ class MadeSelection(Selection):
         return self.model_dump(mode="json", exclude={"anew"})
 
 
-class EvaluationSelection(MadeSelection):
-    """What a run of the evaluation sets is allowed."""
+def _known_sets(numbers: Mapping[str, int | None]) -> Mapping[str, int | None]:
+    evaluated = {name: source.catalog.evaluated for name, source in SOURCES.items()}
+    known = sorted(set_name(name, split) for name, split in evaluated.items() if split)
+    if unknown_sets := sorted(numbers.keys() - set(known)):
+        raise ValueError(f"no set {', '.join(unknown_sets)}; there are {', '.join(known)}")
+    return numbers
+
+
+class EvaluationSample(MadeSelection):
+    """How much of each publisher's validation images is evaluated."""
+
+    max_images: Annotated[Mapping[str, Limit], AfterValidator(_known_sets)] = Field(
+        default={},
+        description="Largest number of images by set, for instance `openimages_validation: 5000`; sets that are not "
+        "named keep all. The sample has the whole's share of each rarest class and time of day; a larger number only "
+        "adds images.",
+    )
+    seed: Seed = SEED
+
+
+class EvaluationSelection(EvaluationSample):
+    """What the evaluation sets hold, and what a run of them is allowed."""
 
     evaluation_may_change: bool = Field(
         default=False,
@@ -69,6 +90,7 @@ class Profile(BaseModel):
     Attributes:
         profile: Its name.
         upstream: `embedded` for the drawn world on loopback, `publisher` for the publishers' servers.
+        inference_eval_set: How many images each evaluation set has.
         cleaned_splits: How the training splits are cleaned and divided.
         first_landing_bytes: Free space that a first landing needs, with a margin: images, annotation files, archives.
     """
@@ -77,6 +99,7 @@ class Profile(BaseModel):
 
     profile: str
     upstream: Literal["embedded", "publisher"]
+    inference_eval_set: EvaluationSample = EvaluationSample()
     cleaned_splits: SplitsSelection = SplitsSelection()
     first_landing_bytes: int | None = None
 

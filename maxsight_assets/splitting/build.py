@@ -115,9 +115,9 @@ def build_splits(
     inside = {source: {k: v if v in known else None for k, v in words.items()} for source, words in labels.items()}
     _insist_on_licences(images["license"], cleaning.licences or ())
     cleaned = clean(images, boxes, facts, labels=inside, config=cleaning)
-    nodes = _nodes(cleaned.images, facts, prefix="")
+    nodes = groups.nodes_of(cleaned.images, facts)
     unique = evaluation.images.sort(pl.all()).unique(IMAGE_KEY, keep="first")
-    watched = _nodes(unique, evaluation.facts, prefix="evaluation:")
+    watched = groups.nodes_of(unique, evaluation.facts, prefix="evaluation:")
     found = groups.group(pl.concat([nodes, watched]).select(groups.NODES.names()), radius=config.near_radius)
     nodes, watched = (each.join(found.members, on="key", maintain_order="left") for each in (nodes, watched))
     leaked = groups.shown_by(nodes, watched, radius=config.near_radius).rename({"other": "evaluation_image"})
@@ -163,14 +163,6 @@ def _insist_on_licences(published: pl.Series, wanted: Iterable[str]) -> None:
                 f"cleaning.licences: no image is under a licence with {part} in its address; {meant}there are "
                 f"{', '.join(addresses) or 'none'}; or say commercial"
             )
-
-
-def _nodes(images: pl.DataFrame, facts: pl.DataFrame, *, prefix: str) -> pl.DataFrame:
-    """Return one row per image with what grouping compares; an image without a known file has only its Flickr id."""
-    files = facts.select("path", "sha256", "pixels", "phash", "orientation").unique("path", keep="any")
-    return images.select(*IMAGE_KEY, "split", "path", "flickr_id", key=pl.format(prefix + "{}/{}", *IMAGE_KEY)).join(
-        files, on="path", how="left", maintain_order="left"
-    )
 
 
 def _boxes_of(

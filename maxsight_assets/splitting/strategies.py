@@ -7,11 +7,10 @@ without a split.
 
 from collections.abc import Collection, Iterator
 
-import numpy as np
 import polars as pl
 
 from maxsight_assets.errors import SettingsError
-from maxsight_assets.formats.ids import hashes
+from maxsight_assets.formats.ids import draws
 from maxsight_assets.splitting.config import SPLITS, Sizes, Split, SplitConfig
 from maxsight_assets.splitting.stratify import stratify
 
@@ -44,7 +43,7 @@ def assign(images: pl.DataFrame, boxes: pl.DataFrame, config: SplitConfig) -> pl
         SettingsError: The strategy is `official`, and a publisher's split is none of train, val and test.
     """
     groups = images.group_by("group").agg(size=pl.len()).sort("group")
-    groups = groups.with_columns(draw=_draws(groups["group"], config.seed))
+    groups = groups.with_columns(draw=draws(groups["group"], config.seed))
     if config.strategy == "stratified":
         sizes = affordable(config.sizes, HELD_OUT, images.height)
         return stratify(groups.select("group", "size", "draw"), _labels(images, boxes), sizes)
@@ -90,12 +89,6 @@ def _labels(images: pl.DataFrame, boxes: pl.DataFrame) -> pl.DataFrame:
     key = ["source", "image_id"]
     named = boxes.select(*key, "label").join(images.select(*key, "group"), on=key, how="inner")
     return named.group_by("group", "label").len("boxes")
-
-
-def _draws(groups: pl.Series, seed: int) -> pl.Series:
-    """Return a number in [0, 1) for each group: the upper 53 bits of a hash of its name and the seed."""
-    drawn = hashes((f"{seed}\0" + groups).to_list()) >> np.uint64(11)
-    return pl.Series(drawn / 2**53)
 
 
 def _by_share(groups: pl.DataFrame, drawn: tuple[Split, ...], sizes: Sizes) -> pl.Series:

@@ -13,7 +13,9 @@ from typing import Any
 import polars as pl
 
 from maxsight_assets.disk import sha256_of
-from maxsight_assets.evaluation.build import ANNOTATIONS, CONTRACT
+from maxsight_assets.evaluation.apart import IN_ANOTHER_SET
+from maxsight_assets.evaluation.build import ANNOTATIONS, CONTRACT, LEDGER_FILE
+from maxsight_assets.images.groups import NODES, group
 from maxsight_assets.verdict import Found, Rule, rule
 from maxsight_assets.verification.outputs import IMAGE_NAME, OUTPUT_RULES, REBUILD, REPAIR_INPUT, OutputView
 
@@ -49,6 +51,23 @@ class EvaluationView(OutputView):
         return read if isinstance(read, dict) else {}
 
     @property
+    def may_be_empty(self) -> frozenset[str]:
+        """Sets whose publisher's boxes are not landed, as the contract says."""
+        return frozenset(
+            name for name, each in self.promised.items() if isinstance(each, dict) and each.get("has_boxes") is False
+        )
+
+    @cached_property
+    def in_another_set(self) -> pl.DataFrame:
+        """The images that are left out because another set shows them: source, source_id; none if no ledger is read."""
+        try:
+            ledger = pl.read_parquet(self.root / LEDGER_FILE, memory_map=False)
+            left_out = ledger.filter(kind="image", rule=IN_ANOTHER_SET.name)
+            return left_out.select("source", source_id="image_id").unique()
+        except (OSError, pl.exceptions.PolarsError):
+            return pl.DataFrame(schema={"source": pl.String, "source_id": pl.String})
+
+    @property
     def lacking(self) -> Mapping[str, str]:
         """Why a set is missing or of the version before, by its name."""
         said = self._contract.get("lacking")
@@ -80,17 +99,23 @@ MADE_OF = "made_of"
 """Where a version's selection notes that its sets may differ from those before, and what upstream had of each set."""
 
 
-def what_is_evaluated(view: OutputView) -> pl.DataFrame:
-    """One row an image and a box: part, record, path, and `content`, which decides a score."""
-    paths = view.images.unique(["part", "id"]).select("part", "path", image="id")
-    boxes = view.boxes.join(paths, on=["part", "image"], how="left").select(
+def what_is_evaluated(view: OutputView, *, without: pl.DataFrame) -> pl.DataFrame:
+    """One row an image and a box: part, record, path, and `content`, which decides a score.
+
+    Args:
+        view: The sets.
+        without: Images that are passed over, with their boxes: source, source_id.
+    """
+    images = view.images.join(without, on=["source", "source_id"], how="anti")
+    paths = images.unique(["part", "id"]).select("part", "path", image="id", known=pl.lit(value=True))
+    boxes = view.boxes.join(paths, on=["part", "image"], how="left")
+    boxes = boxes.filter(pl.col("known").is_not_null() | ~pl.col("listed")).select(
         "part",
         record=pl.format("box {} of", "source_id"),
         path="path",
         content=pl.struct("category", "x", "y", "w", "h", "crowd").struct.json_encode(),
     )
-    images = view.images.select("part", record=pl.lit("image"), path="path", content="stated")
-    return pl.concat([images, boxes])
+    return pl.concat([images.select("part", record=pl.lit("image"), path="path", content="stated"), boxes])
 
 
 @rule(
@@ -100,14 +125,17 @@ def what_is_evaluated(view: OutputView) -> pl.DataFrame:
     blocking=True,
 )
 def evaluation_is_the_same(view: EvaluationView) -> Found:
-    """The images and boxes of each set are those of the version before, unless upstream changed or the user says so."""
-    now = what_is_evaluated(view)
+    """The images and boxes of each set are those of the version before, unless upstream changed or the user says so.
+
+    An image that comes or goes because of a picture in another set is passed over: the ledger says so of it.
+    """
     held_to = view.held_to
     if held_to is None:
-        return Found((), now.height, {"compared with": "nothing, this is the first version"})
+        return Found((), view.images.height, {"compared with": "nothing, this is the first version"})
     before, names = held_to
     in_question = pl.col("part").is_in(names)
-    now, was = now.filter(in_question), what_is_evaluated(before).filter(in_question)
+    without = pl.concat([view.in_another_set, before.in_another_set]).unique()
+    now, was = (what_is_evaluated(each, without=without).filter(in_question) for each in (view, before))
     added = now.join(was, on=now.columns, how="anti", nulls_equal=True).with_columns(change=pl.lit("added"))
     removed = was.join(now, on=now.columns, how="anti", nulls_equal=True).with_columns(change=pl.lit("removed"))
     both = pl.concat([added, removed])
@@ -139,6 +167,10 @@ def _broken(view: EvaluationView, name: str) -> Iterator[str]:
         if not annotation.iscrowd:
             label = names.get(annotation.category_id)
             per_class[label] = per_class.get(label, 0) + 1
+    images, boxes = (table.filter(part=name) for table in (view.images, view.boxes))
+    for title, promised in (promise.get("slices") or {}).items():
+        if _sliced(images, boxes, promised) != (promised["images"], promised["boxes"]):
+            yield f"slice {title} promised and found differ"
     found = {
         "images": len(document.images),
         "boxes": len(document.annotations),
@@ -148,6 +180,36 @@ def _broken(view: EvaluationView, name: str) -> Iterator[str]:
     for what, value in found.items():
         if promise.get(what) != value:
             yield f"{what} promised and found differ"
+
+
+def _sliced(images: pl.DataFrame, boxes: pl.DataFrame, promised: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many images and boxes a slice has."""
+    boxes = boxes.filter(pl.col("crowd") == 0)
+    if promised["of"] == "boxes":
+        boxes = boxes.filter(pl.col("area") < promised["area_below"])
+        return boxes["image"].n_unique(), boxes.height
+    chosen = images.filter(*(pl.col(field).is_in(values) for field, values in promised["where"].items()))
+    return chosen.height, boxes.filter(pl.col("image").is_in(chosen["id"].implode())).height
+
+
+@rule(
+    "Materialize the asset again: it leaves out what an earlier set has.",
+    severity="error",
+    blocking=True,
+    reads_images=True,
+)
+def pictures_are_in_one_set(view: EvaluationView) -> Found:
+    """No picture is in two sets, as a copy, a near copy or under one Flickr id: it would weigh twice in a mean of sets.
+
+    Of a set that is kept from the version before, content and Flickr id are compared.
+    """
+    facts = view.facts.select("sha256", "pixels", "phash")
+    images = view.images.with_columns(sha256=pl.coalesce("sha256", "stated"), key=IMAGE_NAME)
+    nodes = images.unique("key", keep="first", maintain_order=True).join(facts, on="sha256", how="left")
+    found = nodes.join(group(nodes.select(NODES.names())).members, on="key", how="left", maintain_order="left")
+    shared = found.filter(pl.col("part").n_unique().over("group") > 1)
+    left_out = {"left out for it": view.in_another_set.height}
+    return Found(shared.select(pl.format("{} (as {})", "key", "group")).to_series(), view.images.height, left_out)
 
 
 @rule(REPAIR_INPUT, severity="error", blocking=True)
@@ -185,6 +247,7 @@ EVALUATION_RULES: tuple[Rule[EvaluationView], ...] = (
     images_are_the_promised_ones,
     evaluation_is_the_same,
     pictures_are_distinct,
+    pictures_are_in_one_set,
     every_image_is_evaluated,
 )
 """Rules of `inference_eval_set`."""

@@ -39,6 +39,8 @@ class _Image(msgspec.Struct, gc=False):
     sha256: str | None = None
     orientation: int = 1
     rotation: int = 0
+    timeofday: str | None = None
+    weather: str | None = None
 
 
 class _Annotation(msgspec.Struct, gc=False):
@@ -133,7 +135,7 @@ class OutputView(ABC):
         """One row an image: part (set or split), id, path, width, height, source, source_id, flickr_id and two digests.
 
         `stated` is the sha256 in the file, if any; `sha256` that of the raw manifest, null where it has no such image.
-        `orientation` and `rotation` are as stated.
+        `orientation`, `rotation`, `timeofday` and `weather` are as stated.
         """
         schema = {
             "part": pl.String,
@@ -147,6 +149,8 @@ class OutputView(ABC):
             "stated": pl.String,
             "orientation": pl.Int32,
             "rotation": pl.Int32,
+            "timeofday": pl.String,
+            "weather": pl.String,
         }
         rows = [
             (part, *msgspec.structs.astuple(image))

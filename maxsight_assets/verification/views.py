@@ -66,8 +66,9 @@ class RawView:
         names = ("path", "bytes", "sha256", "level", "origin", "width", "height")
         picture = pl.col("path").str.to_lowercase().str.extract(r"(\.[^./]*)$", 1).is_in(IMAGE_SUFFIXES)
         aside = pl.any_horizontal(pl.col("path").str.starts_with(directory) for directory in ANNOTATION_DIRS)
+        second = pl.col("level") == "made"  # an image that lies at a second path is judged at its first
         files = pl.DataFrame(self.manifest.rows.selected().table.select(names))
-        return files.with_columns(is_image=picture & ~aside)
+        return files.with_columns(is_image=picture & ~aside & ~second)
 
     @cached_property
     def on_disk(self) -> Mapping[str, int]:

@@ -65,6 +65,26 @@ def test_bdd100k_labels_become_tables(tmp_path: Path) -> None:
     ]
 
 
+def test_what_bdd100k_says_of_a_whole_frame_is_read_and_undefined_says_nothing(tmp_path: Path) -> None:
+    said = [
+        {"weather": "rainy", "timeofday": "night", "scene": "highway"},
+        {"weather": "undefined", "timeofday": "daytime"},
+        {"weather": 7, "timeofday": "dawn/dusk"},
+        None,
+    ]
+    content = [{"name": f"{number}.jpg", "attributes": each} for number, each in enumerate(said)]
+
+    tables = bdd100k.read_labels(frames(tmp_path / "val.json", content), image_dir="x")
+
+    assert tables.attributes.rows() == [
+        ("0", "night", "rainy", "highway"),
+        ("1", "daytime", None, None),
+        ("2", "dawn/dusk", None, None),
+        ("3", None, None, None),
+    ]
+    assert tables.images["unread"].is_not_null().to_list() == [False, False, True, False]
+
+
 def test_bdd100k_frames_without_any_label_are_images(tmp_path: Path) -> None:
     tables = bdd100k.read_labels(frames(tmp_path / "val.json", FRAMES[1:]), image_dir="x")
     assert (len(tables.images), len(tables.boxes)) == (2, 0)

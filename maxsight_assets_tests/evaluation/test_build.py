@@ -241,10 +241,11 @@ def test_the_same_records_in_any_order_give_the_same_bytes(tmp_path: Path) -> No
 
 def test_every_publishers_set_evaluates_against_itself_to_one(tmp_path: Path) -> None:
     sources = {}
-    for name, split in SPLITS.items():
+    for number, (name, split) in enumerate(SPLITS.items(), start=1):
         labels = [label for label, word in to_space(name, SPACE).items() if word is not None]  # type: ignore[arg-type]
-        images = [image(str(n), name, split) for n in (1, 2)]
-        boxes = [box(f"{n}:{k}", str(n), label, name) for n in (1, 2) for k, label in enumerate(labels)]
+        ids = [f"{number}1", f"{number}2"]
+        images = [image(each, name, split) for each in ids]
+        boxes = [box(f"{each}:{k}", each, label, name) for each in ids for k, label in enumerate(labels)]
         sources[name] = source_of(images, boxes, name=name)
 
     contract = build_sets(sources, tmp_path, space=SPACE)

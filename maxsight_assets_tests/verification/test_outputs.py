@@ -7,20 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import simplejpeg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maxsight_assets.errors import FormatError
-from maxsight_assets.formats.tables import Tables
+from maxsight_assets.formats.tables import LEDGER, Tables, conform
 from maxsight_assets.verdict import Rule
 from maxsight_assets.verification import evaluation, outputs, splits
 from maxsight_assets.verification.evaluation import EVALUATION_RULES, EvaluationView
 from maxsight_assets.verification.outputs import OutputView
 from maxsight_assets.verification.splits import SPLIT_RULES, SplitsView
 from maxsight_assets_tests.verification.directories import HEIGHT, WIDTH, jpeg
-from maxsight_assets_tests.verification.written import SET, Documents, Written, box, dropped
+from maxsight_assets_tests.verification.written import SET, Documents, Written, box, document, dropped
 
 Spoil = Callable[[Documents], object]
 
@@ -372,6 +373,55 @@ def test_a_promise_that_the_files_do_not_keep_blocks(key: str, value: object, pr
 
     assert evaluation.contract_holds.judge(view).examples == (problem,)
     assert evaluation.contract_holds.blocking
+
+
+def test_a_slice_that_holds_something_else_than_promised_blocks(tmp_path: Path) -> None:
+    written = Written(tmp_path)
+    written.documents[SET]["images"][0]["timeofday"] = "night"
+    night = {"of": "images", "where": {"timeofday": ["night"]}, "images": 1, "boxes": 1}
+    small = {"of": "boxes", "area_below": 1024, "images": 2, "boxes": 1}
+    view = written.evaluation_view(promise=lambda contract: contract.update(slices={"night": night, "small": small}))
+
+    verdict = evaluation.contract_holds.judge(view)
+
+    assert verdict.examples == (f"{SET}: slice small promised and found differ",)
+
+
+@pytest.mark.parametrize("how", ["content", "flickr"])
+def test_a_picture_in_two_sets_blocks_and_both_are_named(how: str, tmp_path: Path) -> None:
+    written = Written(tmp_path)
+    view = written.evaluation_view()
+    other = document(1)
+    (first,) = other["images"]
+    if how == "flickr":
+        first["flickr_id"] = written.documents[SET]["images"][0]["flickr_id"]
+    else:
+        (tmp_path / "data/coco_raw/1.jpg").write_bytes(jpeg(7))
+    (view.root / "other").mkdir()
+    (view.root / "other/annotations.json").write_text(json.dumps(other), encoding="utf-8")
+
+    verdict = evaluation.pictures_are_in_one_set.judge(replace(view, digests=written.digests()))
+
+    named = {f"{SET}: coco_raw/7.jpg", "other: coco_raw/1.jpg"}
+    assert {each.partition(" (as ")[0] for each in verdict.examples} == named
+    assert evaluation.pictures_are_in_one_set.blocking
+
+
+def test_an_image_that_left_for_a_picture_in_another_set_is_no_change(tmp_path: Path) -> None:
+    written = Written(tmp_path / "before")
+    before = written.evaluation_view()
+    after = Written(tmp_path / "after")
+    after.documents[SET] = document(7)
+    after.documents[SET]["images"][0] |= written.documents[SET]["images"][0]
+    view = after.evaluation_view()
+    row = {"source": "coco", "kind": "image", "image_id": "8", "rule": "in_another_set", "action": "drop"}
+
+    left = evaluation.evaluation_is_the_same.judge(replace(view, before=before))
+    conform(pl.DataFrame([row]), LEDGER).write_parquet(view.root / "ledger.parquet")
+    left_for_it = evaluation.evaluation_is_the_same.judge(replace(after.evaluation_view(), before=before))
+
+    assert (left.passed, left.offenders) == (False, 2)
+    assert left_for_it.passed
 
 
 def test_a_set_without_contract_and_a_promise_without_set_are_named(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ SOURCE = "ade20k"
 SPLIT = "validation"
 
 _MAX_PIXELS = 89_478_485  # where Pillow begins to warn of a decompression bomb (Image.MAX_IMAGE_PIXELS)
+_STATED = {"source": pl.lit(SOURCE), "split": pl.lit(SPLIT)}
 _COLUMNS = ("image_id", "box_id", "label", "x", "y", "w", "h", "area", "crowd")
 
 
@@ -58,13 +59,19 @@ def read_instances(root: Path, image_ids: Iterable[str], *, place: str) -> Table
     frame = pl.DataFrame(
         images, schema={name: IMAGES[name] for name in ("image_id", "width", "height", "fault")}, orient="row"
     )
-    stated = {"source": pl.lit(SOURCE), "split": pl.lit(SPLIT)}
-    path_of = pl.format("{}/images/{}/{}.jpg", pl.lit(place), pl.lit(SPLIT), "image_id")
     table = pl.DataFrame(boxes, schema={name: BOXES[name] for name in _COLUMNS}, orient="row")
-    return Tables(
-        images=conform(frame.with_columns(**stated, path=path_of), IMAGES),
-        boxes=conform(table.with_columns(**stated), BOXES),
-    )
+    return Tables(images=_placed(frame, place), boxes=conform(table.with_columns(**_STATED), BOXES))
+
+
+def scenes_without_boxes(image_ids: Iterable[str], *, place: str) -> Tables:
+    """Return the scenes of which no instance masks are landed; see `read_instances` for the arguments."""
+    frame = pl.DataFrame({"image_id": sorted(image_ids)}, schema={"image_id": pl.String})
+    return Tables(images=_placed(frame, place), boxes=BOXES.to_frame(), has_boxes=False)
+
+
+def _placed(scenes: pl.DataFrame, place: str) -> pl.DataFrame:
+    path = pl.format("{}/images/{}/{}.jpg", pl.lit(place), pl.lit(SPLIT), "image_id")
+    return conform(scenes.with_columns(**_STATED, path=path), IMAGES)
 
 
 def _read_mask(path: Path) -> npt.NDArray[np.uint8]:

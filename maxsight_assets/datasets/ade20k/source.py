@@ -7,9 +7,11 @@
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from pydantic import Field
+
 from maxsight_assets.archives.archive import Member
 from maxsight_assets.catalog import model as catalogs
-from maxsight_assets.datasets.ade20k.format import read_instances
+from maxsight_assets.datasets.ade20k.format import read_instances, scenes_without_boxes
 from maxsight_assets.datasets.landing import IMAGE_NAME, Tally, land_members
 from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.sampling import take
@@ -25,15 +27,23 @@ SCENES = "ADEchallenge/ADEChallengeData2016.zip"
 INSTANCES = "ChallengeData2017/annotations_instance.tar"
 
 
-def files(selection: ValidationSelection) -> tuple[str, ...]:  # noqa: ARG001 (every source answers this)
+class ScenesSelection(ValidationSelection):
+    """How much of ADE20K's validation scenes to land."""
+
+    instances: bool = Field(
+        default=True,
+        description="Land the instance masks, from which boxes follow. False, for instance while their host is away: "
+        "only scenes and semantic masks, and the evaluation set says that it has no boxes.",
+    )
+
+
+def files(selection: ScenesSelection) -> tuple[str, ...]:
     """Return the keys of the upstream files that the selection is made from."""
-    return (SCENES, INSTANCES)
+    return (SCENES, INSTANCES) if selection.instances else (SCENES,)
 
 
-def land(
-    stage: Stage, upstream: Upstream, selection: ValidationSelection, *, moved: frozenset[str], tally: Tally
-) -> None:
-    """Land the chosen scenes, with both of their masks."""
+def land(stage: Stage, upstream: Upstream, selection: ScenesSelection, *, moved: frozenset[str], tally: Tally) -> None:
+    """Land the chosen scenes, with their masks."""
 
     def scenes(members: Mapping[str, Member]) -> dict[str, str]:
         top = "ADEChallengeData2016"
@@ -46,16 +56,23 @@ def land(
         return {name: name for name in members if PurePosixPath(name).stem in landed and "/validation/" in name}
 
     land_members(stage, upstream, SCENES, scenes, moved=SCENES in moved, tally=tally)
-    land_members(stage, upstream, INSTANCES, instances, moved=INSTANCES in moved, tally=tally)
+    if selection.instances:
+        land_members(stage, upstream, INSTANCES, instances, moved=INSTANCES in moved, tally=tally)
 
 
 def tables(root: Path, manifest: Manifest) -> Tables:
-    """Return the landed scenes, with a box for each instance of the 100 instance classes."""
+    """Return the landed scenes, with a box for each instance of the 100 instance classes if their masks are landed.
+
+    A semantic mask does not tell one chair from the next, so no box is made from it.
+    """
     paths = [row.path for row in manifest.selected() if row.path.startswith("images/validation/")]
-    return read_instances(root, [PurePosixPath(path).stem for path in paths], place=DIRECTORY)
+    ids = [PurePosixPath(path).stem for path in paths]
+    if ScenesSelection.stored(manifest.info.selection).instances:
+        return read_instances(root, ids, place=DIRECTORY)
+    return scenes_without_boxes(ids, place=DIRECTORY)
 
 
-def _ids(members: Mapping[str, Member], folder: str, selection: ValidationSelection) -> list[str]:
+def _ids(members: Mapping[str, Member], folder: str, selection: ScenesSelection) -> list[str]:
     names = [name.removeprefix(folder) for name in members if name.startswith(folder)]
     ids = [PurePosixPath(name).stem for name in names if IMAGE_NAME.fullmatch(name)]
     return sorted(take(ids, selection.max_images, seed=selection.seed))
@@ -63,7 +80,7 @@ def _ids(members: Mapping[str, Member], folder: str, selection: ValidationSelect
 
 SOURCE = Source(
     dataset="ade20k",
-    selection=ValidationSelection,
+    selection=ScenesSelection,
     files=files,
     land=land,
     tables=tables,

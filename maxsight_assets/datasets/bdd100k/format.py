@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from maxsight_assets.formats import strict_json
 from maxsight_assets.formats.odd import Oddities, Reader, RecordReader, Unread, integer, nothing, real, truth
-from maxsight_assets.formats.tables import BOXES, IMAGES, Tables, conform
+from maxsight_assets.formats.tables import ATTRIBUTES, BOXES, IMAGES, Tables, conform
 
 SOURCE = "bdd100k"
 SPLIT = "val"
@@ -44,9 +44,18 @@ class _Label(msgspec.Struct, gc=False):
     attributes: _Attributes | None = None
 
 
+class _Whole(msgspec.Struct, gc=False):
+    """What is said of a whole frame."""
+
+    weather: str | None = None
+    scene: str | None = None
+    timeofday: str | None = None
+
+
 class _Frame(msgspec.Struct, gc=False):
     name: str
     labels: list[Raw] | None = None
+    attributes: _Whole | None = None
 
 
 def _box(value: object) -> _Box | Unread:
@@ -67,7 +76,14 @@ def _attributes(value: object) -> _Attributes | Unread:
     return Unread(_Attributes(**flags)) if None in flags.values() else _Attributes(**flags)
 
 
-_FRAME_READERS: Mapping[str, Reader] = MappingProxyType(dict.fromkeys(("name", "labels"), nothing))
+def _whole(value: object) -> Unread:
+    """Read what is said of a frame of which one part is of another type; that part is unknown."""
+    stated = value if isinstance(value, dict) else {}
+    said = {name: each for name in _Whole.__struct_fields__ if isinstance(each := stated.get(name), str)}
+    return Unread(_Whole(**said))
+
+
+_FRAME_READERS: Mapping[str, Reader] = MappingProxyType({"name": nothing, "labels": nothing, "attributes": _whole})
 _LABEL_READERS: Mapping[str, Reader] = MappingProxyType(
     {"id": integer, "category": nothing, "box2d": _box, "attributes": _attributes}
 )
@@ -106,7 +122,16 @@ def read_labels(path: Path, *, image_dir: str) -> Tables:
     images = images.with_columns(**place).with_columns(oddities.columns("frames", identity=identity, judged=_JUDGED))
     boxes = _boxes(frames, ids, oddities, name=path.name).with_columns(**place)
     records = {"frames": images.height, "labels": sum(len(frame.labels or ()) for frame in frames)}
-    return Tables(conform(images, IMAGES), conform(boxes, BOXES), oddities.table(SPLIT, records))
+    said = _attributes_of(frames, ids)
+    return Tables(conform(images, IMAGES), conform(boxes, BOXES), oddities.table(SPLIT, records), said)
+
+
+def _attributes_of(frames: list[_Frame], ids: list[str]) -> pl.DataFrame:
+    """Return what is said of whole frames; `undefined` says nothing."""
+    said = [frame.attributes or _Whole() for frame in frames]
+    rows = {name: [getattr(each, name) for each in said] for name in _Whole.__struct_fields__}
+    table = conform(pl.DataFrame({"image_id": ids, **rows}, schema_overrides=ATTRIBUTES), ATTRIBUTES)
+    return table.with_columns(pl.col(_Whole.__struct_fields__).replace("undefined", None))
 
 
 _COLUMNS = ("image_id", "box_id", "label", "x", "y", "w", "h", "crowd", "occluded", "truncated")

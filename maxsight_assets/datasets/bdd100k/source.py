@@ -1,6 +1,7 @@
 """BDD100K validation: dash-camera frames, laid out as MaxSight's inference loader reads them.
 
-`bdd100k/images/100k/val/*.jpg` and `bdd100k/labels/bdd100k_labels_images_val.json`.
+`bdd100k/images/100k/val/*.jpg` and `bdd100k/labels/bdd100k_labels_images_val.json`. The same files lie under
+`validation` in place of `val` too, because MaxSight's inference run asks for the split by that name.
 """
 
 from collections.abc import Mapping
@@ -63,10 +64,10 @@ def _chosen(root: Path, selection: ValidationSelection) -> Tables:
     faulty = everything.images["fault"].is_not_null()
     ids = list(take(everything.images.filter(~faulty)["image_id"], selection.max_images, seed=selection.seed))
     ids += everything.images.filter(faulty)["image_id"].to_list()  # defects that cleaning must see
-    return Tables(
+    return replace(
+        everything,
         images=everything.images.filter(pl.col("image_id").is_in(ids)),
         boxes=everything.boxes.filter(pl.col("image_id").is_in(ids)),
-        odd=everything.odd,
     )
 
 
@@ -79,5 +80,9 @@ SOURCE = Source(
     rules=ANNOTATED_RULES,
     editions={"person|bike|motor": "the labels of 2018"},  # det_20: pedestrian, bicycle, motorcycle
     whole_splits=lambda selection: () if selection.max_images else ("val",),
+    second_paths={
+        f"{IMAGES_PATH}/": "images/100k/validation/",
+        LABELS_PATH: "labels/bdd100k_labels_images_validation.json",
+    },
 )
 """The dataset's row in the registry."""

@@ -4,7 +4,9 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import Catalog
@@ -38,11 +40,11 @@ def upstream_of(catalog: Catalog, *hosts: str) -> Iterator[Upstream]:
         yield Upstream(catalog, client, "upstream", cancel)
 
 
-def land_from(upstream: Upstream, data_dir: Path) -> Version:
-    """Land everything that the upstream has, judged by the blocking rules."""
+def land_from(upstream: Upstream, data_dir: Path, **changes: Any) -> Version:
+    """Land everything that the upstream has, judged by the blocking rules; `changes` are of the dataset's row."""
     places = Places(data_dir, data_dir / "cleaned_splits", data_dir / ".maxsight")
     return refresh(
-        SOURCES["bdd100k"],
+        replace(SOURCES["bdd100k"], **changes),
         upstream,
         data_dir=data_dir,
         cache=places.facts,
@@ -52,8 +54,9 @@ def land_from(upstream: Upstream, data_dir: Path) -> Version:
     )
 
 
-def land(data_dir: Path, root: Path) -> Version:
+def land(data_dir: Path, root: Path, **changes: Any) -> Version:
     """Publish a small BDD100K in a directory and land it from there."""
-    publish(root)
+    if not root.exists():
+        publish(root)
     with upstream_of(catalogs.load("bdd100k").embedded(base=root.as_uri())) as upstream:
-        return land_from(upstream, data_dir)
+        return land_from(upstream, data_dir, **changes)
