@@ -22,13 +22,14 @@ from typer.cli import get_docs_for_click
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.commands.app import app
 from maxsight_assets.datasets.registry import SOURCES
+from maxsight_assets.evaluation.apart import IN_ANOTHER_SET
+from maxsight_assets.evaluation.sample import OVER_THE_SAMPLE
 from maxsight_assets.formats import tables
 from maxsight_assets.images import groups
 from maxsight_assets.pipeline.derived import EVALUATION_ASSET, SPLITS_ASSET
 from maxsight_assets.pipeline.inspection import EVALUATION, RAW, SPLITS
 from maxsight_assets.profiles.model import EvaluationSelection, SplitsSelection
 from maxsight_assets.settings import Settings
-
 from maxsight_assets.splitting.build import every_rule
 from maxsight_assets_tests.places import REPOSITORY
 
@@ -141,7 +142,10 @@ def checks() -> str:
 
 
 def cleaning_rules() -> str:
-    rows = ((f"`{rule.name}`", rule.action, rule.severity, rule.reason) for rule in every_rule())
+    of_sets = (IN_ANOTHER_SET, OVER_THE_SAMPLE)
+    rows = (
+        (f"`{rule.name}`", rule.action, rule.severity, rule.reason) for rule in (*every_rule(), *of_sets)
+    )
     return table(("rule", "does", "severity", "because"), rows)
 
 

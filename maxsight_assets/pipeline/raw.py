@@ -130,7 +130,7 @@ def refresh(
         source.land(stage, upstream, selection, moved=moved, tally=tally)
         tally.served |= upstream.served
         measure_images(stage, stage.rows.values(), cache=cache)
-        for row in stage.rows.values():
+        for row in stage.rows.values() if source.second_paths else ():
             if path := source.second_path(row.path):
                 land_twice(stage, row, path)
 
@@ -143,6 +143,8 @@ def refresh(
 
 def _has_second_paths(source: Source, present: Manifest) -> bool:
     """Return whether each file lies where it should a second time; an earlier release did not put it there."""
+    if not source.second_paths:
+        return True
     second = {source.second_path(row.path) for row in present.selected()} - {None}
     return second <= present.rows.keys()
 

@@ -44,7 +44,7 @@ def _record(name: str, scene: Scene) -> dict[str, Any]:
     record: dict[str, Any] = {
         "name": f"{name}.jpg",
         "attributes": {
-            "weather": rng.choice(("clear", "overcast", "partly cloudy", "undefined")),
+            "weather": rng.choice(("clear", "overcast", "rainy", "undefined")),
             "timeofday": rng.choice(("daytime", "dawn/dusk", "night")),
             "scene": "city street",
         },

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from maxsight_assets.errors import NotPublished
+from maxsight_assets.errors import NotPublished, SettingsError
 from maxsight_assets.pipeline.derived import Made, make_evaluation
 from maxsight_assets.pipeline.inspection import EVALUATION
 from maxsight_assets.places import Places
@@ -85,6 +85,21 @@ def test_a_change_that_the_user_states_is_published_once_and_its_check_stays_gre
         ground.evaluate()
     rollback(ground.places.evaluation)
     assert ground.verdict().passed
+
+
+def test_a_sample_is_stated_once_and_kept(ground: Ground) -> None:
+    ground.land()
+    first = ground.evaluate()
+    with pytest.raises(NotPublished, match="evaluation_is_the_same"):
+        ground.evaluate(max_images={SET: 4})
+
+    sampled = ground.evaluate(max_images={SET: 4}, evaluation_may_change=True)
+    again = ground.evaluate(anew=True)
+
+    assert [each.report["sets"][SET]["images"] for each in (first, sampled, again)] == [6, 4, 4]
+    assert not again.changed
+    with pytest.raises(SettingsError, match="no set coco; there are ade20k_validation, bdd100k_val, coco_val2017"):
+        ground.evaluate(max_images={"coco": 4})
 
 
 def test_a_change_of_upstream_needs_no_statement(ground: Ground) -> None:
