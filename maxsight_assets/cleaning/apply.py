@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from maxsight_assets.cleaning.config import CleaningConfig, Tolerance
-from maxsight_assets.cleaning.misread import GEOMETRY, MASK_EDGES, is_off_its_mask, look_of
+from maxsight_assets.cleaning.misread import GEOMETRY, MASK_EDGES, is_off_its_mask, look_of, look_of_sizes
 from maxsight_assets.cleaning.rule import Rule
 from maxsight_assets.cleaning.rules import box_rules, image_rules, is_resized, no_boxes
 from maxsight_assets.errors import NotPublished
@@ -183,6 +183,8 @@ def _damage(rule: Rule, damaged: pl.DataFrame, looked_at: pl.DataFrame) -> Itera
 def _look(rule: Rule, damaged: pl.DataFrame, looked_at: pl.DataFrame) -> str:
     if set(GEOMETRY) <= set(rule.values):
         return look_of(damaged, looked_at)
+    if rule.name == "wrong_size":
+        return look_of_sizes(damaged)
     if rule.values != ("label",):
         return ""
     words = damaged.group_by("label").len().sort("len", "label", descending=[True, False]).head(_SHOWN)

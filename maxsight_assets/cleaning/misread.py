@@ -75,6 +75,14 @@ def look_of(damaged: pl.DataFrame, looked_at: pl.DataFrame) -> str:
     return ""
 
 
+def look_of_sizes(damaged: pl.DataFrame) -> str:
+    """Return what stated sizes of pictures look like that are not those of the files; empty if like nothing known."""
+    turned = (pl.col("width") == pl.col("file_height")) & (pl.col("height") == pl.col("file_width"))
+    if damaged.select(turned.mean()).item() < _MOST:
+        return ""
+    return "widths and heights are swapped: the records are of the pictures as their EXIF orientation turns them"
+
+
 def _are(*pairs: pl.Expr) -> pl.Expr:
     """Return whether the numbers of each pair are the same but for rounding."""
     return pl.all_horizontal(

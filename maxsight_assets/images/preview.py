@@ -27,6 +27,7 @@ _COLOURS = (
     (86, 180, 233),
 )  # Okabe and Ito's
 _LABELLED = 16  # pixels of a cell: the label of a narrower box would hide the boxes beside it
+_FARTHEST = 1e6  # pixels: a box without extent or further out, or of no numbers, cannot be drawn; the checks name it
 _QUALITIES = (85, 70, 55, 40, 25, 10)
 
 Item = tuple[Path, NDArray[np.float64], Sequence[str]]
@@ -99,6 +100,8 @@ def _cell(path: Path, boxes: NDArray[np.float64], labels: Sequence[str], *, cell
         return square
     font = ImageFont.load_default(11)
     for (x, y, w, h), label in zip((boxes * scale + (2, 2, 0, 0)).tolist(), labels, strict=True):
+        if not (0 < w <= _FARTHEST and 0 < h <= _FARTHEST and abs(x) <= _FARTHEST and abs(y) <= _FARTHEST):
+            continue
         colour = _COLOURS[zlib.crc32(label.encode()) % len(_COLOURS)]
         draw.rectangle([x, y, x + w, y + h], outline=colour, width=2)
         if w < _LABELLED:

@@ -85,6 +85,16 @@ def test_fault_82_many_such_boxes_are_not_published_and_the_error_names_their_fo
     assert look in str(refused.value)
 
 
+def test_sizes_of_pictures_that_were_turned_are_named_as_such() -> None:
+    images = images_of(*(image(str(number), width=WIDTH, height=HEIGHT) for number in range(8)))
+    turned = images.with_columns(width="height", height="width")
+
+    with pytest.raises(NotPublished, match=r"wrong_size: 8 of 8 images of coco: widths and heights are swapped"):
+        clean(
+            turned, boxes_of(), facts_of(images), labels=LABELS, config=CleaningConfig(tolerance=Tolerance(records=5))
+        )
+
+
 def test_boxes_that_merely_do_not_fit_are_counted_without_a_guess() -> None:
     rows = [row(number) | {"x": 500.0 - 14 * number, "y": 9.0 * number} for number in range(8)]
 

@@ -3,6 +3,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from maxsight_assets.images.preview import MAX_BYTES, Item, bar_chart, contact_sheet
@@ -44,6 +45,26 @@ def test_a_large_sheet_stays_small_enough_for_metadata(tmp_path: Path) -> None:
     data = contact_sheet([(path, np.empty((0, 4)), [])] * 12, columns=4, cell=200)
 
     assert len(data) < MAX_BYTES
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        [np.nan] * 4,
+        [5, 5, np.nan, 9],
+        [np.inf, 0, 9, 9],
+        [5, 5, -9, 9],
+        [5, 5, 0, 9],
+        [1e300, 5, 9, 9],
+        [5, 5, 1e300, 9],
+    ],
+)
+def test_a_box_that_cannot_be_drawn_costs_no_sheet(tmp_path: Path, box: list[float]) -> None:
+    (path, sound, labels), *_ = items(tmp_path, 1)
+
+    data = contact_sheet([(path, np.concatenate([[box], sound]), ["odd", *labels])])
+
+    assert data == contact_sheet([(path, sound, labels)])
 
 
 def test_the_same_items_give_the_same_bytes(tmp_path: Path) -> None:
