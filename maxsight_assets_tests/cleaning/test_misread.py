@@ -91,7 +91,11 @@ def test_sizes_of_pictures_that_were_turned_are_named_as_such() -> None:
 
     with pytest.raises(NotPublished, match=r"wrong_size: 8 of 8 images of coco: widths and heights are swapped"):
         clean(
-            turned, boxes_of(), facts_of(images), labels=LABELS, config=CleaningConfig(tolerance=Tolerance(records=5))
+            turned,
+            boxes_of(box("1")),
+            facts_of(images),
+            labels=LABELS,
+            config=CleaningConfig(tolerance=Tolerance(records=5)),
         )
 
 
