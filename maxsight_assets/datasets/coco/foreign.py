@@ -15,11 +15,17 @@ from maxsight_assets.verdict import Verdict, verdict_of
 COMPANIONS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 """Files that macOS and Windows leave in any folder, beside macOS's `._*`."""
 
+_SHOWN = 5
+
 OF_LANDINGS = ("materialize", "repair", "adopt", "mirror", "accept", "land both", "upstream", "fetch")
 """Words of remedies that only help with a directory that was landed here."""
 
 OF_THIS = "Compare it with the publisher's file, or get that again: nothing of this directory was landed here."
 MISSING = "Copy these pictures into their split's folder, or name the directory that holds them."
+
+
+JUDGED_BY_LAYOUT = frozenset({"every_image_landed", "enough_images_landed"})
+"""Rules that say once more, picture by picture, that no split is in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +72,39 @@ def layout_of(root: Path, listed: Mapping[str, Collection[str]]) -> Layout:
             here.append(split)
             known |= {f"{split}/{name}" for name in names} or below
             continue
-        bare = {name.rpartition("/")[2] for name in names}
-        folders = Counter(path.rpartition("/")[0] for path in pictures if path.rpartition("/")[2] in bare)
+        bare = {name.rpartition("/")[2].lower() for name in names}
+        of_split = {path for path in pictures if path.rpartition("/")[2].lower() in bare}
+        folders = Counter(path.rpartition("/")[0] for path in of_split)
         if not folders:
             absent.append(split)
             continue
-        known |= {path for path in pictures if path.rpartition("/")[2] in bare}
+        known |= of_split
         folder, count = folders.most_common(1)[0]
-        elsewhere.append(f"0 of {len(names):,} images lie in {split}/; {count:,} are in {folder or '.'}/")
+        letters = f" in other letters, as {min(of_split)}" if folder == split else ""
+        elsewhere.append(f"0 of {len(names):,} images lie in {split}/; {count:,} are in {folder or '.'}/{letters}")
     unlisted = [path for path in paths if not (path in known or is_companion(path) or path.startswith("annotations/"))]
     return Layout(tuple(here), tuple(elsewhere), tuple(absent), tuple(companions), tuple(unlisted))
+
+
+def without_annotations(root: Path) -> str:
+    """Return what there is in a directory without an annotation file in its place, and what to do with it."""
+    paths = sorted(path for path, _ in disk.walk(root) if not is_companion(path))
+    documents = [path for path in paths if _is_document(path.rpartition("/")[2].lower())]
+    if documents:
+        shown = ", ".join(documents[:_SHOWN])
+        return f"{shown}: move what is COCO's to annotations/instances_<split>.json, in these very letters"
+    if archives := [path for path in paths if path.lower().endswith(".zip")]:
+        shown = ", ".join(archives[:_SHOWN])
+        return f"{shown}: not unpacked. Unpack them here, or have `adopt --from` take them as they are"
+    folders = sorted({path.rpartition("/")[0] or "." for path in paths if path.lower().endswith(KINDS)})
+    if folders:
+        shown = ", ".join(f"{folder}/" for folder in folders[:_SHOWN])
+        return f"there are pictures in {shown}, but no annotations. Unpack annotations_trainval2017.zip here"
+    return "there are no pictures either: is it another directory that is meant?"
+
+
+def _is_document(name: str) -> bool:
+    return name.endswith(".json") and ("coco" in name or name.startswith("instances"))
 
 
 def of_layout(layout: Layout) -> list[tuple[str, str, Verdict]]:
@@ -90,7 +119,7 @@ def of_layout(layout: Layout) -> list[tuple[str, str, Verdict]]:
                 "images_are_in_place",
                 layout.elsewhere,
                 checked=splits,
-                remedy="Move or link that folder to that place.",
+                remedy="Move or link that folder to that place; give files the names that the annotations list.",
             ),
         ),
         (
@@ -128,6 +157,6 @@ def of_layout(layout: Layout) -> list[tuple[str, str, Verdict]]:
 
 def remedy_for(rule: str, remedy: str) -> str:
     """Return what to do in a directory that this project did not land: a landing's remedies do not help there."""
-    if rule in {"every_image_landed", "enough_images_landed"}:
+    if rule in JUDGED_BY_LAYOUT:
         return MISSING
     return OF_THIS if any(word in remedy for word in OF_LANDINGS) else remedy

@@ -117,6 +117,7 @@ def verify_coco_dataset(
     if manifest is None:
         left_out |= _OF_HASHES | {"no_unlisted_files"}  # judged by the layout
         seen, layout = _as_found(root, read=level == "decode", cache=cache)
+        left_out |= frozenset() if layout.here else foreign.JUDGED_BY_LAYOUT
         layouts = tuple(
             Finding("error" if severity == "error" else "warn", description, verdict)
             for severity, description, verdict in foreign.of_layout(layout)
@@ -198,7 +199,8 @@ def _as_found(root: Path, *, read: bool, cache: Path | None) -> tuple[CocoView, 
     if not splits:
         raise FormatError(
             f"{root}: does not look like COCO 2017: none of "
-            f"{', '.join(coco.annotation_path(Path(), split).as_posix() for split in coco.SPLITS)} is there"
+            f"{', '.join(coco.annotation_path(Path(), split).as_posix() for split in coco.SPLITS)} is there; "
+            f"{foreign.without_annotations(root)}"
         )
     layout = foreign.layout_of(root, {split: _listed(root, split) for split in splits})
     splits = [split for split in splits if split in layout.here] or splits

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from maxsight_assets.commands.app import app
 from maxsight_assets.datasets.coco.verify import CocoReport, verify_coco_dataset
+from maxsight_assets.errors import FormatError
 from maxsight_assets_tests.verification.directories import write_coco
 
 
@@ -29,6 +30,53 @@ def test_pictures_in_the_place_of_another_layout_are_found_and_named(folder: str
     assert told["images_are_in_place"].examples == (f"0 of 4 images lie in val2017/; 4 are in {folder}/",)
     for verdict in told.values():
         assert not any(word in verdict.remedy for word in ("Upstream", "materialize", "mirror", "`maxsight-assets rep"))
+
+
+def test_pictures_whose_names_are_in_other_letters_are_named(tmp_path: Path) -> None:
+    root = write_coco(tmp_path)
+    for path in sorted((root / "val2017").iterdir()):
+        path.rename(path.with_suffix(".JPG"))
+
+    told = {each.verdict.rule: each.verdict for each in verify_coco_dataset(root, level="names").findings}
+
+    assert told["images_are_in_place"].examples == (
+        "0 of 4 images lie in val2017/; 4 are in val2017/ in other letters, as val2017/000000000001.JPG",
+    )
+    assert not {"every_image_landed", "enough_images_landed"} & told.keys()
+
+
+@pytest.mark.parametrize(
+    ("moves", "said"),
+    [
+        ({"annotations": "Annotations"}, "Annotations/instances_val2017.json: move what is COCO's to annotations/"),
+        (
+            {"annotations/instances_val2017.json": "instances_val2017.json"},
+            "instances_val2017.json: move what is COCO's",
+        ),
+        (
+            {"annotations/instances_val2017.json": "val2017/_annotations.coco.json"},
+            "val2017/_annotations.coco.json: move",
+        ),
+        ({"annotations": "../elsewhere"}, "there are pictures in val2017/, but no annotations"),
+        ({"annotations": "../elsewhere", "val2017": "val2017.zip"}, "val2017.zip: not unpacked"),
+        ({"annotations": "../elsewhere", "val2017": "../pictures"}, "there are no pictures either"),
+    ],
+)
+def test_a_directory_without_annotations_in_their_place_says_what_there_is(
+    moves: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    root = write_coco(tmp_path / "coco")
+    for old, new in moves.items():
+        (root / old).rename(root / new)
+    if (folder := root / "val2017.zip").is_dir():
+        shutil.make_archive(str(tmp_path / "packed"), "zip", folder)
+        shutil.rmtree(folder)
+        (tmp_path / "packed.zip").rename(folder)
+
+    with pytest.raises(FormatError, match="does not look like COCO 2017") as refused:
+        verify_coco_dataset(root)
+
+    assert said in str(refused.value)
 
 
 @pytest.mark.parametrize(
