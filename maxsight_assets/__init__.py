@@ -7,7 +7,15 @@ fast. Not here: anything else. Begin with docs/explanation/architecture.md, or w
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from maxsight_assets.api import export_maxsight, export_yolo, iter_samples, load_split, verify_coco_dataset
+    from maxsight_assets.api import (
+        export_maxsight,
+        export_yolo,
+        iter_samples,
+        land,
+        load_eval,
+        load_split,
+        verify_coco_dataset,
+    )
 
     coco_raw: Any  # a Dagster AssetsDefinition, like the three others
     openimages_subset: Any
@@ -21,18 +29,20 @@ __all__ = [
     "export_yolo",
     "inference_eval_set",
     "iter_samples",
+    "land",
+    "load_eval",
     "load_split",
     "openimages_subset",
     "verify_coco_dataset",
 ]
 
-_FUNCTIONS = frozenset({"export_maxsight", "export_yolo", "iter_samples", "load_split", "verify_coco_dataset"})
+_ASSETS = frozenset({"cleaned_splits", "coco_raw", "inference_eval_set", "openimages_subset"})
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _FUNCTIONS:
+    if name not in _ASSETS:
         from maxsight_assets import api
 
         return getattr(api, name)

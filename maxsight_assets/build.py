@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -302,6 +303,7 @@ def materialize(
     settings: Settings,
     select: Sequence[str] = (),
     *,
+    stated: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     anew: bool = False,
     stacks: bool = False,
     say: Callable[[str], None] = lambda _: None,
@@ -311,6 +313,7 @@ def materialize(
     Args:
         settings: The settings from the environment.
         select: Names of assets; empty for all.
+        stated: The values that the user would state in the Launchpad, by asset.
         anew: Whether derived assets are made although they were made from what is there.
         stacks: Whether the terminal shows the stacks of errors too.
         say: Receives each line that the user should read during the run.
@@ -321,14 +324,15 @@ def materialize(
     profile = profiles.of(settings)
     assets = [named(profile, name).asset for name in select]
     derived = [inspection.asset for inspection in of_profile(profile) if inspection in (EVALUATION, SPLITS)]
-    stated = {name: {"config": {"anew": True}} for name in derived if anew and (name in assets or not assets)}
+    again = {name: {"anew": True} for name in derived if anew and (name in assets or not assets)}
+    configs = {name: {**stated.get(name, {}), **again.get(name, {})} for name in {**stated, **again}}
     with opened_instance(Path(os.environ["DAGSTER_HOME"])) as instance:
         return run_graph(
             build_defs(settings),
             assets,
             instance=instance,
             published=published_in(settings),
-            run_config={"ops": stated} if stated else None,
+            run_config={"ops": {name: {"config": config} for name, config in configs.items()}} if configs else None,
             stacks=stacks,
             say=say,
         )

@@ -4,7 +4,8 @@ An error's text states what happened, to which file or record, and what to do ab
 from a client library goes through `transport.redact` first.
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from maxsight_assets.verdict import Verdict
@@ -16,6 +17,21 @@ class MaxSightAssetsError(Exception):
 
 class SettingsError(MaxSightAssetsError):
     """An environment variable, a profile or a catalog file is wrong; the text names it."""
+
+
+class UnknownName(SettingsError):
+    """A name that the user gave is none of those there are; the text offers the nearest one.
+
+    Args:
+        kind: What it is the name of: "asset", "class", "rule".
+        name: What the user gave.
+        known: All names of that kind; the text lists them if they are few.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = list(dict.fromkeys(known))
+        few = f"there are {', '.join(names)}" if len(names) <= _LISTED else f"there are {len(names):,} of them"
+        super().__init__(f"no {kind} {name}; {meant(name, names)}{few}")
 
 
 class NotReported(MaxSightAssetsError):
@@ -118,6 +134,17 @@ class NotPublished(LandingError):
     def __init__(self, message: str, verdicts: tuple[Verdict, ...] = ()) -> None:
         super().__init__(message)
         self.verdicts = verdicts
+
+
+_LISTED = 60
+"""Names of a kind that the error about an unknown one lists."""
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return "did you mean X? " for the nearest of some names, whatever its case; empty if none is near."""
+    folded = {each.lower().replace("_", " "): each for each in known}
+    near = difflib.get_close_matches(name.lower().replace("_", " "), folded, n=1)
+    return f"did you mean {folded[near[0]]}? " if near else ""
 
 
 _SHOWN = 5

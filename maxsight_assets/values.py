@@ -4,7 +4,6 @@ Here: what holds for a value by itself. Not here: which variables there are, and
 """
 
 import contextlib
-import difflib
 import os
 import re
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, SecretStr
 
 from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.errors import meant
 
 PROFILES = ("sample", "starter", "full")
 """Profiles that are part of the package."""
@@ -69,9 +69,7 @@ def _datasets(value: str | tuple[str, ...]) -> tuple[str, ...]:
     known = [catalog.dataset for catalog in catalogs.every()]
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = f"did you mean {near[0]}? " if near else ""
-            raise ValueError(f"no dataset {name}; {meant}there are {', '.join(known)}")
+            raise ValueError(f"no dataset {name}; {meant(name, known)}there are {', '.join(known)}")
     return names
 
 

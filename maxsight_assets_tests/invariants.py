@@ -51,7 +51,7 @@ def assert_invariants(
         assert damaged <= set(edited), f"the previous version is damaged: {damaged}"
     if settled:  # 4
         left = {path.name for path in state.root.iterdir()} if state.root.exists() else set()
-        left -= {"lock", "staging", "previous", "quarantine", "accepted.json", "changed.json"}
+        left -= {"lock", "staging", "previous", "quarantine", "versions", "accepted.json", "changed.json"}
         assert left == set(), f"left unfinished: {left}"
         assert not state.sessions.exists() or not list(state.sessions.iterdir()), "a staged tree is left"
     canaries = [secret.encode() for secret in secrets]

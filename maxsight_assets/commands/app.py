@@ -1,37 +1,51 @@
-"""The `maxsight-assets` command: what a person does at a terminal rather than in the UI."""
+"""The `maxsight-assets` command: what a person does at a terminal rather than in the UI.
+
+Modules of commands import at their heads only what `--help` needs; what a command works with is imported inside it.
+"""
 
 import json
-from collections.abc import Iterable
+import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
-from maxsight_assets.commands import export
+from maxsight_assets.commands import export, history, look, space
+from maxsight_assets.commands import plan as plans
 from maxsight_assets.commands import raw as cli_raw
 from maxsight_assets.commands import report as reports
-from maxsight_assets.commands.context import DEBUG, dagster_home, err, is_debugged, out
+from maxsight_assets.commands.answer import MOST_ROWS, AsJson, Quiet
+from maxsight_assets.commands.context import DEBUG, complete_assets, dagster_home, err, out
 from maxsight_assets.commands.context import loaded_settings as _settings
-from maxsight_assets.errors import NotReported, SettingsError
-from maxsight_assets.settings import Settings
-from maxsight_assets.values import PROJECT_FILE
+from maxsight_assets.commands.plan import Classes, Licences, MaxImages, Train, options_of, stated_fields
+from maxsight_assets.commands.running import print_findings, run
+from maxsight_assets.errors import NotReported, SettingsError, UnknownName
 
 if TYPE_CHECKING:
-    from maxsight_assets.defs.running.findings import Finding
     from maxsight_assets.pipeline.inspection import Told
+    from maxsight_assets.settings import Settings
+
+
+class Commands(TyperGroup):
+    """The commands, each listed with the first clause of its description, which is never cut."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  # Typer's form
+        """Write the list of the commands."""
+        helps = {name: " ".join((command.help or "").split()) for name, command in self.commands.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, re.split(r"[:;(]|\. ", text)[0].rstrip(" .")) for name, text in helps.items()])
+
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Vision datasets for MaxSight: landed, verified, cleaned, split and kept fresh.",
 )
-app.add_typer(cli_raw.app)
-app.add_typer(export.app, name="export")
-app.add_typer(reports.app)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Level = Annotated[
     Literal["names", "hashes", "decode"], typer.Option(help="How deep `verify coco` looks; each includes the former.")
 ]
@@ -42,74 +56,42 @@ AskUpstream = Annotated[
         help="Compare a COCO directory that was not landed here with the CRC-32s of the publisher's archives.",
     ),
 ]
-INTERRUPTED = 130
-"""Exit status after a signal: 128 and the number of SIGINT, as a shell says it."""
 
-Assets = Annotated[list[str] | None, typer.Argument(help="Names of assets; none for all.")]
+Assets = Annotated[
+    list[str] | None, typer.Argument(help="Names of assets; none for all.", autocompletion=complete_assets)
+]
+
+
+def _version(wanted: bool) -> None:  # Typer's form of a callback
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"maxsight-assets {version('maxsight-assets')}")
+        raise typer.Exit
 
 
 @app.callback()
 def program(
     debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error, too.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the release, and exit.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Vision datasets for MaxSight: landed, verified, cleaned, split and kept fresh."""
 
 
-@app.command(epilog="Example: maxsight-assets materialize coco_raw cleaned_splits")
-def materialize(
-    assets: Assets = None,
-    anew: Annotated[
-        bool, typer.Option("--anew", help="Make evaluation sets and splits although nothing of theirs has changed.")
-    ] = False,
-) -> None:
-    """Materialize assets in this process and say what they came to; the UI shows the run too."""
-    with _settings() as settings:
-        home = dagster_home(settings)
-        from maxsight_assets import build, sample
-        from maxsight_assets.commands import doctor as doctors
-        from maxsight_assets.commands import printing
-        from maxsight_assets.places import Places
-        from maxsight_assets.profiles import model as profiles
-
-        _print_findings(each for each in doctors.drives(settings, home) if each.level != "OK")
-        try:
-            outcome = build.materialize(
-                settings,
-                assets or [],
-                anew=anew,
-                stacks=is_debugged(),
-                say=lambda line: err.print(line, markup=False),
-            )
-        except KeyboardInterrupt:
-            raise _interrupted() from None
-        if outcome.interrupted:
-            raise _interrupted()
-        profile, places = profiles.of(settings), Places.of(settings)
-        printing.print_verdicts(out, profile, outcome.checks)
-        section = sample.section_of(profile, places) if "cleaned_splits" in outcome.materialized else None
-        if section:
-            out.print()
-            printing.print_section(out, section)
-        out.print()
-        printing.print_published(out, printing.published(profile, places))
-        for failure in outcome.failures:
-            err.print(f"failed: {failure}", style="red", markup=False)
-        status = printing.conclude(out, outcome.checks)
-        out.print(f"\nOpen the UI with `make ui` (DAGSTER_HOME={home}); run {outcome.run_id}", markup=False)
-        raise typer.Exit(status if outcome.success else 1)
-
-
-@app.command(epilog="Example: maxsight-assets status --json")
-def status(as_json: AsJson = False) -> None:
-    """Say what is published, from which source, and where."""
+@app.command(epilog="Example: maxsight-assets status")
+def status(as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """Say what is published, from which source, what its checks found, and whether it is fit to train on."""
     with _settings(writable=False) as settings:
         from maxsight_assets.commands import printing
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 
-        profile = profiles.of(settings)
-        rows = printing.published(profile, Places.of(settings))
+        profile, places = profiles.of(settings), Places.of(settings)
+        rows = printing.published(profile, places)
         told = _recorded(settings, [row.asset for row in rows if row.data_version])
+        there = [row.asset for row in rows if row.data_version]
         if as_json:
             here = {"profile": settings.profile, "data_dir": settings.data_dir}
             wrong = [each for each in told if each.is_error]
@@ -117,14 +99,43 @@ def status(as_json: AsJson = False) -> None:
                 here | asdict(row) | {"errors": [each.rule for each in wrong if each.asset == row.asset]}
                 for row in rows
             ]
-            print(json.dumps(printed, indent=2, default=str))
-        else:
+            typer.echo(json.dumps(printed, indent=2, default=str))
+            return
+        if not quiet:
             out.print(f"profile {settings.profile}, DATA_DIR {settings.data_dir}", markup=False)
-            printing.print_published(out, rows)
-            printing.conclude(out, told, published=[row.asset for row in rows if row.data_version])
+            apart = not places.splits.is_relative_to(places.data_dir)
+            if apart:
+                out.print(f"SPLITS_DIR {places.splits}", markup=False)
+            printing.print_published(out, rows, told)
+        printing.conclude(out, told, published=there)
 
 
-def _recorded(settings: Settings, assets: list[str]) -> "list[Told]":
+@app.command(epilog="Example: maxsight-assets materialize coco_raw cleaned_splits")
+def materialize(
+    assets: Assets = None,
+    train: Train = None,
+    max_images: MaxImages = None,
+    classes: Classes = None,
+    licences: Licences = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Make evaluation sets and splits although nothing of theirs has changed.")
+    ] = False,
+) -> None:
+    """Materialize assets in this process and say what they came to; the UI shows the run too.
+
+    The options change the selection of one raw asset, and are stored with its version; `plan` says what they cost.
+    """
+    with _settings() as settings:
+        options = options_of(train, max_images, classes, licences)
+        if all(value is None for value in options.values()):
+            raise typer.Exit(run(settings, assets or [], {}, anew=anew))
+        if len(assets or []) != 1:
+            raise SettingsError("--train, --max-images, --classes and --licences are about one raw asset; name just it")
+        source, stated = stated_fields(settings, (assets or [])[0], options)
+        raise typer.Exit(run(settings, [source.asset], {source.asset: stated}))
+
+
+def _recorded(settings: "Settings", assets: list[str]) -> "list[Told]":
     """What was said last of what is published here; nothing if Dagster has no records, or none that can be read."""
     from maxsight_assets.commands.doctor import has_records
 
@@ -139,7 +150,7 @@ def _recorded(settings: Settings, assets: list[str]) -> "list[Told]":
         return []
 
 
-def _record(settings: Settings, told: "list[Told]") -> None:
+def _record(settings: "Settings", told: "list[Told]") -> None:
     """Report verdicts to Dagster, so that the asset's page says the same; not if it has no records here."""
     from maxsight_assets.commands.doctor import has_records
 
@@ -154,9 +165,13 @@ def _record(settings: Settings, told: "list[Told]") -> None:
         err.print(f"Dagster does not know of these verdicts: {error}", style="yellow", markup=False)
 
 
-@app.command(epilog="Example: maxsight-assets verify coco_raw --json")
+@app.command(epilog="Example: maxsight-assets verify cleaned_splits --rule evaluation_is_unseen")
 def verify(
-    assets: Assets = None, as_json: AsJson = False, level: Level = "hashes", ask_upstream: AskUpstream = False
+    assets: Assets = None,
+    as_json: AsJson = False,
+    level: Level = "hashes",
+    ask_upstream: AskUpstream = False,
+    rule: Annotated[str | None, typer.Option("--rule", help="Only this rule; says also what it looked at.")] = None,
 ) -> None:
     """Check what is published against every rule; exit status 1 where a rule of severity error fails.
 
@@ -174,12 +189,23 @@ def verify(
         from maxsight_assets.profiles import model as profiles
 
         profile = profiles.of(settings)
-        told = inspection.verify(profile, Places.of(settings), assets or [])
+        if rule is not None:
+            known = {each.name for inspected in inspection.of_profile(profile) for each in inspected.rules}
+            if rule not in known:
+                raise UnknownName("rule", rule, sorted(known))
+        told = inspection.verify(profile, Places.of(settings), assets or [], rule=rule)
         _record(settings, told)
         if as_json:
-            print(json.dumps([asdict(each) for each in told], indent=2))
+            typer.echo(json.dumps([asdict(each) for each in told], indent=2))
             raise typer.Exit(1 if any(each.is_error for each in told) else 0)
+        for each in told if rule else ():
+            held = "holds" if each.passed else "does not hold"
+            out.print(
+                f"{each.asset}.{rule} {held}: {each.checked:,} looked at, {each.offenders:,} offend", markup=False
+            )
         printing.print_verdicts(out, profile, told)
+        if rule:
+            raise typer.Exit(1 if any(each.is_error for each in told) else 0)
         raise typer.Exit(printing.conclude(out, told))
 
 
@@ -197,9 +223,14 @@ def verify_coco(
         )
 
 
-@app.command(epilog="Example: maxsight-assets explain coco/139")
+@app.command(epilog="Example: maxsight-assets explain coco/301837")
 def explain(
-    image_id: Annotated[str, typer.Argument(help="The publisher's id, <source>/<id>, or the id in a split.")],
+    image_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="IMAGE", help="The publisher's id, <source>/<id>, a file's name or path, or the id in a split."
+        ),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Tell an image's story: where it came from, what became of it and its boxes by which rule, its group and split."""
@@ -210,14 +241,16 @@ def explain(
 
         stories = tell(image_id, profiles.of(settings), Places.of(settings))
         if as_json:
-            print(json.dumps([asdict(story) for story in stories], indent=2))
+            typer.echo(json.dumps([asdict(story) for story in stories], indent=2))
             return
         for story in stories:
             out.print(story.image, markup=False)
             for name, text in story.facts.items():
                 out.print(f"  {name:18}{text}", markup=False)
-            for text in story.boxes:
+            for text in story.boxes[:MOST_ROWS]:
                 out.print(f"  {text}", markup=False)
+            if len(story.boxes) > MOST_ROWS:
+                out.print(f"  ... and {len(story.boxes) - MOST_ROWS:,} more boxes; --json has them")
 
 
 @app.command(epilog="Example: maxsight-assets doctor --fix")
@@ -236,9 +269,9 @@ def doctor(
         findings = doctors.drives(settings, home) if quick else doctors.examine(settings, home)
         problems = [finding for finding in findings if finding.level != "OK"]
         if as_json:
-            print(json.dumps([asdict(finding) for finding in findings], indent=2))
+            typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
         else:
-            _print_findings(problems if quick else findings)
+            print_findings(problems if quick else findings)
         raise typer.Exit(1 if problems else 0)
 
 
@@ -256,26 +289,12 @@ def tidy() -> None:
             out.print(str(build.tidy(settings, instance, budget_s=float("inf"))), markup=False)
 
 
-@app.command(epilog="Example: maxsight-assets rollback cleaned_splits")
-def rollback(asset: Annotated[str, typer.Argument(help="Name of the asset.")]) -> None:
-    """Bring back the version that was published before; the present one becomes the previous."""
-    with _settings() as settings:
-        from maxsight_assets.pipeline.inspection import named
-        from maxsight_assets.places import Places
-        from maxsight_assets.profiles import model as profiles
-        from maxsight_assets.publishing.maintenance import rollback as bring_back
-
-        inspection = named(profiles.of(settings), asset)
-        asset, manifest = inspection.asset, bring_back(inspection.directory(Places.of(settings)))
-        version = manifest.info.data_version[:12]
-        out.print(f"{asset}: version {version} is published again; it stays until its inputs change")
-        raise typer.Exit(reports.tell(settings, asset, f"rolled back to version {version}", stays=True))
-
-
 @app.command(epilog="Example: maxsight-assets init, then edit maxsight.toml")
 def init() -> None:
     """Write maxsight.toml here: the settings of every command that is given in this directory or below."""
     with _settings(writable=False) as settings:
+        from maxsight_assets.values import PROJECT_FILE
+
         path = Path.cwd() / PROJECT_FILE
         lines = [f"profile = {json.dumps(settings.profile)}", f"data_dir = {json.dumps(str(settings.data_dir))}"]
         try:
@@ -309,17 +328,13 @@ def touch(
         out.print(said, markup=False)
 
 
-def _interrupted() -> typer.Exit:
-    err.print("interrupted; what was verified is kept, and the same command goes on from there", markup=False)
-    return typer.Exit(INTERRUPTED)
-
-
-def _print_findings(findings: "Iterable[Finding]") -> None:
-    from maxsight_assets.commands.doctor import STYLES
-
-    for finding in findings:
-        out.print(f"{finding.level:5} {finding.text}", style=STYLES[finding.level], markup=False)
-
+app.add_typer(plans.app)
+app.add_typer(look.app)
+app.add_typer(history.app)
+app.add_typer(space.app)
+app.add_typer(cli_raw.app)
+app.add_typer(export.app, name="export")
+app.add_typer(reports.app)
 
 if __name__ == "__main__":
     app()

@@ -8,13 +8,15 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 
-from maxsight_assets import settings as settings_module
 from maxsight_assets.errors import MaxSightAssetsError, SettingsError
-from maxsight_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from maxsight_assets.settings import Settings
 
 DEBUG = "--debug"
 """Option of the program, before the command's name."""
@@ -30,13 +32,15 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def loaded_settings(*, writable: bool = True) -> Iterator[Settings]:
+def loaded_settings(*, writable: bool = True) -> "Iterator[Settings]":
     """Yield the settings; any error becomes one line and exit status 2. A command that only reads needs no write right.
 
     `maxsight-assets --debug` shows the traceback before that line.
     """
     settings = None
     try:
+        from maxsight_assets import settings as settings_module
+
         settings = settings_module.load(writable=writable)
         yield settings
     except (typer.Exit, typer.Abort):
@@ -50,12 +54,25 @@ def loaded_settings(*, writable: bool = True) -> Iterator[Settings]:
         raise typer.Exit(2) from None
 
 
+def complete_assets(incomplete: str) -> list[str]:
+    """Return the names of assets that begin with what the user has typed, for the shell's completion."""
+    try:
+        from maxsight_assets import settings as settings_module
+        from maxsight_assets.pipeline.inspection import of_profile
+        from maxsight_assets.profiles import model as profiles
+
+        names = [each.asset for each in of_profile(profiles.of(settings_module.load(writable=False)))]
+    except MaxSightAssetsError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def is_debugged() -> bool:
     """Return whether the user wants to see where errors happened."""
     return DEBUG in sys.argv[1:]
 
 
-def dagster_home(settings: Settings, *, make: bool = True) -> Path:
+def dagster_home(settings: "Settings", *, make: bool = True) -> Path:
     """Return DAGSTER_HOME, with this project's dagster.yaml in it.
 
     If it is unset, it is the profile's own in `.dagster_home`, beside the project file or in the current directory.
@@ -64,6 +81,8 @@ def dagster_home(settings: Settings, *, make: bool = True) -> Path:
         settings: What the environment says.
         make: Whether to make it if it is missing; a command that only reads makes nothing.
     """
+    from maxsight_assets import settings as settings_module
+
     project = settings_module.project_file(Path.cwd())
     base = project.parent if project else Path.cwd()
     default = str(base / ".dagster_home" / Path(settings.profile).stem)
@@ -81,7 +100,7 @@ def dagster_home(settings: Settings, *, make: bool = True) -> Path:
     return home
 
 
-def _in_one_line(error: Exception, settings: Settings | None) -> str:
+def _in_one_line(error: Exception, settings: "Settings | None") -> str:
     """Return what an error says; of one that is not of this project, its type too."""
     from maxsight_assets import disk
     from maxsight_assets.transport.redact import scrub

@@ -1,20 +1,28 @@
 """What the command line tells a person: directories, verdicts, and what a profile adds to them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
+from maxsight_assets.commands.answer import size
+from maxsight_assets.commands.answer import table as lines_of
 from maxsight_assets.errors import LandingError
 from maxsight_assets.export.notes import Export, noted
+from maxsight_assets.pipeline import history
 from maxsight_assets.pipeline.derived import SPLITS_ASSET
 from maxsight_assets.pipeline.inspection import Told, of_profile
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile
+from maxsight_assets.publishing.manifest import Manifest, ManifestInfo, info_of
 from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.swap import State
 from maxsight_assets.sample import Section
 from maxsight_assets.verdict import unlooked
+
+EXAMPLES = 160
+"""Characters of a verdict's examples that a line shows; the asset's page and `--json` have the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,11 @@ class Published:
         files: Number of files; 0 where nothing is published. The same for `bytes`.
         data_version: Digest of what is published; empty where nothing is.
         source: `embedded` or `upstream`; `damaged` if the manifest cannot be read, `not reachable` if its drive cannot.
+        published_at: Time when it was published, ISO 8601, UTC; None if that is not known.
+        images: Number of images; those of raw datasets are the landed ones.
+        boxes: Number of boxes of splits and evaluation sets; None of a raw dataset, whose tables are not read.
+        previous: Data version that `rollback` brings back; empty if there is none.
+        behind: Assets that have another version now than the one that this was made from.
         exports: What was exported of it.
     """
 
@@ -36,12 +49,18 @@ class Published:
     bytes: int = 0
     data_version: str = ""
     source: str = ""
+    published_at: str | None = None
+    images: int = 0
+    boxes: int | None = None
+    previous: str = ""
+    behind: tuple[str, ...] = ()
     exports: tuple[Export, ...] = ()
 
 
 def published(profile: Profile, places: Places) -> list[Published]:
     """What every asset of the profile has published, upstream first."""
-    rows = [_published(each.asset, each.directory(places)) for each in of_profile(profile)]
+    infos = {each.asset: info_of(each.directory(places)) for each in of_profile(profile)}
+    rows = [_published(each.asset, each.directory(places), infos) for each in of_profile(profile)]
     try:
         exports = tuple(noted(places))
     except OSError:  # the drive with the notes went away; the rows say so
@@ -49,27 +68,66 @@ def published(profile: Profile, places: Places) -> list[Published]:
     return [replace(row, exports=exports) if row.asset == SPLITS_ASSET else row for row in rows]
 
 
-def _published(asset: str, directory: Path) -> Published:
+def _published(asset: str, directory: Path, infos: Mapping[str, ManifestInfo | None]) -> Published:
     try:
         manifest = read_published(directory)
+        if manifest is None:
+            return Published(asset, directory)
+        info, past = manifest.info, info_of(State.of(directory).previous)
+        images, boxes = _counted(directory, manifest)
     except LandingError:  # a damaged manifest, which `verify` names
         return Published(asset, directory, source="damaged")
     except OSError:  # its drive went away, say: the other rows are told all the same
         return Published(asset, directory, source="not reachable")
-    if manifest is None:
-        return Published(asset, directory)
-    info = manifest.info
-    return Published(asset, directory, info.files, info.bytes, info.data_version, info.source)
+    return Published(
+        asset,
+        directory,
+        files=info.files,
+        bytes=info.bytes,
+        data_version=info.data_version,
+        source=info.source,
+        published_at=info.published_at,
+        images=images,
+        boxes=boxes,
+        previous=past.data_version if past else "",
+        behind=tuple(
+            name for name, version in info.inputs.items() if (now := infos.get(name)) and now.data_version != version
+        ),
+    )
 
 
-def print_published(console: Console, rows: Iterable[Published]) -> None:
-    """Print what is published, a line an asset."""
-    console.print(f"{'asset':20}{'files':>8}{'size':>12}  {'version':14}where")
-    for row in rows:
-        size, version = f"{row.bytes / 1e6:,.1f} MB", row.data_version[:12] or row.source or "none yet"
-        console.print(f"{row.asset:20}{row.files:>8,}{size:>12}  {version:14}{row.directory}", markup=False)
+def _counted(directory: Path, manifest: Manifest) -> tuple[int, int | None]:
+    """Return the numbers of images and boxes of a published directory."""
+    parts = history.parts_of(directory)
+    if parts:
+        return sum(each["images"] for each in parts.values()), sum(each["boxes"] for each in parts.values())
+    return len(manifest.rows.selected().pictures()), None
+
+
+def print_published(console: Console, rows: Iterable[Published], told: Iterable[Told] = ()) -> None:
+    """Print what is published, a line an asset, with what its checks came to if they are given."""
+    judged = list(told)
+    cells = [(row, [each for each in judged if each.asset == row.asset]) for row in rows]
+    columns = ("asset", "published", "images", "boxes", "size", "version", "previous", "checks", "stands")
+    table = [
+        (
+            row.asset,
+            (row.published_at or "")[:16].replace("T", " "),
+            row.images if row.data_version else None,
+            row.boxes,
+            size(row.bytes) if row.data_version else "",
+            row.data_version[:12] or row.source or "none yet",
+            row.previous[:12],
+            f"{sum(each.passed for each in mine)}/{len(mine)}" if mine else "",
+            f"behind {', '.join(row.behind)}" if row.behind else row.source if row.data_version else "",
+        )
+        for row, mine in cells
+    ]
+    for line in lines_of(columns, table):
+        console.print(line, markup=False)
+    for row, _ in cells:
         for each in row.exports:
-            text = f"  export {each.form:30}  {each.data_version[:12]:14}{each.directory} {_standing(each, row)}"
+            text = f"  export {each.form}, {each.data_version[:12]}  {each.directory} {_standing(each, row)}"
             console.print(text.rstrip(), markup=False)
 
 
@@ -91,14 +149,20 @@ def print_verdicts(console: Console, profile: Profile, verdicts: Iterable[Told])
         console.print(f"{asset}: {len(mine) - len(failed)} of {len(mine)} checks passed")
         for each in (each for each in failed if each.judged):
             style = "red" if each.severity == "error" else "yellow"
-            shown = f": {each.examples}" if each.examples else ""
-            console.print(
-                f"  {each.severity.upper():5} {each.rule}: {each.offenders:,} offenders{shown}",
-                style=style,
-                markup=False,
-            )
+            kind = "ERROR" if each.severity == "error" else "NOTE"
+            text = f"  {kind:5} {each.rule}: {each.offenders:,} of {each.checked:,}{_first(each.examples)}"
+            console.print(text, style=style, markup=False)
+            if each.remedy:
+                console.print(f"        {each.remedy}", markup=False)
         for line in unlooked(sum(not each.judged for each in failed)):
             console.print(f"  {line}")
+
+
+def _first(examples: str) -> str:
+    """Return the first examples of a verdict, as far as they fit into a line."""
+    if not examples:
+        return ""
+    return f": {examples}" if len(examples) <= EXAMPLES else f": {examples[:EXAMPLES].rpartition(', ')[0]}, ..."
 
 
 def print_section(console: Console, section: Section) -> None:
@@ -109,7 +173,7 @@ def print_section(console: Console, section: Section) -> None:
 
 
 def conclude(console: Console, verdicts: Iterable[Told], *, published: Iterable[str] = ()) -> int:
-    """Print in one line what the verdicts come to: the same line after each command that has any.
+    """Print what the verdicts come to, and whether the data is fit to train on: the end of each command that judges.
 
     Args:
         console: Where to print.
@@ -121,12 +185,32 @@ def conclude(console: Console, verdicts: Iterable[Told], *, published: Iterable[
     """
     told = list(verdicts)
     errors = [f"{each.asset}.{each.rule}" for each in told if each.is_error and each.judged]
-    warnings = sum(not each.passed and not each.is_error and each.judged for each in told)
     unjudged = sorted(set(published) - {each.asset for each in told})
     parts = [f"{sum(each.passed for each in told)} of {len(told)} rules hold"] if told else []
     parts += [f"{len(errors)} fail: {', '.join(errors)}"] if errors else []
-    parts += [f"{warnings} warn"] if warnings else []
     parts += unlooked(sum(not each.judged for each in told))
     parts += [f"no verdict is recorded of {', '.join(unjudged)}: maxsight-assets report"] if unjudged else []
     console.print("; ".join(parts) or "nothing is published yet", style="red" if errors else None, markup=False)
+    console.print(fitness(told, unjudged=unjudged), style="red" if errors else None, markup=False)
     return 1 if errors else 0
+
+
+def fitness(told: Sequence[Told], *, unjudged: Sequence[str] = ()) -> str:
+    """Return in one sentence whether what was judged is fit to train on."""
+    errors = sum(each.is_error and each.judged for each in told)
+    notes = sum(not each.passed and not each.is_error and each.judged for each in told)
+    assets = {each.asset for each in told}
+    if not told and not unjudged:
+        answer = "no, nothing is published yet: maxsight-assets materialize"
+    elif errors:
+        answer = "no"
+    elif unjudged or not all(each.judged for each in told):
+        answer = "not known, because not every rule was looked at"
+    elif SPLITS_ASSET not in assets:
+        answer = f"not known, because {SPLITS_ASSET} is not among these"
+    else:
+        answer = "yes"
+    counts = (
+        f", {errors:,} error{'' if errors == 1 else 's'}, {notes:,} note{'' if notes == 1 else 's'}" if told else ""
+    )
+    return f"Fit to train: {answer}{counts}"

@@ -13,17 +13,20 @@ import typer
 from maxsight_assets.commands.context import err, loaded_settings, out
 from maxsight_assets.commands.report import tell
 from maxsight_assets.errors import FormatError, SettingsError
-from maxsight_assets.settings import Settings
 from maxsight_assets.verdict import unlooked
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from maxsight_assets.datasets.coco.verify import Level
     from maxsight_assets.datasets.places import Upstream
+    from maxsight_assets.datasets.selection import Selection
     from maxsight_assets.datasets.source import Source
     from maxsight_assets.datasets.upstreams import Access
     from maxsight_assets.places import Places
     from maxsight_assets.profiles.model import Profile
     from maxsight_assets.publishing.maintenance import PruneReport
+    from maxsight_assets.settings import Settings
 
 app = typer.Typer()
 
@@ -31,7 +34,7 @@ Asset = Annotated[str, typer.Argument(help="Name of a raw asset.")]
 
 
 def verify_coco(
-    settings: Settings, directory: Path | None, *, level: "Level", as_json: bool, ask_upstream: bool
+    settings: "Settings", directory: Path | None, *, level: "Level", as_json: bool, ask_upstream: bool
 ) -> int:
     """Check a COCO directory, landed here or not, and print what was found.
 
@@ -204,6 +207,22 @@ def _freed(report: "PruneReport") -> str:
 
 
 @contextmanager
+def asked_upstream(settings: "Settings", asset: str) -> "Iterator[tuple[Upstream, Selection]]":
+    """Yield the upstream of a raw asset, to be asked, and the profile's selection of it."""
+    source, access, places, profile = _opened(settings, asset)
+    with _upstream(source, access) as upstream:
+        yield replace(upstream, target=places.data_dir / source.directory), profile.selections[source.dataset]
+
+
+def fingerprints_now(settings: "Settings", source: "Source", selection: "BaseModel") -> dict[str, str]:
+    """Return the fingerprint that upstream states now for each file that a selection is made from."""
+    from maxsight_assets.datasets.seen import fingerprints
+
+    with asked_upstream(settings, source.asset) as (upstream, _):
+        return fingerprints(upstream.probe(source.files(selection)))
+
+
+@contextmanager
 def _upstream(source: "Source", access: "Access") -> "Iterator[Upstream]":
     """The upstream of a dataset, with a bar for each download."""
     from maxsight_assets.datasets.upstreams import open_upstream
@@ -213,7 +232,7 @@ def _upstream(source: "Source", access: "Access") -> "Iterator[Upstream]":
         yield upstream
 
 
-def _opened(settings: Settings, asset: str) -> "tuple[Source, Access, Places, Profile]":
+def _opened(settings: "Settings", asset: str) -> "tuple[Source, Access, Places, Profile]":
     """A raw asset by name, how its upstream is reached, where things are, and the profile."""
     from maxsight_assets import sample
     from maxsight_assets.datasets.upstreams import Access

@@ -4,25 +4,25 @@ A command that has done its work never fails because Dagster cannot be told: it 
 """
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maxsight_assets.commands import printing
-from maxsight_assets.commands.context import dagster_home, err, loaded_settings, out
+from maxsight_assets.commands.context import complete_assets, dagster_home, err, loaded_settings, out
 from maxsight_assets.errors import MaxSightAssetsError
-from maxsight_assets.pipeline import inspection
-from maxsight_assets.places import Places
-from maxsight_assets.profiles import model as profiles
-from maxsight_assets.publishing.manifest import info_of
-from maxsight_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from maxsight_assets.pipeline.inspection import Told
+    from maxsight_assets.settings import Settings
 
 app = typer.Typer()
 
 
 @app.command(epilog="Example: maxsight-assets report")
 def report(
-    assets: Annotated[list[str] | None, typer.Argument(help="Names of assets; none for all.")] = None,
+    assets: Annotated[
+        list[str] | None, typer.Argument(help="Names of assets; none for all.", autocompletion=complete_assets)
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep these versions until their inputs change: after a rollback, say.")
     ] = False,
@@ -30,8 +30,12 @@ def report(
     """Report to Dagster what is published in DATA_DIR, wherever its event log says otherwise, and judge that."""
     with loaded_settings(writable=False) as settings:
         from maxsight_assets.build import Log
+        from maxsight_assets.commands import printing
         from maxsight_assets.commands.doctor import has_records
         from maxsight_assets.defs.reporting import Change
+        from maxsight_assets.pipeline import inspection
+        from maxsight_assets.places import Places
+        from maxsight_assets.profiles import model as profiles
 
         profile, places = profiles.of(settings), Places.of(settings)
         named = {inspection.named(profile, name).asset for name in assets or []}
@@ -55,7 +59,7 @@ def report(
 
 
 def tell(
-    settings: Settings,
+    settings: "Settings",
     asset: str,
     said: str,
     *,
@@ -79,6 +83,7 @@ def tell(
         The exit status: 1 if a rule of severity error fails.
     """
     from maxsight_assets.build import Log
+    from maxsight_assets.commands import printing
     from maxsight_assets.defs.reporting import Change
 
     verdicts = _judged(settings, asset) if judge else []
@@ -99,15 +104,25 @@ def tell(
     return printing.conclude(out, verdicts) if judge else 0
 
 
-def _judged(settings: Settings, asset: str) -> list[inspection.Told]:
+def _judged(settings: "Settings", asset: str) -> "list[Told]":
     """What the rules say of what an asset has published; nothing if nothing is."""
+    from maxsight_assets.pipeline import inspection
+    from maxsight_assets.places import Places
+    from maxsight_assets.profiles import model as profiles
+    from maxsight_assets.publishing.manifest import info_of
+
     profile, places = profiles.of(settings), Places.of(settings)
     directories = {each.asset: each.directory(places) for each in inspection.of_profile(profile)}
     return inspection.verify(profile, places, [asset]) if info_of(directories[asset]) else []
 
 
-def _made_from(settings: Settings, asset: str) -> list[str]:
+def _made_from(settings: "Settings", asset: str) -> list[str]:
     """The published assets that were made from another one, in the order of the graph."""
+    from maxsight_assets.pipeline import inspection
+    from maxsight_assets.places import Places
+    from maxsight_assets.profiles import model as profiles
+    from maxsight_assets.publishing.manifest import info_of
+
     places = Places.of(settings)
     inspections = inspection.of_profile(profiles.of(settings))
     infos = {each.asset: info_of(each.directory(places)) for each in inspections}

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import Catalog, SplitCounts
 from maxsight_assets.datasets.selection import Selection
@@ -36,6 +38,8 @@ class Source:
         words: The words that fields of the selection may hold, by field; those for classes are in `labels.csv`.
         class_ids: Pattern of the ids by which a class may be named instead of its name.
         second_paths: Where landed files lie a second time, by the beginning of their path below the directory.
+        listed: All images that the landed lists of the publisher name, chosen or not: `split` and `image_id`. None: no
+            list is landed.
         details: Further tables of the asset's page, by title: column names and rows, from the published directory.
     """
 
@@ -51,6 +55,7 @@ class Source:
     words: Mapping[str, Collection[str | int]] = field(default_factory=dict)
     class_ids: re.Pattern[str] | None = None
     second_paths: Mapping[str, str] = field(default_factory=dict)
+    listed: Callable[[Path, Manifest], pl.DataFrame] | None = None
     details: Callable[[Path, Manifest], Mapping[str, Table]] | None = None
 
     @property

@@ -121,14 +121,16 @@ def _record_of_published(instance: dg.DagsterInstance, inspection: Inspection, p
 
 def told_of(evaluation: dg.AssetCheckEvaluation) -> Told:
     """Return a verdict of the event log as a line of the command line."""
-    offenders, examples = evaluation.metadata.get("offenders"), evaluation.metadata.get("first offenders")
+    texts = {name: str(value.value) for name, value in evaluation.metadata.items()}
     return Told(
         asset=evaluation.asset_key.to_user_string(),
         rule=evaluation.check_name,
         passed=evaluation.passed,
         severity=evaluation.severity.value.lower(),
-        offenders=int(str(offenders.value)) if offenders else 0,
-        examples=str(examples.value).replace("\n", ", ") if examples else "",
+        offenders=int(texts.get("offenders", 0)),
+        examples=texts.get("first offenders", "").replace("\n", ", "),
+        checked=int(texts.get("checked", 0)),
+        remedy=texts.get("remedy", ""),
     )
 
 

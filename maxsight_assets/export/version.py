@@ -77,7 +77,7 @@ def read_version(places: Places) -> Version:
         fault = problem(places.splits, manifest.rows[path.name])
         if fault is not None:
             raise VerificationFailed(f"{path}: not as it was published ({fault}); materialize cleaned_splits again")
-        images, boxes, labels = read_tables(name, places.splits)
+        images, boxes, labels = read_tables(path)
         splits[name] = SplitTables(images, boxes)
     return Version(
         data_version=manifest.data_version,

@@ -4,7 +4,6 @@ The publishing gate, the asset checks and `maxsight-assets verify` all use this 
 """
 
 import contextlib
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from maxsight_assets import disk, verdict
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.datasets.source import Source
-from maxsight_assets.errors import FormatError, LandingError, SettingsError
+from maxsight_assets.errors import FormatError, LandingError, SettingsError, UnknownName
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.pipeline.derived import EVALUATION_ASSET, SPLITS_ASSET, training_tables
 from maxsight_assets.places import Places
@@ -143,9 +142,7 @@ def named(profile: Profile, name: str) -> Inspection:
     short = {source.dataset: source.asset for source in profile.sources}
     found = inspections.get(short.get(name, name))
     if found is None:
-        near = difflib.get_close_matches(name, [*inspections, *short], n=1)
-        meant = f"did you mean {near[0]}? " if near else ""
-        raise SettingsError(f"no asset {name}; {meant}there are {', '.join(inspections)}")
+        raise UnknownName("asset", name, [*inspections, *short])
     return found
 
 
@@ -181,13 +178,14 @@ class Told:
         return not self.passed and self.severity == "error"
 
 
-def verify(profile: Profile, places: Places, assets: Sequence[str]) -> list[Told]:
-    """Judge the published directories by every rule.
+def verify(profile: Profile, places: Places, assets: Sequence[str], *, rule: str | None = None) -> list[Told]:
+    """Judge the published directories by every rule, or by one.
 
     Args:
         profile: Says which assets there are.
         places: The published directories.
         assets: Names of the assets to judge; empty for all published assets.
+        rule: Only the rule of this name.
 
     Raises:
         SettingsError: An asset does not exist, or has published nothing.
@@ -197,14 +195,15 @@ def verify(profile: Profile, places: Places, assets: Sequence[str]) -> list[Told
         asset = inspection.asset
         try:
             view = inspection.view(places)
-            verdicts = [(rule, rule.judge(view)) for rule in inspection.rules] if view is not None else []
+            meant = [each for each in inspection.rules if rule in {None, each.name}]
+            verdicts = [(each, each.judge(view)) for each in meant] if view is not None else []
         except (FormatError, LandingError, OSError) as error:  # its drive went away, say: the others are judged still
             text = str(disk.explained(error, inspection.directory(places)) or error)
             told.append(Told(asset, "can_be_opened", passed=False, severity="error", offenders=1, examples=text))
             continue
         if view is None and assets:
             raise SettingsError(f"{asset}: nothing is published in {inspection.directory(places)}; materialize it")
-        told += [_told(asset, rule, verdict) for rule, verdict in verdicts]
+        told += [_told(asset, each, verdict) for each, verdict in verdicts]
     return told
 
 

@@ -236,7 +236,7 @@ def prune(
         if really:
             exchange.prune(state, report.files)
             if report.previous:
-                state.trash(state.previous)
+                state.forget_previous()
             for path in aside:
                 (state.quarantine / path).unlink()
             disk.remove_empty_directories(state.quarantine)

@@ -21,6 +21,7 @@ import msgspec
 from maxsight_assets import disk
 from maxsight_assets.errors import Busy, LandingError, VerificationFailed
 from maxsight_assets.publishing.manifest import FOLDER, PAGE, Manifest
+from maxsight_assets.publishing.remembered import remember
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +67,11 @@ class State:
         """Quarantine: published files that were edited, set aside when their path was written anew."""
         return self.root / "quarantine"
 
+    @property
+    def memory(self) -> Path:
+        """What is remembered of the versions before the previous one."""
+        return self.root / "versions"
+
     def scratch(self) -> Path:
         """Return a free path for an unfinished file or directory."""
         return self.root / f"{disk.SCRATCH}{disk.unique_name()}"
@@ -76,6 +82,11 @@ class State:
         with suppress(FileNotFoundError):
             path.rename(aside)
         disk.discard([aside])
+
+    def forget_previous(self) -> None:
+        """Delete the previous version; its small files are remembered."""
+        remember(self.previous, self.memory, scratch=self.scratch())
+        self.trash(self.previous)
 
     def sweep(self, *, alone: bool) -> None:
         """Remove what interrupted runs left unfinished; unless `alone`, keep what a living process made."""
@@ -165,7 +176,7 @@ def _finish_swap(state: State, step: Step, *, resumed: bool) -> None:
     disk.sync_directory(state.target.parent)
     if retired.exists():
         if _rescue(state, retired):
-            state.trash(state.previous)
+            state.forget_previous()
             retired.rename(state.previous)
         else:  # the user's own directory, or a damaged version: the target has all of its files now
             state.trash(retired)

@@ -1,4 +1,4 @@
-"""Read published splits, for notebooks and training code.
+"""Read published splits and evaluation sets, for notebooks, training code and commands.
 
 The files have COCO's format, so other readers work too. These functions do not read the masks.
 """
@@ -12,8 +12,8 @@ import pandas as pd
 import polars as pl
 from numpy.typing import NDArray
 
-from maxsight_assets.errors import FormatError
-from maxsight_assets.splitting.config import Split
+from maxsight_assets.errors import FormatError, UnknownName
+from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets.splitting.write import split_path
 
 
@@ -22,7 +22,7 @@ class _Image(msgspec.Struct, gc=False):
     file_name: str
     width: int
     height: int
-    license: int
+    license: int | None  # null in an evaluation set whose publisher states none
     source: str
     source_id: str
     page: str | None = None
@@ -47,13 +47,19 @@ class _Category(msgspec.Struct):
     name: str
 
 
+class _Licence(msgspec.Struct):
+    id: int
+    url: str
+
+
 class _Document(msgspec.Struct):
+    licenses: list[_Licence]
     images: list[_Image]
     annotations: list[_Annotation]
     categories: list[_Category]
 
 
-def load_split(name: Split, splits_dir: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def load_split(name: str, splits_dir: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read a split as two tables.
 
     Args:
@@ -69,7 +75,16 @@ def load_split(name: Split, splits_dir: Path) -> tuple[pd.DataFrame, pd.DataFram
     Raises:
         FormatError: The split does not exist, or this project did not write its file.
     """
-    document = _read(name, splits_dir)
+    return frames(_split(name, splits_dir))
+
+
+def frames(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the file of a split or of an evaluation set as two tables; see `load_split`.
+
+    Raises:
+        FormatError: The file does not exist, or this project did not write it.
+    """
+    document = _read(path)
     names = {category.id: category.name for category in document.categories}
     images = pd.DataFrame(map(msgspec.structs.astuple, document.images), columns=_Image.__struct_fields__)
     rows = [
@@ -80,25 +95,35 @@ def load_split(name: Split, splits_dir: Path) -> tuple[pd.DataFrame, pd.DataFram
     return images, pd.DataFrame(rows, columns=columns)
 
 
-def read_tables(name: Split, splits_dir: Path) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
-    """Read what training needs of a split.
+def read_tables(path: Path) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+    """Read what training needs of a split or an evaluation set.
 
     Args:
-        name: train, val or test.
-        splits_dir: The published directory.
+        path: Its file; see `split_path`.
 
     Returns:
-        Images (`id`, `path`, `width`, `height`, `source`), boxes (`image`, `label`, `x`, `y`, `w`, `h` in absolute
-        pixels, `crowd`), both in the order of the file, and the label space.
+        Images (`id`, `path`, `width`, `height`, `source`, `license`: its address, empty if unknown), boxes (`image`,
+        `label`, `x`, `y`, `w`, `h` in absolute pixels, `crowd`), both in the order of the file, and the label space.
 
     Raises:
         FormatError: As `load_split` does.
     """
-    document = _read(name, splits_dir)
+    document = _read(path)
     names = {category.id: category.name for category in document.categories}
+    licences = {licence.id: licence.url for licence in document.licenses}
     images = pl.DataFrame(
-        [(each.id, each.file_name, each.width, each.height, each.source) for each in document.images],
-        schema={"id": pl.Int64, "path": pl.String, "width": pl.Int32, "height": pl.Int32, "source": pl.String},
+        [
+            (each.id, each.file_name, each.width, each.height, each.source, licences.get(each.license or 0, ""))
+            for each in document.images
+        ],
+        schema={
+            "id": pl.Int64,
+            "path": pl.String,
+            "width": pl.Int32,
+            "height": pl.Int32,
+            "source": pl.String,
+            "license": pl.String,
+        },
         orient="row",
     )
     geometry = dict.fromkeys("xywh", pl.Float64)
@@ -110,14 +135,11 @@ def read_tables(name: Split, splits_dir: Path) -> tuple[pl.DataFrame, pl.DataFra
     return images, boxes, tuple(names[number] for number in sorted(names))
 
 
-def iter_samples(
-    name: Split, *, splits_dir: Path, data_dir: Path
-) -> Iterator[tuple[Path, NDArray[np.float64], list[str]]]:
-    """Yield a split image by image.
+def iter_samples(path: Path, data_dir: Path) -> Iterator[tuple[Path, NDArray[np.float64], list[str]]]:
+    """Yield a split or an evaluation set image by image.
 
     Args:
-        name: train, val or test.
-        splits_dir: The published directory of the splits.
+        path: Its file; see `split_path`.
         data_dir: The directory that the image names in the files are relative to.
 
     Yields:
@@ -126,7 +148,7 @@ def iter_samples(
     Raises:
         FormatError: As `load_split` does.
     """
-    document = _read(name, splits_dir)
+    document = _read(path)
     names = {category.id: category.name for category in document.categories}
     of_image: dict[int, list[_Annotation]] = {image.id: [] for image in document.images}
     for annotation in document.annotations:
@@ -136,12 +158,22 @@ def iter_samples(
         yield data_dir / image.file_name, boxes, [names[each.category_id] for each in of_image[image.id]]
 
 
-def _read(name: Split, splits_dir: Path) -> _Document:
-    path = split_path(splits_dir, name)
+def _split(name: str, splits_dir: Path) -> Path:
+    """Return the file of a split.
+
+    Raises:
+        UnknownName: There is no such split.
+    """
+    if name not in SPLITS:
+        raise UnknownName("split", name, SPLITS)
+    return split_path(splits_dir, name)
+
+
+def _read(path: Path) -> _Document:
     try:
         document = msgspec.json.decode(path.read_bytes(), type=_Document)
     except FileNotFoundError:
-        raise FormatError(f"{path}: there is no such split; materialize cleaned_splits first") from None
+        raise FormatError(f"{path}: is not there; materialize cleaned_splits and inference_eval_set first") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: not a split that MaxSight Assets wrote ({error}); materialize it again") from None
     images, categories = ({each.id for each in some} for some in (document.images, document.categories))

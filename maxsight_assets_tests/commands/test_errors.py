@@ -70,7 +70,7 @@ def test_commands_on_a_drive_that_is_away_say_so_in_one_line(number: int, tmp_pa
     with drive(data / "coco_raw", number, after=0):
         listed, judged = run(tmp_path, "status"), run(tmp_path, "verify", "coco_raw")
     assert listed.exit_code == 0, listed.output
-    assert [line.split()[4:6] for line in listed.stdout.splitlines() if line.startswith("coco_raw")] == [
+    assert [line.split()[1:3] for line in listed.stdout.splitlines() if line.startswith("coco_raw")] == [
         ["not", "reachable"]
     ]
     assert judged.exit_code == 1

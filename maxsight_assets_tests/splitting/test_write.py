@@ -21,6 +21,7 @@ from maxsight_assets.splitting import write
 from maxsight_assets.splitting.audio import Pairing
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets.splitting.read import iter_samples, load_split
+from maxsight_assets.splitting.write import split_path
 from maxsight_assets_tests.cleaning.records import box, boxes_of, facts_of, image, images_of
 from maxsight_assets_tests.images.pictures import encoded, picture
 from maxsight_assets_tests.splitting.detector import PRIORS, zone_and_urgency
@@ -294,7 +295,7 @@ def test_splits_are_read_sample_by_sample(tmp_path: Path) -> None:
     result = split(mixed(), sizes=SIZES)
     written(result, tmp_path / "out")
 
-    samples = list(iter_samples("val", splits_dir=tmp_path / "out", data_dir=Path("data")))
+    samples = list(iter_samples(split_path(tmp_path / "out", "val"), Path("data")))
 
     assert [path.as_posix() for path, _, _ in samples] == [
         f"data/{p}" for p in result.images.filter(subset="val")["path"]
@@ -308,7 +309,7 @@ def test_a_split_that_is_not_there_or_not_ours_is_named(tmp_path: Path) -> None:
         load_split("val", tmp_path)
     (tmp_path / "maxsight_val.json").write_text("[]", encoding="utf-8")
     with pytest.raises(FormatError, match=r"maxsight_val\.json"):
-        next(iter_samples("val", splits_dir=tmp_path, data_dir=tmp_path))
+        next(iter_samples(split_path(tmp_path, "val"), tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,11 @@ def tables(root: Path, manifest: Manifest) -> Tables:
     return _chosen(root, ValidationSelection.stored(manifest.info.selection))
 
 
+def listed(root: Path, manifest: Manifest) -> pl.DataFrame:  # noqa: ARG001  # every dataset's function takes it
+    """Return all frames that the label file lists, chosen or not: `split` and `image_id`."""
+    return read_labels(root / LABELS_PATH, image_dir=f"{DIRECTORY}/{IMAGES_PATH}").images.select("split", "image_id")
+
+
 def _chosen(root: Path, selection: ValidationSelection) -> Tables:
     everything = read_labels(root / LABELS_PATH, image_dir=f"{DIRECTORY}/{IMAGES_PATH}")
     everything = replace(everything, images=placed(everything.images, f"{DIRECTORY}/{IMAGES_PATH}"))
@@ -77,6 +82,7 @@ SOURCE = Source(
     files=files,
     land=land,
     tables=tables,
+    listed=listed,
     rules=ANNOTATED_RULES,
     editions={"person|bike|motor": "the labels of 2018"},  # det_20: pedestrian, bicycle, motorcycle
     whole_splits=lambda selection: () if selection.max_images else ("val",),

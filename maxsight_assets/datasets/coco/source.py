@@ -153,6 +153,13 @@ def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> 
     )
 
 
+def listed(root: Path, manifest: Manifest) -> pl.DataFrame:
+    """Return all images of the splits that are landed, chosen or not: `split` and `image_id`."""
+    selection = CocoSelection.stored(manifest.info.selection)
+    images = [read_split(root, split).tables().images for split in sorted(selection.splits)]
+    return pl.concat(images).select("split", "image_id")
+
+
 def _filters(selection: CocoSelection, split: str) -> tuple[Collection[str], Collection[int]]:
     """Return the classes and licences that choose the images of a split."""
     if split == EVALUATED:
@@ -173,6 +180,7 @@ SOURCE = Source(
     files=files,
     land=land,
     tables=tables,
+    listed=listed,
     rules=COCO_RULES,
     words={"licences": range(1, 9)},
     whole_splits=lambda selection: selection.splits,  # annotation files land whole

@@ -149,6 +149,18 @@ def tables(root: Path, manifest: Manifest) -> Tables:
     return Tables(images=pl.concat(part.images for part in parts), boxes=pl.concat(part.boxes for part in parts))
 
 
+def listed(root: Path, manifest: Manifest) -> pl.DataFrame:
+    """Return all images of the splits that are landed, chosen or not: `split` and `image_id`."""
+    selection = OpenImagesSelection.stored(manifest.info.selection)
+    parts = [
+        pl.read_csv(root / _metadata(IMAGES[split]), columns=["ImageID"], infer_schema=False).select(
+            split=pl.lit(str(split)), image_id="ImageID"
+        )
+        for split in sorted(selection.splits)
+    ]
+    return pl.concat(parts)
+
+
 def label_coverage(root: Path, manifest: Manifest) -> list[tuple[str, int, int]]:
     """How many of the detector's names have a training class: without Open Images, with it, and with what is landed.
 
@@ -378,6 +390,7 @@ SOURCE = Source(
     files=files,
     land=land,
     tables=tables,
+    listed=listed,
     rules=OPENIMAGES_RULES,
     editions={MID: "another version than the list of classes, or of the labels that have no boxes"},
     words={"licences": LICENCES, "annotators": ANNOTATORS},
