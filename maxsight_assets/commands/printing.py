@@ -22,7 +22,7 @@ from maxsight_assets.sample import Section
 from maxsight_assets.verdict import unlooked
 
 EXAMPLES = 160
-"""Characters of a verdict's examples that a line shows; the asset's page and `--json` have the others."""
+"""Characters of a verdict's examples that the line of a warning shows; the asset's page and `--json` have the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,9 @@ def print_verdicts(console: Console, profile: Profile, verdicts: Iterable[Told])
         for each in (each for each in failed if each.judged):
             style = "red" if each.severity == "error" else "yellow"
             kind = "ERROR" if each.severity == "error" else "NOTE"
-            text = f"  {kind:5} {each.rule}: {each.offenders:,} of {each.checked:,}{_first(each.examples)}"
+            examples = each.examples if each.severity == "error" else _first(each.examples)
+            number = f"{each.offenders:,} of {each.checked:,}" if each.checked else f"{each.offenders:,} offend"
+            text = f"  {kind:5} {each.rule}: {number}{f': {examples}' if examples else ''}"
             console.print(text, style=style, markup=False)
             if each.remedy:
                 console.print(f"        {each.remedy}", markup=False)
@@ -160,9 +162,8 @@ def print_verdicts(console: Console, profile: Profile, verdicts: Iterable[Told])
 
 def _first(examples: str) -> str:
     """Return the first examples of a verdict, as far as they fit into a line."""
-    if not examples:
-        return ""
-    return f": {examples}" if len(examples) <= EXAMPLES else f": {examples[:EXAMPLES].rpartition(', ')[0]}, ..."
+    fitting = examples if len(examples) <= EXAMPLES else examples[:EXAMPLES].rpartition(", ")[0]
+    return f"{fitting}, ..." if fitting and fitting != examples else examples
 
 
 def print_section(console: Console, section: Section) -> None:

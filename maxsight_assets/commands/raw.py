@@ -13,7 +13,6 @@ import typer
 from maxsight_assets.commands.context import err, loaded_settings, out
 from maxsight_assets.commands.report import tell
 from maxsight_assets.errors import FormatError, SettingsError
-from maxsight_assets.verdict import unlooked
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -60,21 +59,8 @@ def verify_coco(
         told = asdict(report) | {"directory": str(root), "passed": report.passed}
         typer.echo(json.dumps(told, indent=2, default=lambda counts: counts.model_dump()))
         return 0 if report.passed else 1
-    out.print(f"{root}: looked at {level}, bytes compared with {report.compared_with}", markup=False)
-    for split, counts in report.counts.items():
-        stated = report.published.get(split)
-        whole = f" (published: {stated.images:,} and {stated.boxes:,})" if stated else ""
-        out.print(f"  {split}: {counts.images:,} images and {counts.boxes:,} boxes annotated{whole}")
-    good = sum(finding.verdict.passed for finding in report.findings)
-    out.print(f"{good} of {len(report.findings)} rules hold")
-    for finding in report.findings:
-        verdict = finding.verdict
-        if verdict.judged and not verdict.passed:
-            style = "red" if finding.severity == "error" else "yellow"
-            text = f"  {finding.severity.upper():5} {verdict.rule}: {verdict.offenders:,} of {verdict.checked:,}"
-            out.print(f"{text}: {', '.join(verdict.examples)}. {verdict.remedy}", style=style, markup=False)
-    for line in unlooked(sum(not finding.verdict.judged for finding in report.findings)):
-        out.print(f"  {line}")
+    for text, severity in report.lines():
+        out.print(text, style={"error": "red", "warn": "yellow"}.get(severity or ""), markup=False)
     return 0 if report.passed else 1
 
 

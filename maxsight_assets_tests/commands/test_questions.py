@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 import typer
 
+import maxsight_assets
 from maxsight_assets.commands.answer import MOST_ROWS
 from maxsight_assets.commands.app import app
+from maxsight_assets.commands.printing import fitness
+from maxsight_assets.errors import UnknownName
+from maxsight_assets.pipeline.inspection import Told
 from maxsight_assets_tests.commands.typed import typed
 from maxsight_assets_tests.commands.world import land_twice
 from maxsight_assets_tests.places import REPOSITORY
@@ -228,7 +232,8 @@ def test_a_long_table_ends_after_some_rows_and_all_prints_the_rest(root: Path) -
 
     assert re.search(r"^\.\.\. and \d+ more; --all prints them$", short, re.MULTILINE)
     assert len(short.splitlines()) < MOST_ROWS + 5 < len(whole.splitlines())
-    assert set(whole.split()) >= set(short.split()) - {"...", "and", "more;", "--all", "prints", "them"}
+    rows = [{tuple(line.split()) for line in text.splitlines() if line.startswith("coco/")} for text in (short, whole)]
+    assert rows[0] < rows[1]
 
 
 def test_help_and_version_import_nothing_heavy() -> None:
@@ -245,3 +250,37 @@ def test_quiet_prints_the_first_column_alone(root: Path) -> None:
     assert said(root, "versions", "cleaned_splits", "-q").splitlines() == [
         row["version"] for row in json.loads(said(root, "versions", "cleaned_splits", "--json"))["rows"]
     ]
+
+
+def test_evaluation_sets_and_splits_are_read_by_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_DIR", str(root / "data"))
+
+    images, annotations = maxsight_assets.load_eval("coco_val2017")
+    samples = list(maxsight_assets.iter_samples("coco_val2017"))
+
+    assert len(images) == len(samples) == 60
+    assert sum(len(labels) for _, _, labels in samples) == len(annotations)
+    assert all(path.is_file() for path, _, _ in samples)
+    with pytest.raises(UnknownName, match="did you mean coco_val2017"):
+        maxsight_assets.load_eval("coco_val")
+    with pytest.raises(UnknownName, match="no split or evaluation set train"):
+        maxsight_assets.load_eval("train")
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ([], "no, nothing is published yet: maxsight-assets materialize"),
+        ([("cleaned_splits", True, "error")], "yes, 0 errors, 0 notes"),
+        ([("cleaned_splits", True, "error"), ("coco_raw", False, "warn")], "yes, 0 errors, 1 note"),
+        ([("cleaned_splits", True, "error"), ("coco_raw", False, "error")], "no, 1 error, 0 notes"),
+        ([("coco_raw", True, "error")], "not known, because cleaned_splits is not among these, 0 errors, 0 notes"),
+    ],
+)
+def test_fit_to_train_is_said_as_far_as_it_is_known(told: list[tuple[str, bool, str]], said: str) -> None:
+    verdicts = [
+        Told(asset, "a_rule", passed=passed, severity=severity, offenders=0 if passed else 1, examples="")
+        for asset, passed, severity in told
+    ]
+
+    assert fitness(verdicts) == f"Fit to train: {said}"

@@ -8,7 +8,7 @@ compared with nothing.
 import contextlib
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -26,7 +26,7 @@ from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.publishing.expected import Expected, examine
 from maxsight_assets.publishing.manifest import FileRow, Manifest
 from maxsight_assets.publishing.stage import read_published
-from maxsight_assets.verdict import Severity, Verdict, run, verdict_of
+from maxsight_assets.verdict import Severity, Verdict, run, unlooked, verdict_of
 from maxsight_assets.verification.views import RawView
 
 Level = Literal["names", "hashes", "decode"]
@@ -86,6 +86,27 @@ class CocoReport:
     def passed(self) -> bool:
         """Return whether every rule of severity error holds."""
         return all(finding.verdict.passed or finding.severity == "warn" for finding in self.findings)
+
+    def __str__(self) -> str:
+        return "\n".join(text for text, _ in self.lines())
+
+    __repr__ = __str__  # a notebook shows it, and the findings are long
+
+    def lines(self) -> Iterator[tuple[str, Severity | None]]:
+        """Yield what was found as lines for the user, each with the severity of the rule that it is about, if any."""
+        yield f"{self.directory}: looked at {self.level}, bytes compared with {self.compared_with}", None
+        for split, counts in self.counts.items():
+            stated = self.published.get(split)
+            whole = f" (published: {stated.images:,} and {stated.boxes:,})" if stated else ""
+            yield f"  {split}: {counts.images:,} images and {counts.boxes:,} boxes annotated{whole}", None
+        yield f"{sum(each.verdict.passed for each in self.findings)} of {len(self.findings)} rules hold", None
+        for finding in self.findings:
+            verdict = finding.verdict
+            if verdict.judged and not verdict.passed:
+                text = f"  {finding.severity.upper():5} {verdict.rule}: {verdict.offenders:,} of {verdict.checked:,}"
+                yield f"{text}: {', '.join(verdict.examples)}. {verdict.remedy}", finding.severity
+        for line in unlooked(sum(not finding.verdict.judged for finding in self.findings)):
+            yield f"  {line}", None
 
 
 def verify_coco_dataset(

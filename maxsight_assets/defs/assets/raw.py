@@ -6,9 +6,9 @@ from maxsight_assets.datasets.source import Source
 from maxsight_assets.defs.automation.inputs import reported
 from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.forms import stated, stated_of
-from maxsight_assets.defs.progress import progress_log
 from maxsight_assets.defs.resources import Storage, Upstreams
 from maxsight_assets.profiles.model import Profile
+from maxsight_assets.transport.progress import progress_lines
 
 
 def raw_asset(source: Source, profile: Profile) -> dg.AssetsDefinition:
@@ -48,7 +48,7 @@ def _land(
 
     upstream_key = dg.AssetKey(source.upstream_asset)
     tags: dict[str, str] = {}
-    progress = progress_log(context.log)
+    progress = progress_lines(context.log.info)
     with as_failures(context.retry_number), upstreams.open(source.dataset, progress=progress) as upstream:
         version = refresh(
             source,

@@ -35,6 +35,9 @@ def test_a_sound_directory_that_nobody_landed_passes(level: Level, tmp_path: Pat
     assert failed(report) == (set() if level == "names" else {NOT_COMPARED})
     assert report.counts["val2017"].images == 4
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert str(report).startswith(f"{tmp_path}: looked at {level}, bytes compared with nothing\n")
+    assert repr(report) == str(report)
+    assert len(str(report)) < 1_000  # a notebook shows it
 
 
 def test_exchanged_splits_fail_in_a_directory_that_nobody_landed(tmp_path: Path) -> None:
