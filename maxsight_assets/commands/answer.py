@@ -53,17 +53,17 @@ def give(answer: Answer, *, as_json: bool = False, quiet: bool = False, everythi
         return
     if quiet:
         for row in answer.rows:
-            out.print(_text(row[0]), markup=False)
+            out.print(_text(row[0]))
         return
     for line in answer.said:
-        out.print(line, markup=False)
+        out.print(line)
     shown = answer.rows if everything else answer.rows[:MOST_ROWS]
     for line in table(answer.columns, shown) if shown else ():
-        out.print(line, markup=False)
+        out.print(line)
     if len(shown) < len(answer.rows):
         out.print(f"... and {len(answer.rows) - len(shown):,} more; --all prints them")
     for line in answer.hints:
-        out.print(line, markup=False)
+        out.print(line)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterable[str]:

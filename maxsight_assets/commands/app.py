@@ -102,10 +102,10 @@ def status(as_json: AsJson = False, quiet: Quiet = False) -> None:
             typer.echo(json.dumps(printed, indent=2, default=str))
             return
         if not quiet:
-            out.print(f"profile {settings.profile}, DATA_DIR {settings.data_dir}", markup=False)
+            out.print(f"profile {settings.profile}, DATA_DIR {settings.data_dir}")
             apart = not places.splits.is_relative_to(places.data_dir)
             if apart:
-                out.print(f"SPLITS_DIR {places.splits}", markup=False)
+                out.print(f"SPLITS_DIR {places.splits}")
             printing.print_published(out, rows, told)
         printing.conclude(out, told, published=there)
 
@@ -146,7 +146,7 @@ def _recorded(settings: "Settings", assets: list[str]) -> "list[Told]":
     try:
         return Log(settings).verdicts(*assets)
     except NotReported as error:
-        err.print(str(error), style="yellow", markup=False)
+        err.print(str(error), style="yellow")
         return []
 
 
@@ -162,7 +162,7 @@ def _record(settings: "Settings", told: "list[Told]") -> None:
         for asset in dict.fromkeys(each.asset for each in told):
             Log(settings).report_verdicts(asset, [each for each in told if each.asset == asset])
     except NotReported as error:
-        err.print(f"Dagster does not know of these verdicts: {error}", style="yellow", markup=False)
+        err.print(f"Dagster does not know of these verdicts: {error}", style="yellow")
 
 
 @app.command(epilog="Example: maxsight-assets verify cleaned_splits --rule evaluation_is_unseen")
@@ -200,9 +200,7 @@ def verify(
             raise typer.Exit(1 if any(each.is_error for each in told) else 0)
         for each in told if rule else ():
             held = "holds" if each.passed else "does not hold"
-            out.print(
-                f"{each.asset}.{rule} {held}: {each.checked:,} looked at, {each.offenders:,} offend", markup=False
-            )
+            out.print(f"{each.asset}.{rule} {held}: {each.checked:,} looked at, {each.offenders:,} offend")
         printing.print_verdicts(out, profile, told)
         if rule:
             raise typer.Exit(1 if any(each.is_error for each in told) else 0)
@@ -244,11 +242,11 @@ def explain(
             typer.echo(json.dumps([asdict(story) for story in stories], indent=2))
             return
         for story in stories:
-            out.print(story.image, markup=False)
+            out.print(story.image)
             for name, text in story.facts.items():
-                out.print(f"  {name:18}{text}", markup=False)
+                out.print(f"  {name:18}{text}")
             for text in story.boxes[:MOST_ROWS]:
-                out.print(f"  {text}", markup=False)
+                out.print(f"  {text}")
             if len(story.boxes) > MOST_ROWS:
                 out.print(f"  ... and {len(story.boxes) - MOST_ROWS:,} more boxes; --json has them")
 
@@ -265,7 +263,7 @@ def doctor(
 
         home = dagster_home(settings, make=False)
         for line in doctors.mend(home) if fix else ():
-            err.print(f"fixed: {line}", markup=False)
+            err.print(f"fixed: {line}")
         findings = doctors.drives(settings, home) if quick else doctors.examine(settings, home)
         problems = [finding for finding in findings if finding.level != "OK"]
         if as_json:
@@ -286,7 +284,7 @@ def tidy() -> None:
         if not doctors.has_records(home):
             raise SettingsError(f"DAGSTER_HOME={home}: Dagster has kept no records there; set DAGSTER_HOME")
         with build.opened_instance(home) as instance:
-            out.print(str(build.tidy(settings, instance, budget_s=float("inf"))), markup=False)
+            out.print(str(build.tidy(settings, instance, budget_s=float("inf"))))
 
 
 @app.command(epilog="Example: maxsight-assets init, then edit maxsight.toml")
@@ -303,7 +301,7 @@ def init() -> None:
                 stream.write("\n".join([note, *lines, ""]))
         except OSError as error:
             raise SettingsError(f"{path}: cannot be made ({error.strerror}); edit or delete it") from None
-        out.print(f"{path}: {', '.join(lines)}", markup=False)
+        out.print(f"{path}: {', '.join(lines)}")
 
 
 @app.command(epilog="Example: maxsight-assets touch coco, then watch the UI")
@@ -325,7 +323,7 @@ def touch(
             said = sample.touch(Places.of(settings), dataset, back=back)
         except ValueError as error:
             raise SettingsError(str(error)) from None
-        out.print(said, markup=False)
+        out.print(said)
 
 
 app.add_typer(plans.app)

@@ -7,15 +7,18 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
 from maxsight_assets.errors import MaxSightAssetsError, SettingsError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from maxsight_assets.settings import Settings
 
 DEBUG = "--debug"
@@ -27,8 +30,31 @@ LOCKED = "database is locked"
 TEMPLATE = "dagster.yaml"
 """Dagster's own settings, which the project's root has for a new DAGSTER_HOME."""
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+@dataclass(frozen=True)
+class Stream:
+    """Where a command prints for people: one of the two standard streams.
+
+    Attributes:
+        stderr: Whether it is standard error.
+    """
+
+    stderr: bool = False
+
+    @cached_property
+    def console(self) -> "Console":
+        """The console, which is made at its first use: its import takes as long as all that `--help` needs."""
+        from rich.console import Console
+
+        return Console(stderr=self.stderr, highlight=False, soft_wrap=True)
+
+    def print(self, text: str = "", *, style: str | None = None, end: str = "\n") -> None:
+        """Print a line; what looks like markup in it is text."""
+        self.console.print(text, style=style, end=end, markup=False)
+
+
+out = Stream()
+err = Stream(stderr=True)
 
 
 @contextmanager
@@ -49,8 +75,8 @@ def loaded_settings(*, writable: bool = True) -> "Iterator[Settings]":
         if getattr(error, "errno", None) == errno.EPIPE:  # the reader of this command's output has gone
             raise
         if is_debugged():
-            err.print("".join(traceback.format_exception(error)), end="", markup=False)
-        err.print(f"error: {_in_one_line(error, settings)}", style="red", markup=False)
+            err.print("".join(traceback.format_exception(error)), end="")
+        err.print(f"error: {_in_one_line(error, settings)}", style="red")
         raise typer.Exit(2) from None
 
 

@@ -34,7 +34,7 @@ def maxsight(out_dir: Out, image_root: ImageRoot = None) -> None:
         exported = export_maxsight(Places.of(settings), out_dir, image_root=image_root)
         _print(exported)
         config = exported.directory / CONFIG_FILE
-        out.print(f"in a checkout of MaxSight: python scripts/ops/train_maxsight.py --config {config}", markup=False)
+        out.print(f"in a checkout of MaxSight: python scripts/ops/train_maxsight.py --config {config}")
 
 
 @app.command(epilog="Example: maxsight-assets export yolo --out exports/yolo")
@@ -46,16 +46,16 @@ def yolo(out_dir: Out, image_root: ImageRoot = None) -> None:
 
         exported = export_yolo(Places.of(settings), out_dir, image_root=image_root)
         _print(exported)
-        out.print(f"give your program {exported.directory / CONFIG_FILE}", markup=False)
+        out.print(f"give your program {exported.directory / CONFIG_FILE}")
 
 
 def _print(exported: "Exported") -> None:
     version = exported.data_version[:12]
-    out.print(f"cleaned_splits, version {version}, exported to {exported.directory}", markup=False)
+    out.print(f"cleaned_splits, version {version}, exported to {exported.directory}")
     for name, counts in exported.splits.items():
         out.print(f"  {name}: {counts.images:,} images, {counts.boxes:,} boxes")
     for line in _limits(exported):
-        out.print(f"  {line}", style="yellow", markup=False)
+        out.print(f"  {line}", style="yellow")
 
 
 def _limits(exported: "Exported") -> Iterator[str]:

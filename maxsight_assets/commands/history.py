@@ -168,7 +168,7 @@ def restore(
             raise typer.Exit(_roll_back(settings, inspection))
         lacking = _lacking(settings, inspection, past)
         for line in lacking:
-            err.print(line, style="yellow", markup=False)
+            err.print(line, style="yellow")
         if lacking and not anyway:
             raise SettingsError(f"{asset}: version {past.name} cannot be had as it was; --anyway lands its selection")
         status = run(settings, [asset], {asset: _stated(past)}, anew=True)

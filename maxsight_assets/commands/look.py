@@ -133,7 +133,7 @@ def show(
             to.write_bytes(sheet)
         except OSError as error:
             raise SettingsError(f"{to}: {error.strerror}; choose another place with --out") from None
-        out.print(f"{to}: {len(shown):,} images", markup=False)
+        out.print(f"{to}: {len(shown):,} images")
 
 
 def _of_image(paths: "list[str | None]", places: "Places") -> "list[Item]":

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
 from maxsight_assets.commands.answer import size
 from maxsight_assets.commands.answer import table as lines_of
+from maxsight_assets.commands.context import Stream
 from maxsight_assets.errors import LandingError
 from maxsight_assets.export.notes import Export, noted
 from maxsight_assets.pipeline import history
@@ -22,7 +21,7 @@ from maxsight_assets.sample import Section
 from maxsight_assets.verdict import unlooked
 
 EXAMPLES = 160
-"""Characters of a verdict's examples that the line of a warning shows; the asset's page and `--json` have the others."""
+"""Characters of a verdict's examples that the line of a warning shows; `--json` and the asset's page have all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def _counted(directory: Path, manifest: Manifest) -> tuple[int, int | None]:
     return len(manifest.rows.selected().pictures()), None
 
 
-def print_published(console: Console, rows: Iterable[Published], told: Iterable[Told] = ()) -> None:
+def print_published(console: Stream, rows: Iterable[Published], told: Iterable[Told] = ()) -> None:
     """Print what is published, a line an asset, with what its checks came to if they are given."""
     judged = list(told)
     cells = [(row, [each for each in judged if each.asset == row.asset]) for row in rows]
@@ -124,11 +123,11 @@ def print_published(console: Console, rows: Iterable[Published], told: Iterable[
         for row, mine in cells
     ]
     for line in lines_of(columns, table):
-        console.print(line, markup=False)
+        console.print(line)
     for row, _ in cells:
         for each in row.exports:
             text = f"  export {each.form}, {each.data_version[:12]}  {each.directory} {_standing(each, row)}"
-            console.print(text.rstrip(), markup=False)
+            console.print(text.rstrip())
 
 
 def _standing(export: Export, of: Published) -> str:
@@ -138,7 +137,7 @@ def _standing(export: Export, of: Published) -> str:
     return "" if export.data_version == of.data_version else "(of another version: export it again)"
 
 
-def print_verdicts(console: Console, profile: Profile, verdicts: Iterable[Told]) -> None:
+def print_verdicts(console: Stream, profile: Profile, verdicts: Iterable[Told]) -> None:
     """Print how many checks passed for each asset, upstream first, and each one that did not."""
     told = list(verdicts)
     for inspection in of_profile(profile):
@@ -153,9 +152,9 @@ def print_verdicts(console: Console, profile: Profile, verdicts: Iterable[Told])
             examples = each.examples if each.severity == "error" else _first(each.examples)
             number = f"{each.offenders:,} of {each.checked:,}" if each.checked else f"{each.offenders:,} offend"
             text = f"  {kind:5} {each.rule}: {number}{f': {examples}' if examples else ''}"
-            console.print(text, style=style, markup=False)
+            console.print(text, style=style)
             if each.remedy:
-                console.print(f"        {each.remedy}", markup=False)
+                console.print(f"        {each.remedy}")
         for line in unlooked(sum(not each.judged for each in failed)):
             console.print(f"  {line}")
 
@@ -166,14 +165,14 @@ def _first(examples: str) -> str:
     return f"{fitting}, ..." if fitting and fitting != examples else examples
 
 
-def print_section(console: Console, section: Section) -> None:
+def print_section(console: Stream, section: Section) -> None:
     """Print a table that the profile adds."""
     for row in (tuple(section.columns), *section.rows):
         texts = zip(row, section.columns.values(), strict=True)
-        console.print("".join(f"{text:{width}}" for text, width in texts), markup=False)
+        console.print("".join(f"{text:{width}}" for text, width in texts))
 
 
-def conclude(console: Console, verdicts: Iterable[Told], *, published: Iterable[str] = ()) -> int:
+def conclude(console: Stream, verdicts: Iterable[Told], *, published: Iterable[str] = ()) -> int:
     """Print what the verdicts come to, and whether the data is fit to train on: the end of each command that judges.
 
     Args:
@@ -191,8 +190,8 @@ def conclude(console: Console, verdicts: Iterable[Told], *, published: Iterable[
     parts += [f"{len(errors)} fail: {', '.join(errors)}"] if errors else []
     parts += unlooked(sum(not each.judged for each in told))
     parts += [f"no verdict is recorded of {', '.join(unjudged)}: maxsight-assets report"] if unjudged else []
-    console.print("; ".join(parts) or "nothing is published yet", style="red" if errors else None, markup=False)
-    console.print(fitness(told, unjudged=unjudged), style="red" if errors else None, markup=False)
+    console.print("; ".join(parts) or "nothing is published yet", style="red" if errors else None)
+    console.print(fitness(told, unjudged=unjudged), style="red" if errors else None)
     return 1 if errors else 0
 
 

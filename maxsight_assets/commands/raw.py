@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maxsight_assets.commands.context import err, loaded_settings, out
+from maxsight_assets.commands.context import complete_assets, err, loaded_settings, out
 from maxsight_assets.commands.report import tell
 from maxsight_assets.errors import FormatError, SettingsError
 
@@ -60,7 +60,7 @@ def verify_coco(
         typer.echo(json.dumps(told, indent=2, default=lambda counts: counts.model_dump()))
         return 0 if report.passed else 1
     for text, severity in report.lines():
-        out.print(text, style={"error": "red", "warn": "yellow"}.get(severity or ""), markup=False)
+        out.print(text, style={"error": "red", "warn": "yellow"}.get(severity or ""))
     return 0 if report.passed else 1
 
 
@@ -101,7 +101,7 @@ def adopt(
             f"{tally.fetched_files:,} fetched ({tally.fetched_bytes / 1e6:,.1f} MB)"
         )
         for key, place in sorted(tally.served.items()):
-            out.print(f"  {key} came from {place}", markup=False)
+            out.print(f"  {key} came from {place}")
         adopted = f"adopted: {tally.adopted_files:,} files taken over, {tally.fetched_files:,} fetched"
         raise typer.Exit(tell(settings, source.asset, adopted, seen=version.fingerprint))
 
@@ -120,7 +120,7 @@ def repair(asset: Asset = "coco_raw") -> None:
             mended = upkeep.repair(source, upstream, target)
         out.print(f"{source.asset}: {len(mended):,} files mended")
         for path in mended:
-            out.print(f"  {path}", markup=False)
+            out.print(f"  {path}")
         details = {"mended files": "\n".join(mended[:10])} if mended else {}
         raise typer.Exit(tell(settings, source.asset, f"repaired: {len(mended):,} files mended", details=details))
 
@@ -148,8 +148,10 @@ def accept(file: Annotated[str, typer.Argument(help="Key of the upstream file, a
 
 @app.command(epilog="Example: maxsight-assets prune coco_raw --really")
 def prune(
-    asset: Annotated[str, typer.Argument(help="Name of the asset.")] = "coco_raw",
-    really: Annotated[bool, typer.Option("--really", help="Delete without asking.")] = False,
+    assets: Annotated[
+        list[str] | None, typer.Argument(help="Names of assets; none for coco_raw.", autocompletion=complete_assets)
+    ] = None,
+    really: Annotated[bool, typer.Option("--really", "--yes", help="Delete without asking.")] = False,
 ) -> None:
     """Delete, after asking, what nothing needs any more.
 
@@ -162,21 +164,31 @@ def prune(
         from maxsight_assets.places import Places
         from maxsight_assets.profiles import model as profiles
 
-        places, inspection = Places.of(settings), named(profiles.of(settings), asset)
-        asset, target, made = inspection.asset, inspection.directory(places), (places.splits, places.evaluation)
-        report = upkeep.prune(target, made, noted=places.noted, really=really)
-        said = _freed(report)
-        if not said:
-            out.print(f"{asset}: there is nothing to delete")
-            return
-        if not really:
-            out.print(f"{asset}: {said} would go", markup=False)
+        places = Places.of(settings)
+        made = (places.splits, places.evaluation)
+        meant = [named(profiles.of(settings), name) for name in assets or ["coco_raw"]]
+        directories = {each.asset: each.directory(places) for each in meant}
+        found = {
+            asset: said
+            for asset, target in directories.items()
+            if (said := _freed(upkeep.prune(target, made, noted=places.noted, really=really)))
+        }
+        for asset in directories:
+            if asset not in found:
+                out.print(f"{asset}: there is nothing to delete")
+        if found and not really:
+            for asset, said in found.items():
+                out.print(f"{asset}: {said} would go")
             if not (sys.stdin.isatty() and typer.confirm("Delete them?")):
                 out.print("nothing was deleted; say --really to delete them")
                 return
-            said = _freed(upkeep.prune(target, made, noted=places.noted, really=True))
-        out.print(f"{asset}: {said} deleted", markup=False)
-        tell(settings, asset, f"pruned: {said} deleted", judge=False)
+            found = {
+                asset: _freed(upkeep.prune(directories[asset], made, noted=places.noted, really=True))
+                for asset in found
+            }
+        for asset, said in found.items():
+            out.print(f"{asset}: {said} deleted")
+            tell(settings, asset, f"pruned: {said} deleted", judge=False)
 
 
 def _freed(report: "PruneReport") -> str:
@@ -214,7 +226,7 @@ def _upstream(source: "Source", access: "Access") -> "Iterator[Upstream]":
     from maxsight_assets.datasets.upstreams import open_upstream
     from maxsight_assets.transport.progress import progress_bars
 
-    with progress_bars(err) as progress, open_upstream(source.dataset, access, progress=progress) as upstream:
+    with progress_bars(err.console) as progress, open_upstream(source.dataset, access, progress=progress) as upstream:
         yield upstream
 
 

@@ -48,12 +48,12 @@ def report(
         for asset in [each.asset for each in meant]:
             difference = log.difference(asset)
             if difference is None:
-                out.print(f"{asset}: as the event log says", markup=False)
+                out.print(f"{asset}: as the event log says")
                 told += log.verdicts(asset)
                 continue
             verdicts = _judged(settings, asset)
             log.report(asset, Change(f"found in DATA_DIR: {difference}", verdicts, stays=keep))
-            out.print(f"{asset}: reported: {difference}", markup=False)
+            out.print(f"{asset}: reported: {difference}")
             told += verdicts
         raise typer.Exit(printing.conclude(out, told))
 
@@ -92,14 +92,13 @@ def tell(
         new = Log(settings).report(asset, Change(said, verdicts, details=details or {}, seen=seen, stays=stays))
     except MaxSightAssetsError as error:
         later = f"maxsight-assets report {asset}{' --keep' if stays else ''}"
-        err.print(f"Dagster does not know of this: {error}. Once it can: {later}", style="yellow", markup=False)
+        err.print(f"Dagster does not know of this: {error}. Once it can: {later}", style="yellow")
         new = True
     below = _made_from(settings, asset)
     if new and below:
         out.print(
             f"behind it now: {', '.join(below)}; a running daemon makes them anew, or: "
             f"maxsight-assets materialize {' '.join(below)}",
-            markup=False,
         )
     return printing.conclude(out, verdicts) if judge else 0
 

@@ -42,7 +42,7 @@ def run(settings: "Settings", assets: Sequence[str], stated: Mapping[str, Any], 
             stated=stated,
             anew=anew,
             stacks=is_debugged(),
-            say=lambda line: err.print(line, markup=False),
+            say=err.print,
         )
     except KeyboardInterrupt:
         raise _interrupted() from None
@@ -57,14 +57,14 @@ def run(settings: "Settings", assets: Sequence[str], stated: Mapping[str, Any], 
     out.print()
     printing.print_published(out, printing.published(profile, places), outcome.checks)
     for failure in outcome.failures:
-        err.print(f"failed: {failure}", style="red", markup=False)
-    out.print(f"open the UI with `make ui` (DAGSTER_HOME={home}); run {outcome.run_id}\n", markup=False)
+        err.print(f"failed: {failure}", style="red")
+    out.print(f"open the UI with `make ui` (DAGSTER_HOME={home}); run {outcome.run_id}\n")
     status = printing.conclude(out, outcome.checks)
     return status if outcome.success else 1
 
 
 def _interrupted() -> typer.Exit:
-    err.print("interrupted; what was verified is kept, and the same command goes on from there", markup=False)
+    err.print("interrupted; what was verified is kept, and the same command goes on from there")
     return typer.Exit(INTERRUPTED)
 
 
@@ -73,4 +73,4 @@ def print_findings(findings: "Iterable[Finding]") -> None:
     from maxsight_assets.commands.doctor import STYLES
 
     for finding in findings:
-        out.print(f"{finding.level:5} {finding.text}", style=STYLES[finding.level], markup=False)
+        out.print(f"{finding.level:5} {finding.text}", style=STYLES[finding.level])

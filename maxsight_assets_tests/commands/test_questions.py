@@ -211,6 +211,17 @@ def test_a_misspelt_name_is_met_with_the_nearest(typo: str, meant: str, root: Pa
     assert meant in done.stderr
 
 
+def test_every_question_of_the_page_is_answered_by_the_command_beside_it(root: Path) -> None:
+    page = (REPOSITORY / "docs/questions.md").read_text(encoding="utf-8")
+    questions = dict(re.findall(r"^\| (.+\?) \| `maxsight-assets ([^`]+)`", page, re.MULTILINE))
+    before = json.loads(said(root, "versions", "cleaned_splits", "--json"))["rows"][1]["version"]
+
+    assert len(questions) == 15
+    for command in questions.values():
+        if command.split()[0] not in {"adopt", "doctor"}:  # test_app and test_doctor run them
+            assert said(root, *shlex.split(command.replace("VERSION", before))).strip()
+
+
 def examples() -> list[str]:
     commands: dict[str, typer.core.TyperCommand] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     texts = {name: str(command.epilog).removeprefix("Example: ") for name, command in commands.items()}

@@ -20,8 +20,8 @@ def typed(root: Path, *arguments: str, **variables: str) -> Result:
     """
     environment = {"DATA_DIR": str(root / "data"), "DAGSTER_HOME": str(root / "home"), **variables}
     with chdir(root), mock.patch.dict(os.environ, environment):
-        for console in (context.out, context.err):
-            console.width = 200
+        for stream in (context.out, context.err):
+            stream.console.width = 200
         done = CliRunner().invoke(app, arguments)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
