@@ -1,13 +1,13 @@
 """What the profile `sample` adds to the product, and that no other profile does."""
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
+import pytest
 
 from maxsight_assets import sample
+from maxsight_assets.commands.context import Stream
 from maxsight_assets.commands.printing import print_section
 from maxsight_assets.datasets.upstreams import Access, open_upstream
 from maxsight_assets.places import Places
@@ -41,11 +41,9 @@ def test_an_embedded_upstream_is_served_while_it_is_read_and_not_a_moment_longer
     assert told == ["opened", "embedded at http://127.0.0.1:9/coco", "closed"]
 
 
-def test_a_section_is_printed_with_its_columns_one_below_the_other() -> None:
-    console = Console(file=io.StringIO(), width=200)
+def test_a_section_is_printed_with_its_columns_one_below_the_other(capsys: pytest.CaptureFixture[str]) -> None:
     section = Section("faults", {"fault": 8, "record": 10, "became": 0}, [("cut", "coco 1", "dropped [sic]")])
 
-    print_section(console, section)
+    print_section(Stream(), section)
 
-    assert isinstance(console.file, io.StringIO)
-    assert console.file.getvalue() == "fault   record    became\ncut     coco 1    dropped [sic]\n"
+    assert capsys.readouterr().out == "fault   record    became\ncut     coco 1    dropped [sic]\n"
