@@ -143,9 +143,7 @@ def checks() -> str:
 
 def cleaning_rules() -> str:
     of_sets = (IN_ANOTHER_SET, OVER_THE_SAMPLE)
-    rows = (
-        (f"`{rule.name}`", rule.action, rule.severity, rule.reason) for rule in (*every_rule(), *of_sets)
-    )
+    rows = ((f"`{rule.name}`", rule.action, rule.severity, rule.reason) for rule in (*every_rule(), *of_sets))
     return table(("rule", "does", "severity", "because"), rows)
 
 
