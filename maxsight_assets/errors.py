@@ -7,8 +7,11 @@ from a client library goes through `transport.redact` first.
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from maxsight_assets.verdict import Verdict
+
+RESUMABLE = "cancelled; what arrived is kept, rerun to resume"
 
 
 class MaxSightAssetsError(Exception):
@@ -60,6 +63,11 @@ class TransientError(LandingError):
 
 class Cancelled(LandingError):
     """The caller's cancel event was set; the files verified so far are kept for the next run."""
+
+    @classmethod
+    def of(cls, key: str = "") -> Self:
+        """Return the error of a transfer that was cancelled, of one file or of many."""
+        return cls(f"{key}: {RESUMABLE}" if key else RESUMABLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -313,7 +313,7 @@ class Client:
 
     def _open(self, file: RemoteFile, ask: Ask) -> Reply:
         if self._cancel.is_set():
-            raise Cancelled(f"{file.key}: cancelled; what arrived is kept, rerun to resume")
+            raise Cancelled.of(file.key)
         return self._scheme(file).open(file, ask)
 
     @contextlib.contextmanager

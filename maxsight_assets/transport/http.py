@@ -82,7 +82,7 @@ class HttpReply:
 
 def _ended(exchange: Exchange, error: Exception | None) -> Exception:
     if exchange.cancelled:
-        return Cancelled("cancelled; what arrived is kept, rerun to resume")
+        return Cancelled.of()
     return Again(exchange.verdict or scrub(error))
 
 

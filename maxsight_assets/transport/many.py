@@ -190,13 +190,13 @@ def fetch_many(
     helpers = [threading.Thread(target=work.drive, args=(each,), name="landing-many") for each in others]
     try:
         if cancel.is_set():
-            raise Cancelled("cancelled; what arrived is kept, rerun to resume")
+            raise Cancelled.of()
         for helper in helpers:
             helper.start()
         while not work.over:
             busy = work.turn(own, wait=False)
             if cancel.is_set():
-                raise Cancelled("cancelled; what arrived is kept, rerun to resume")
+                raise Cancelled.of()
             yield from work.taken(wait_s=0 if busy else TICK_S)
     finally:
         abort.set()

@@ -96,7 +96,7 @@ class Throttle:
                 if not wait:
                     return False
                 if self._abort.is_set():
-                    raise Cancelled("cancelled; what arrived is kept, rerun to resume")
+                    raise Cancelled.of()
                 self._cond.wait(TICK_S)
             self._used += 1
             return True

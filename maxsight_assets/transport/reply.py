@@ -177,7 +177,7 @@ class Attempts:
             Cancelled: The cancel event or `abort` is set.
         """
         if self._cancel.is_set() or self._abort.is_set():
-            raise Cancelled(f"{self._key}: cancelled; what arrived is kept, rerun to resume") from None
+            raise Cancelled.of(self._key) from None
 
     def progressed(self) -> None:
         """Something new arrived: the count starts anew."""

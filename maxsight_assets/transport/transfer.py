@@ -238,7 +238,7 @@ class Download:
         with contextlib.closing(self._bodies(reply)) as bodies:
             for data in bodies:
                 if self._cancel.is_set():  # a file of this machine has no connection that could be ended
-                    raise Cancelled(f"{file.key}: cancelled; what arrived is kept, rerun to resume")
+                    raise Cancelled.of(file.key)
                 partial.write(data)
                 meter.add(len(data))
                 if partial.offset > self._limits.max_bytes:
