@@ -16,6 +16,7 @@ from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecord,
     AssetCheckExecutionRecordStatus,
 )
+from dagster._core.storage.event_log.base import AssetRecord
 from dagster._core.storage.tags import SCHEDULE_NAME_TAG
 
 DATA_VERSION_TAG = "dagster/data_version"
@@ -84,7 +85,11 @@ class Record:
 
 def records_of(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, Record]:
     """Return the records of these assets, in one query; an asset that never landed has none."""
-    entries = (record.asset_entry for record in instance.get_asset_records(list(keys)))
+    return _landed(instance.get_asset_records(list(keys)))
+
+
+def _landed(records: Iterable[AssetRecord | None]) -> dict[dg.AssetKey, Record]:
+    entries = (record.asset_entry for record in records if record is not None)
     return {
         entry.asset_key: Record(
             landed.asset_materialization.tags or {} if landed.asset_materialization else {},
@@ -161,7 +166,8 @@ class Records:
     @classmethod
     def of(cls, context: dg.AutomationContext[dg.AssetKey]) -> "Records":
         """Read the records that `context.key` is judged by, in three queries."""
-        return cls._of(context, context.asset_graph.get_ancestor_asset_keys(context.key, include_self=True))
+        keys = context.asset_graph.get_ancestor_asset_keys(context.key, include_self=True)
+        return cls._of(context, records_of(context.asset_graph_view.instance, keys), keys)
 
     @classmethod
     def at_tick(cls, context: dg.AutomationContext[dg.AssetKey]) -> "Records":
@@ -172,12 +178,18 @@ class Records:
         tick = context.asset_graph_view
         found = _OF_TICKS.get(tick)
         if found is None:
-            records = cls._of(context, context.asset_graph.get_all_asset_keys())
-            found = _OF_TICKS[tick] = replace(records, sensors=sensor_states(tick.instance))
+            keys = context.asset_graph.get_all_asset_keys()
+            known = _landed(AssetRecord.blocking_get_many(tick, keys))  # Dagster has read them for this tick
+            found = _OF_TICKS[tick] = replace(cls._of(context, known, keys), sensors=sensor_states(tick.instance))
         return found
 
     @classmethod
-    def _of(cls, context: dg.AutomationContext[dg.AssetKey], keys: Set[dg.AssetKey]) -> "Records":
+    def _of(
+        cls,
+        context: dg.AutomationContext[dg.AssetKey],
+        by_key: Mapping[dg.AssetKey, Record],
+        keys: Set[dg.AssetKey],
+    ) -> "Records":
         instance, graph = context.asset_graph_view.instance, context.asset_graph
         blocking = {
             key: sorted(check for check in graph.get(key).check_keys if graph.get(check).blocking) for key in keys
@@ -188,7 +200,7 @@ class Records:
         return cls(
             instance,
             parents={key: graph.get(key).parent_keys for key in keys},
-            by_key=records_of(instance, keys),
+            by_key=by_key,
             blocking=blocking,
             latest=instance.event_log_storage.get_latest_asset_check_execution_by_key(checks),
             codes={key: code for key in keys if (code := _code_of(graph, key)) is not None},

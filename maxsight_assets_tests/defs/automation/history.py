@@ -11,7 +11,7 @@ from itertools import cycle
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.events import AssetMaterializationPlannedData, StepMaterializationData
-from sqlalchemy import event, text
+from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import Connection, Engine
 
 
@@ -100,8 +100,7 @@ class History:
 
 def _copy_rows(connection: Connection, table: str, old: str, new: str) -> None:
     """Copy the rows of one run; everything is the same but the run's id and the row's own."""
-    names = [row[1] for row in connection.execute(text(f"PRAGMA table_info({table})")).fetchall()]
-    kept = [name for name in names if name != "id"]
+    kept = [column["name"] for column in inspect(connection).get_columns(table) if column["name"] != "id"]
     values = [":new" if name == "run_id" else name for name in kept]
     copy = f"INSERT INTO {table} ({', '.join(kept)}) SELECT {', '.join(values)} FROM {table} WHERE run_id = :old"
     connection.execute(text(copy), {"old": old, "new": new})
