@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import RunFailureReason
+from dagster._core.events import JobFailureData, RunFailureReason
 
 from maxsight_assets.defs.automation.records import DATA_VERSION_TAG, NOT_HAD, Published
 from maxsight_assets.defs.automation.state import NAMES as STATE
@@ -161,7 +161,7 @@ def _run(
         },
         checks=tuple(told_of(each) for each in result.get_asset_check_evaluations() if each.check_name not in STATE),
         failures=tuple(f"{event.step_key}: {reason_of(event)}" for event in failures),
-        interrupted=any(_is_interruption(event) for event in result.all_events),
+        interrupted=any(is_interruption(event) for event in result.all_events),
     )
     return outcome, failures
 
@@ -178,13 +178,16 @@ def _leave_nothing(instance: dg.DagsterInstance, run_id: str) -> None:
     """End this process's own run if it has not ended, and free its slots: Dagster keeps those of interrupted steps."""
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
-        instance.report_run_failed(run, "The command that started it ended before it did.")
+        ended = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)
+        instance.report_run_failed(run, "The command that started it ended before it did.", ended)
     instance.event_log_storage.free_concurrency_slots_for_run(run_id)
 
 
-def _is_interruption(event: dg.DagsterEvent) -> bool:
+def is_interruption(event: dg.DagsterEvent) -> bool:
+    """Return whether an event ends a run because its process was interrupted or the run was cancelled."""
     if event.is_job_failure:
-        return event.job_failure_data.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION
+        data = event.event_specific_data  # none if another process reported the end
+        return isinstance(data, JobFailureData) and data.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION
     return event.event_type is dg.DagsterEventType.RUN_CANCELED
 
 

@@ -12,7 +12,7 @@ from dagster._core.storage.tags import WILL_RETRY_TAG
 from maxsight_assets.defs.alerts.causes import Cause, Note, read, write
 from maxsight_assets.defs.automation.records import JUDGED, VERDICTS
 from maxsight_assets.defs.automation.state import NAMES as STATE
-from maxsight_assets.defs.runs import reason_of
+from maxsight_assets.defs.runs import is_interruption, reason_of
 
 _STEPS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
 _PLANS = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
@@ -41,6 +41,9 @@ def note_run(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: dg.Dagster
     found = instance.get_records_for_run(run.run_id, of_type=_STEPS | _PLANS | _VERDICTS | _LANDINGS).records
     events = [event for each in found if (event := each.event_log_entry.dagster_event) is not None]
     notes = dict(_of_checks(instance, run, events, at))
+    if run.remote_job_origin is None and is_interruption(ended):
+        # The user who ended the command knows; how its steps came to their end is no news.
+        events = [event for event in events if event.event_type is dg.DagsterEventType.STEP_SUCCESS]
     for name, cause in _of_steps(run, events, ended).items():
         notes[name] = Note(at, passed=cause is None, cause=cause)
     newer = {name for name, note in read(instance, notes).items() if note.at > at}
@@ -64,7 +67,8 @@ def _of_steps(
         for name in _unfinished(events):
             again = f"`maxsight-assets materialize {name.removesuffix('_checks')}` goes on from what was verified"
             steps[name] = Cause.of(f"{name} did not end: {why} If no run follows by itself, {again}.", page)
-    retried = run.tags.get(WILL_RETRY_TAG) == "true"  # Dagster runs it again by itself, and that run will tell
+    # Dagster runs it again by itself, and that run will tell; it cannot for a run of the command line.
+    retried = run.tags.get(WILL_RETRY_TAG) == "true" and run.remote_job_origin is not None
     only_checks = {event.step_key for event in events if _is_only_of_checks(event)}
     return {name: cause for name, cause in steps.items() if cause is None or not (retried or name in only_checks)}
 

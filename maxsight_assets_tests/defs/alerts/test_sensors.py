@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import RemoteJobOrigin
 from dagster._core.scheduler.instigation import TickData, TickStatus
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
 from dagster._core.test_utils import freeze_time
@@ -22,7 +23,7 @@ from maxsight_assets.errors import SettingsError
 from maxsight_assets_tests.defs.automation.story import Story
 from maxsight_assets_tests.defs.running.conftest import home, made_home
 from maxsight_assets_tests.defs.running.home import Home
-from maxsight_assets_tests.defs.running.test_findings import sensor
+from maxsight_assets_tests.defs.running.test_findings import origin_of, sensor
 from maxsight_assets_tests.servers.receiver import SECRET, Receiver, receiving
 
 __all__ = ["home", "made_home"]  # fixtures
@@ -187,7 +188,8 @@ def test_alerts_that_are_switched_on_later_know_the_verdicts_of_before(channel: 
 
 
 def test_a_run_that_was_killed_is_sent_unless_dagster_runs_it_again(channel: Channel) -> None:
-    run = channel.story.dangling_run("photos_raw")
+    origin = RemoteJobOrigin(origin_of("alerts").repository_origin, "__ASSET_JOB")  # the command line's runs have none
+    run = channel.story.dangling_run("photos_raw", origin=origin)
     channel.story.instance.add_run_tags(run.run_id, {"dagster/will_retry": "true"})
     channel.story.declare_dead(run)
     assert channel.tick() == []
@@ -198,6 +200,21 @@ def test_a_run_that_was_killed_is_sent_unless_dagster_runs_it_again(channel: Cha
     assert line.startswith("FAILED photos_raw did not end: ")
     assert "`maxsight-assets materialize photos_raw` goes on" in line
     assert line.endswith(f"http://ui/runs/{run.run_id}")
+
+
+def _interrupt() -> None:
+    raise dg.DagsterExecutionInterruptedError
+
+
+def test_a_command_that_its_user_ended_is_no_news_and_mends_nothing(channel: Channel) -> None:
+    channel.story.failing.add("boxes_raw")
+    assert not channel.story.run("boxes_raw")
+    assert len(channel.tick()) == 1
+    channel.story.wait(60)
+    channel.story.during["photos_raw"] = _interrupt
+    assert not channel.story.run("photos_raw", "boxes_raw")
+
+    assert channel.tick() == []
 
 
 def test_a_failure_that_is_looked_at_after_a_later_success_is_no_news(channel: Channel) -> None:

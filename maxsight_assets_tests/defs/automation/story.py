@@ -7,11 +7,14 @@ Every raw asset and the evaluation have a blocking check. Sensors, condition and
 """
 
 import contextlib
+import copy
 import datetime as dt
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
+from dagster._core.remote_origin import RemoteJobOrigin
 from dagster._core.test_utils import freeze_time
 
 from maxsight_assets.datasets.seen import Seen
@@ -201,7 +204,9 @@ class Story:
                 asset_selection=set(), asset_check_selection={dg.AssetCheckKey(dg.AssetKey(asset), "sound")}
             ).execute_in_process(instance=self.instance)
 
-    def dangling_run(self, *assets: str, began: bool = True, schedule: str | None = None) -> dg.DagsterRun:
+    def dangling_run(
+        self, *assets: str, began: bool = True, schedule: str | None = None, origin: RemoteJobOrigin | None = None
+    ) -> dg.DagsterRun:
         """A run that says it has started, if it ever `began`, and that no process works on any more."""
         with freeze_time(self.now):
             run = self.instance.create_run_for_job(
@@ -209,6 +214,7 @@ class Story:
                 status=dg.DagsterRunStatus.STARTING if began else dg.DagsterRunStatus.NOT_STARTED,
                 asset_selection=frozenset(dg.AssetKey(name) for name in assets),
                 tags=self._tags(schedule),
+                remote_job_origin=origin,
             )
             if not began:
                 return run
@@ -230,17 +236,30 @@ class Story:
             )
             self.instance.report_dagster_event(cancelled, run_id=run.run_id)
 
+    def cancelled_landing(self) -> dg.DagsterRun:
+        """A change upstream is asked for, and a person cancels the run that lands it."""
+        self.holds["photos"] = "B"
+        self.look()
+        assert self.tick(run=False) == ["photos_raw"]
+        run = self.dangling_run("photos_raw")
+        self.wait(60)
+        self.cancel(run)
+        return run
+
     def wait(self, seconds: float) -> None:
         """Let time pass in which nobody looks."""
         self.now += dt.timedelta(seconds=seconds)
 
-    def settle(self, *, looking: bool = True, ticks: int = 6) -> list[str]:
-        """Look and tick until nothing more can follow; return what was asked for, in order."""
+    def settle(self, *, looking: bool = True, ticks: int | None = None) -> list[str]:
+        """Look and tick, so many times or until two ticks in a row ask for nothing; return what was asked for."""
         asked: list[str] = []
-        for _ in range(ticks):
+        quiet = done = 0
+        while done < ticks if ticks is not None else quiet < 2:
             if looking:
                 self.look()
-            asked += self.tick()
+            now = self.tick()
+            asked += now
+            quiet, done = 0 if now else quiet + 1, done + 1
         return asked
 
     @contextlib.contextmanager
@@ -261,3 +280,41 @@ def landed_story(instance: dg.DagsterInstance) -> Story:
     assert story.settle(ticks=2) == []
     story.made.clear()
     return story
+
+
+class Worlds:
+    """Begins many stories on one instance in memory: its databases are set back, which is quicker than a landing."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._new = self._copied()
+        self._landed = landed_story(instance)
+        self._settled = self._copied()
+
+    def new(self) -> dg.DagsterInstance:
+        """The instance as it was before the first event."""
+        self._set_back(self._new)
+        return self._instance
+
+    def landed(self) -> Story:
+        """What `landed_story` returns."""
+        self._set_back(self._settled)
+        story = Story(self._instance)
+        for name in ("now", "cursor", "sensor_cursors", "disk"):
+            setattr(story, name, copy.copy(getattr(self._landed, name)))
+        return story
+
+    def _databases(self) -> list[sqlite3.Connection]:
+        held = [self._instance.run_storage._held_conn, self._instance.event_log_storage._held_conn]
+        return [connection.connection.driver_connection for connection in held]
+
+    def _copied(self) -> list[sqlite3.Connection]:
+        copies = []
+        for database in self._databases():
+            copies.append(sqlite3.connect(":memory:"))
+            database.backup(copies[-1])
+        return copies
+
+    def _set_back(self, copies: list[sqlite3.Connection]) -> None:
+        for kept, database in zip(copies, self._databases(), strict=True):
+            kept.backup(database)

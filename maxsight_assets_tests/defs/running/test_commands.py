@@ -4,6 +4,11 @@ import os
 import re
 import signal
 
+import dagster as dg
+
+from maxsight_assets.defs.alerts.causes import read
+from maxsight_assets.defs.alerts.runs import note_run
+from maxsight_assets.defs.running import dead_runs
 from maxsight_assets_tests.defs.running.home import Home, kill, status_of, until
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -75,6 +80,21 @@ def test_fault_47_each_signal_ends_a_landing_with_its_run_and_its_slot(home: Hom
     assert home.said().strip() == "", (
         "no stack, no line of Dagster: the command's own line says that it was interrupted"
     )
+
+
+def test_landings_that_a_signal_ended_are_no_cause_of_an_alert_and_a_killed_one_is(home: Home) -> None:
+    landings = [home.landing(name) for name in ("one", "two")]
+    os.kill(landings[0].pid or 0, signal.SIGINT)
+    assert status_of(landings[0]) == 130
+    kill(landings[1])
+    dead_runs.heal(home.instance)
+
+    for record in home.instance.get_run_records():
+        run = record.dagster_run
+        ended = home.instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records
+        note_run(home.instance, run, ended[0].event_log_entry.get_dagster_event())
+
+    assert sorted(read(home.instance, ("one", "two"))) == ["two"]
 
 
 def test_fault_95_first_runs_at_once_in_a_fresh_dagster_home_wait_for_each_other(fresh_home: Home) -> None:
