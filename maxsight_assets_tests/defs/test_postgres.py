@@ -1,17 +1,16 @@
 """PostgreSQL for Dagster's records, configured as docs/how-to/operate.md says, on a server of this test's own."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from maxsight_assets_tests.defs.alerts.test_sensors import tells_failure_and_mending
 from maxsight_assets_tests.defs.running import location
 from maxsight_assets_tests.defs.running.home import Home, kill, status_of
-from maxsight_assets_tests.places import REPOSITORY
-from maxsight_assets_tests.servers.postgres import PASSWORD, PROGRAMS, postgres
+from maxsight_assets_tests.servers.postgres import PASSWORD, PROGRAMS, configured, postgres
 from maxsight_assets_tests.servers.receiver import receiving
 
 pytestmark = pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed (apt: postgresql)")
@@ -29,11 +28,8 @@ def home(tmp_path: Path, server: dict[str, str], monkeypatch: pytest.MonkeyPatch
     for name, value in server.items():
         monkeypatch.setenv(name, value)
     home = Home(tmp_path)
-    page = (REPOSITORY / "docs/how-to/operate.md").read_text(encoding="utf-8")
-    found = re.search(r"```yaml\n(storage:\n.*?)```", page, re.DOTALL)
-    assert found
     with (tmp_path / "home/dagster.yaml").open("a", encoding="utf-8") as stream:
-        stream.write(f"\n{found[1]}")
+        stream.write(f"\n{yaml.safe_dump(configured())}")
     for storage in (home.instance.run_storage, home.instance.event_log_storage, home.instance.schedule_storage):
         assert type(storage).__module__.startswith("dagster_postgres")
         storage.wipe()

@@ -4,11 +4,11 @@ import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
 
 from maxsight_assets.defs.running.standing import standing_sensors, verdicts_stand
-from maxsight_assets_tests.defs.automation.conftest import instance, story
+from maxsight_assets_tests.defs.automation.conftest import instance, story, worlds
 from maxsight_assets_tests.defs.automation.story import Story
 from maxsight_assets_tests.project import Project
 
-__all__ = ["instance", "story"]  # fixtures
+__all__ = ["instance", "story", "worlds"]  # fixtures
 SOUND = dg.AssetCheckKey(dg.AssetKey("photos_raw"), "sound")
 
 

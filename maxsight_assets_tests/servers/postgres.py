@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
+import yaml
 
+from maxsight_assets_tests.places import REPOSITORY
 from maxsight_assets_tests.servers.processes import free_ports, wait_until
 
 NAME = "maxsight"
@@ -68,6 +71,15 @@ def postgres() -> Iterator[dict[str, str]]:
         finally:
             server.send_signal(signal.SIGINT)  # its fast shutdown: clients are disconnected
             server.wait(30)
+
+
+def configured() -> dict[str, object]:
+    """The entry of dagster.yaml that docs/how-to/operate.md gives for such a server."""
+    page = (REPOSITORY / "docs/how-to/operate.md").read_text(encoding="utf-8")
+    found = re.search(r"```yaml\n(storage:\n.*?)```", page, re.DOTALL)
+    assert found
+    entry: dict[str, object] = yaml.safe_load(found[1])
+    return entry
 
 
 def _answers(port: int) -> bool:

@@ -5,14 +5,20 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from maxsight_assets_tests.defs.automation.story import Story, landed_story
+from maxsight_assets_tests.defs.automation.story import Story, Worlds
+
+
+@pytest.fixture(scope="session")
+def worlds() -> Iterator[Worlds]:
+    """What the stories of one process begin from."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Worlds(instance)
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    """A Dagster instance of its own, in memory."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
+def instance(worlds: Worlds) -> dg.DagsterInstance:
+    """A Dagster instance in memory, without any record."""
+    return worlds.new()
 
 
 @pytest.fixture
@@ -22,6 +28,6 @@ def start(instance: dg.DagsterInstance) -> Story:
 
 
 @pytest.fixture
-def story(instance: dg.DagsterInstance) -> Story:
+def story(worlds: Worlds) -> Story:
     """A world in which a person has landed everything once, and the sensors have looked."""
-    return landed_story(instance)
+    return worlds.landed()

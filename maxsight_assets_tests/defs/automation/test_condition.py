@@ -66,12 +66,7 @@ def test_automation_tab_says_that_it_gave_up(story: Story) -> None:
 
 
 def test_automation_tab_says_that_a_person_cancelled(story: Story) -> None:
-    story.holds["photos"] = "B"
-    story.look()
-    assert story.tick(run=False) == ["photos_raw"]
-    run = story.dangling_run("photos_raw")
-    story.wait(60)
-    story.cancel(run)
+    run = story.cancelled_landing()
 
     said = f"run {run.run_id[:8]} was; none is asked for until its inputs change"
     assert _why_not(story, "photos_raw") == [f"its run was not cancelled by a user ({said})"]

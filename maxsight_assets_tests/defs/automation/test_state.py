@@ -3,27 +3,16 @@
 import datetime as dt
 
 import dagster as dg
-from dagster._core.scheduler.instigation import (
-    InstigatorState,
-    InstigatorStatus,
-    InstigatorType,
-    SensorInstigatorData,
-    TickData,
-    TickStatus,
-)
-from dagster._core.test_utils import instance_for_test
-from dagster_shared.error import SerializableErrorInfo
 
 from maxsight_assets.defs.automation.records import LOOKED, STUCK
 from maxsight_assets.defs.automation.state import evaluation, state_now
 from maxsight_assets.errors import TransientError
-from maxsight_assets_tests.defs.automation.story import Story, landed_story
-from maxsight_assets_tests.defs.running.test_findings import origin_of
+from maxsight_assets_tests.defs.automation.story import Story
 
 RAW = dg.AssetKey("photos_raw")
 
 
-def _shown(story: Story, name: str) -> tuple[bool, str] | None:
+def shown_of(story: Story, name: str) -> tuple[bool, str] | None:
     """What the page of photos_raw shows for a check, and in what words; None if it was never evaluated."""
     history = story.instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(RAW, name), limit=1)
     said = history[0].evaluation if history else None
@@ -38,16 +27,16 @@ def _gave_up(story: Story) -> None:
 
 
 def test_a_refresh_that_gave_up_fails_a_check_until_the_change_goes_away(story: Story) -> None:
-    assert _shown(story, STUCK) is None
+    assert shown_of(story, STUCK) is None
     _gave_up(story)
-    shown = _shown(story, STUCK)
+    shown = shown_of(story, STUCK)
     assert shown is not None
     assert shown[0] is False
     assert "3 refreshes because of photos_upstream did not land" in shown[1]
 
     story.holds["photos"] = "A"
     assert story.settle() == []
-    assert _shown(story, STUCK) == (True, "The refresh goes on.")
+    assert shown_of(story, STUCK) == (True, "The refresh goes on.")
 
 
 def test_a_run_of_the_check_says_what_was_reported_until_a_landing_settles_it(story: Story) -> None:
@@ -67,15 +56,15 @@ def test_upstream_that_is_away_fails_a_check_until_it_is_back(story: Story) -> N
     story.look("photos")
     story.wait(60)
     story.look("photos")
-    assert _shown(story, LOOKED) is None
+    assert shown_of(story, LOOKED) is None
     story.wait(60)
     story.look("photos")
-    assert _shown(story, LOOKED) == (False, f"photos_upstream is away since {since}: photos.zip: 503")
+    assert shown_of(story, LOOKED) == (False, f"photos_upstream is away since {since}: photos.zip: 503")
 
     story.holds["photos"] = "A"
     story.wait(600)
     story.look("photos")
-    assert _shown(story, LOOKED) == (True, "photos_upstream answers again.")
+    assert shown_of(story, LOOKED) == (True, "photos_upstream answers again.")
 
 
 def test_a_refresh_that_waits_fails_a_check_that_says_until_when_and_what_failed(story: Story) -> None:
@@ -85,59 +74,21 @@ def test_a_refresh_that_waits_fails_a_check_that_says_until_when_and_what_failed
     run = story.instance.get_runs(limit=1)[0].run_id
 
     until = (story.now + dt.timedelta(seconds=300 - story.tick_s)).strftime("%H:%M UTC")
-    assert _shown(story, STUCK) == (False, f"photos_raw: its refresh waits until {until} after run {run[:8]}.")
+    assert shown_of(story, STUCK) == (False, f"photos_raw: its refresh waits until {until} after run {run[:8]}.")
     story.failing.clear()
     story.wait(300)
     assert story.settle() == ["photos_raw", "evaluation", "splits"]
-    assert _shown(story, STUCK) == (True, "The refresh goes on.")
+    assert shown_of(story, STUCK) == (True, "The refresh goes on.")
 
 
 def test_a_refresh_that_a_person_cancelled_fails_a_check(story: Story) -> None:
-    story.holds["photos"] = "B"
-    story.look()
-    assert story.tick(run=False) == ["photos_raw"]
-    run = story.dangling_run("photos_raw")
-    story.wait(60)
-    story.cancel(run)
+    story.cancelled_landing()
     story.tick()
 
-    shown = _shown(story, STUCK)
+    shown = shown_of(story, STUCK)
     assert shown is not None
     assert shown[0] is False
     assert "a user cancelled its run" in shown[1]
-
-
-def test_a_sensor_that_is_stopped_or_fails_fails_a_check_until_it_looks_again() -> None:
-    with instance_for_test() as instance:
-        story = landed_story(instance)
-        state = InstigatorState(
-            origin_of("photos_sensor"), InstigatorType.SENSOR, InstigatorStatus.STOPPED, SensorInstigatorData()
-        )
-        instance.add_instigator_state(state)
-        story.tick()
-        why = "The sensor photos_sensor is stopped, so a change is not noticed; start it on the Automation page."
-        assert _shown(story, LOOKED) == (False, why)
-        assert _watched(story) == f"its upstream answers, and a sensor looks at it ({why})"
-
-        instance.update_instigator_state(state.with_status(InstigatorStatus.RUNNING))
-        data = TickData(
-            state.instigator_origin_id,
-            "photos_sensor",
-            InstigatorType.SENSOR,
-            TickStatus.FAILURE,
-            1.0,
-            error=SerializableErrorInfo("the line is down", [], None),
-            selector_id=state.selector_id,
-        )
-        tick = instance.create_tick(data)
-        story.tick()
-        failed = "The sensor photos_sensor failed at its last tick, which says how on the Automation page."
-        assert _shown(story, LOOKED) == (False, failed)
-
-        instance.update_tick(tick.with_status(TickStatus.SKIPPED, error=None))
-        story.tick()
-        assert _shown(story, LOOKED) == (True, "The sensor photos_sensor looks again.")
-        assert _watched(story) == "its upstream answers, and a sensor looks at it"
 
 
 def test_the_automation_tab_says_that_the_upstream_is_away_and_nothing_is_held_back(story: Story) -> None:
@@ -146,12 +97,12 @@ def test_the_automation_tab_says_that_the_upstream_is_away_and_nothing_is_held_b
     story.wait(100)
     story.look("boxes")
 
-    assert "boxes_upstream is away since" in _watched(story, "boxes_raw")
+    assert "boxes_upstream is away since" in watched(story, "boxes_raw")
     story.holds["photos"] = "B"
     assert story.settle(ticks=3) == ["photos_raw", "evaluation", "splits"]
 
 
-def _watched(story: Story, asset: str = "photos_raw") -> str | None:
+def watched(story: Story, asset: str = "photos_raw") -> str | None:
     """What the Automation tab says of the sensor of an asset's upstream."""
     result = dg.evaluate_automation_conditions(
         story.defs, story.instance, cursor=story.cursor, evaluation_time=story.now

@@ -385,6 +385,7 @@ def test_change_while_upstream_was_away_is_found_when_it_is_back(story: Story) -
     story.holds.update(photos=ConnectionError("down"), boxes="C")
     assert story.settle() == ["boxes_raw", "evaluation", "splits"]
     story.holds["photos"] = "B"
+    story.wait(3600)  # longer than any wait between looks by then
 
     assert story.settle() == CHAIN
     assert story.disk["splits"] == "BC/BC"

@@ -169,17 +169,8 @@ def _cancel_what_runs(story: Story) -> None:
     raise dg.DagsterExecutionInterruptedError
 
 
-def _cancelled(story: Story) -> None:
-    story.holds["photos"] = "B"
-    story.look()
-    assert story.tick(run=False) == ["photos_raw"]
-    run = story.dangling_run("photos_raw")
-    story.wait(60)
-    story.cancel(run)
-
-
 def test_refresh_that_a_person_cancels_is_not_asked_for_again_and_that_is_said_once(story: Story) -> None:
-    _cancelled(story)
+    story.cancelled_landing()
 
     story.tick_s = BACKOFF_S
     assert story.settle(ticks=12) == []
@@ -196,12 +187,12 @@ def test_refresh_that_a_person_takes_out_of_the_queue_is_not_asked_for_again(sto
     story.cancel(run, worker_pid=None)
     story.tick_s = BACKOFF_S
 
-    assert story.settle() == []
+    assert story.settle(ticks=6) == []
     assert len(story.said) == 1
 
 
 def test_new_change_after_a_cancelled_refresh_is_asked_for(story: Story) -> None:
-    _cancelled(story)
+    story.cancelled_landing()
     story.wait(BACKOFF_S)
     assert story.settle() == []
     story.holds["photos"] = "C"
@@ -210,7 +201,7 @@ def test_new_change_after_a_cancelled_refresh_is_asked_for(story: Story) -> None
 
 
 def test_run_by_a_person_after_a_cancelled_refresh_goes_on_down_the_chain(story: Story) -> None:
-    _cancelled(story)
+    story.cancelled_landing()
     assert story.settle() == []
     assert story.run("photos_raw")
 
@@ -238,4 +229,4 @@ def test_landing_by_hand_that_a_person_cancels_is_not_followed_by_one(story: Sto
     assert story.settle(looking=False, ticks=12) == []
     assert len(story.said) == 1
     story.holds["photos"] = "A"
-    assert story.settle() == []
+    assert story.settle(ticks=6) == []
