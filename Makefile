@@ -42,7 +42,7 @@ lint: $(READY_DEV) ## Ruff, strict types, the layering rule
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 bench: $(READY_DEV) ## Side-by-side measurements against the named baselines
-	@for b in coco landing openimages splits verify; do echo "== $$b" && $(BIN)/python benchmarks/$$b.py || exit 1; done
+	@for b in coco landing openimages splits verify evaluation; do echo "== $$b" && $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 reliability: $(READY_DEV) ## Run the fault matrix and write docs/reference/fault-results.md
 	@$(BIN)/python -m maxsight_assets_tests.reliability

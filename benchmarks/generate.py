@@ -14,6 +14,7 @@ from maxsight_assets.formats.coco import write_document
 from maxsight_assets.labels import mapping
 
 COCO_IMAGES, COCO_ANNOTATIONS = 118_287, 860_001
+VAL_IMAGES, VAL_BOXES = 5_000, 36_781
 BOX_ROWS, BOX_IMAGES, BOX_CLASSES = 14_610_229, 1_743_042, 601
 
 _CROWDS = 85  # one annotation in so many is a crowd: 10,052 of train2017's 860,001
@@ -68,6 +69,50 @@ def boxes_csv(path: Path, *, rows: int = BOX_ROWS, images: int = BOX_IMAGES, chu
             )
             frame.write_csv(file, include_header=start == 0, float_precision=6)
     return mids.to_list()
+
+
+def detections(folder: Path, *, images: int = VAL_IMAGES, per_image: int = 100) -> None:
+    """Write `annotations.json` of val2017's shape, and `found.json`: most boxes found, and clutter of low scores."""
+    random = np.random.default_rng(17)
+    boxes, labels = VAL_BOXES * images // VAL_IMAGES, 80
+    owner, label = random.integers(1, images + 1, boxes), np.minimum(random.zipf(1.3, boxes) % labels + 1, labels)
+    size = np.clip(np.exp(random.normal(4.0, 1.0, (boxes, 2))), 4, 400)
+    corners = np.round(np.hstack([random.random((boxes, 2)) * (np.array([640, 480]) - size).clip(1), size]), 2)
+    document = {
+        "images": [
+            {"id": number, "file_name": f"{number:012d}.jpg", "width": 640, "height": 480}
+            for number in range(1, images + 1)
+        ],
+        "annotations": [
+            {
+                "id": number + 1,
+                "image_id": int(owner[number]),
+                "category_id": int(label[number]),
+                "bbox": corners[number].tolist(),
+                "area": float(corners[number, 2] * corners[number, 3] * 0.6),
+                "iscrowd": int(number % _CROWDS == 0),
+            }
+            for number in range(boxes)
+        ],
+        "categories": [{"id": number, "name": f"label {number}"} for number in range(1, labels + 1)],
+    }
+    (folder / "annotations.json").write_bytes(msgspec.json.encode(document))
+    hit = random.random(boxes) < 0.85
+    near = corners[hit] + random.normal(0, 0.07, (int(hit.sum()), 4)) * np.tile(corners[hit][:, 2:], 2)
+    more = images * per_image - len(near)
+    clutter = np.hstack([random.random((more, 2)) * [600, 440], np.exp(random.normal(3.75, 1.0, (more, 2)))])
+    rows = zip(
+        np.concatenate([owner[hit], random.integers(1, images + 1, more)]).tolist(),
+        np.concatenate([label[hit], random.integers(1, labels + 1, more)]).tolist(),
+        np.round(np.concatenate([near, np.abs(clutter)]), 2).tolist(),
+        np.round(np.concatenate([random.beta(5, 2, len(near)), random.beta(1, 12, more)]), 5).tolist(),
+        strict=True,
+    )
+    found = [
+        {"image_id": image, "category_id": category, "bbox": box, "score": score}
+        for image, category, box, score in rows
+    ]
+    (folder / "found.json").write_bytes(msgspec.json.encode(found))
 
 
 _FLAGS = ("IsOccluded", "IsTruncated", "IsGroupOf", "IsDepiction", "IsInside")

@@ -20,10 +20,12 @@ from maxsight_assets.defs import metadata
 from maxsight_assets.defs.alerts.sensors import alert_sensors
 from maxsight_assets.defs.alerts.webhook import Webhook
 from maxsight_assets.defs.assets.evaluation import evaluation_asset
+from maxsight_assets.defs.assets.metrics import detections_spec, metrics_asset
 from maxsight_assets.defs.assets.raw import raw_asset
 from maxsight_assets.defs.assets.training import splits_asset
 from maxsight_assets.defs.assets.upstream import upstream_spec
 from maxsight_assets.defs.automation.condition import refresh_condition
+from maxsight_assets.defs.automation.detections import detections_sensor
 from maxsight_assets.defs.automation.looking import Glance, Pace
 from maxsight_assets.defs.automation.records import Published
 from maxsight_assets.defs.automation.schedules import freshness, scheduled_refresh, scheduled_verification
@@ -93,6 +95,7 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
         *(raw_asset(source, profile) for source in profile.sources),
         evaluation_asset(profile),
         *([splits_asset(profile, more=_section(profile))] if profile.trained_on else []),
+        metrics_asset(profile, baseline=settings.metrics_baseline),
     ]
     directories = _directories(settings)
     published = published_in(settings)
@@ -118,12 +121,14 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
         _placed(upstream_spec(source.catalog), settings.profile, directories[dg.AssetKey(source.asset)])
         for source in profile.sources
     ]
+    detections = _placed(detections_spec(), settings.profile, Places.of(settings).detections)
     return dg.Definitions(
-        assets=[*upstream_specs, *assets],
+        assets=[*upstream_specs, detections, *assets],
         asset_checks=published_checks(profile),
         sensors=[
             refresh,
             *reporting,
+            detections_sensor(published=published, interval_s=SAMPLE_TICK_S if embedded else 30),
             *standing_sensors(published),
             tidy_sensor(partial(tidy, settings, budget_s=TICK_S)),
             *_alerts(settings),

@@ -37,6 +37,16 @@ class Places:
         return self.data_dir / "inference_eval"
 
     @property
+    def detections(self) -> Path:
+        """Where detectors' results are dropped, as `<condition>/<set>.json`."""
+        return self.data_dir / "detections"
+
+    @property
+    def results(self) -> Path:
+        """The published directory of the evaluations of these files."""
+        return self.data_dir / "evaluation_results"
+
+    @property
     def facts(self) -> Path:
         """Cache of the facts about each image's content."""
         return self.state / "image_facts.parquet"

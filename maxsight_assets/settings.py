@@ -84,6 +84,11 @@ class Settings(BaseModel):
         validation_alias="AUDIO_DIR",
         description="Root of the audio files that go with images; needs the extra `audio`.",
     )
+    metrics_baseline: str = Field(
+        default="baseline",
+        validation_alias="METRICS_BASELINE",
+        description="Name of a folder of `DATA_DIR/detections`; all other detections are compared with those in it.",
+    )
     executor: Literal["in_process", "multiprocess"] = Field(
         default="in_process",
         validation_alias="MAXSIGHT_EXECUTOR",

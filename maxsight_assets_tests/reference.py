@@ -27,7 +27,7 @@ from maxsight_assets.evaluation.sample import OVER_THE_SAMPLE
 from maxsight_assets.formats import tables
 from maxsight_assets.images import groups
 from maxsight_assets.pipeline.derived import EVALUATION_ASSET, SPLITS_ASSET
-from maxsight_assets.pipeline.inspection import EVALUATION, RAW, SPLITS
+from maxsight_assets.pipeline.inspection import EVALUATION, METRICS, RAW, SPLITS
 from maxsight_assets.profiles.model import EvaluationSelection, SplitsSelection
 from maxsight_assets.settings import Settings
 from maxsight_assets.splitting.build import every_rule
@@ -131,7 +131,7 @@ def run_config() -> str:
 
 def checks() -> str:
     assets = defaultdict(list)
-    for inspection in (*RAW.values(), EVALUATION, SPLITS):
+    for inspection in (*RAW.values(), EVALUATION, SPLITS, METRICS):
         for rule in inspection.rules:
             assets[rule.name, rule.severity, rule.blocking, rule.description, rule.remedy].append(inspection.asset)
     rows = (

@@ -27,7 +27,8 @@ from maxsight_assets.sample_upstream.fates import fates
 from maxsight_assets.verification import outputs, views
 from maxsight_assets_tests.project import Project, copy_world
 
-ASSETS = {"coco_raw", "openimages_subset", "bdd100k_raw", "ade20k_raw", "inference_eval_set", "cleaned_splits"}
+RAW = {"coco_raw", "openimages_subset", "bdd100k_raw", "ade20k_raw"}
+ASSETS = RAW | {"inference_eval_set", "cleaned_splits", "detection_metrics"}
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,10 @@ import pytest
 
 from maxsight_assets_tests.places import REPOSITORY
 
-ASSETS = ("coco_raw", "openimages_subset", "bdd100k_raw", "ade20k_raw", "inference_eval_set", "cleaned_splits")
+ASSETS = (
+    *("coco_raw", "openimages_subset", "bdd100k_raw", "ade20k_raw"),
+    *("inference_eval_set", "cleaned_splits", "detection_metrics"),
+)
 
 
 def versions(python: Path, directory: Path, *, variables: Mapping[str, str]) -> dict[str, str]:

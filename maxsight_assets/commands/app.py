@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from maxsight_assets.commands import export, history, look, space
+from maxsight_assets.commands import export, history, look, metrics, space
 from maxsight_assets.commands import plan as plans
 from maxsight_assets.commands import raw as cli_raw
 from maxsight_assets.commands import report as reports
@@ -333,6 +333,7 @@ app.add_typer(space.app)
 app.add_typer(cli_raw.app)
 app.add_typer(export.app, name="export")
 app.add_typer(reports.app)
+app.add_typer(metrics.app)
 
 if __name__ == "__main__":
     app()

@@ -1,5 +1,6 @@
 """Slices: parts of a set on which a score is worth knowing by itself, such as night, rain and small objects."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,3 +66,17 @@ def slices(images: pl.DataFrame, boxes: pl.DataFrame, *, small_below: int) -> di
             "boxes": small.height,
         }
     return found
+
+
+def images_of(images: pl.DataFrame, stated: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Return the ids of the images of each slice of images, by its name.
+
+    Args:
+        images: `EvaluationSet.images`.
+        stated: The slices of the set, as the contract states them.
+    """
+    wanted = {name: each["where"] for name, each in stated.items() if each.get("of") == "images"}
+    return {
+        name: images.filter(pl.col(column).is_in(values) for column, values in where.items())["id"].to_list()
+        for name, where in wanted.items()
+    }

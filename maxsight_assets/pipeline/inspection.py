@@ -15,6 +15,7 @@ from maxsight_assets.datasets.source import Source
 from maxsight_assets.errors import FormatError, LandingError, SettingsError, UnknownName
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.pipeline.derived import EVALUATION_ASSET, SPLITS_ASSET, training_tables
+from maxsight_assets.pipeline.metrics import METRICS_ASSET, published_sets
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile, SplitsSelection
 from maxsight_assets.publishing.manifest import Manifest
@@ -22,6 +23,7 @@ from maxsight_assets.publishing.stage import read_published
 from maxsight_assets.publishing.swap import State
 from maxsight_assets.verdict import Rule, Verdict
 from maxsight_assets.verification.evaluation import EVALUATION_RULES, EvaluationView
+from maxsight_assets.verification.metrics import METRICS_RULES, MetricsView
 from maxsight_assets.verification.splits import SPLIT_RULES, SplitsView
 
 
@@ -125,11 +127,18 @@ EVALUATION = Inspection(
     open=_evaluation_view,
 )
 SPLITS = Inspection(asset=SPLITS_ASSET, rules=SPLIT_RULES, directory=lambda places: places.splits, open=_splits_view)
+METRICS = Inspection(
+    asset=METRICS_ASSET,
+    rules=METRICS_RULES,
+    directory=lambda places: places.results,
+    open=lambda places, root, manifest: MetricsView(root, manifest, published_sets(places)),
+)
 
 
 def of_profile(profile: Profile) -> tuple[Inspection, ...]:
     """Return the inspection of every asset in the profile's graph, inputs first."""
-    return (*(RAW[name] for name in profile.selections), EVALUATION, *((SPLITS,) if profile.trained_on else ()))
+    splits = (SPLITS,) if profile.trained_on else ()
+    return (*(RAW[name] for name in profile.selections), EVALUATION, *splits, METRICS)
 
 
 def named(profile: Profile, name: str) -> Inspection:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
 import polars as pl
@@ -63,6 +63,18 @@ class _Document(msgspec.Struct):
     images: list[_Image]
     annotations: list[_Annotation]
     categories: list[_Category]
+
+
+class Held(Protocol):
+    """A directory with its manifest."""
+
+    @property
+    def root(self) -> Path:
+        """The directory, published or staged."""
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What it should hold; None where nothing is published."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +223,7 @@ def files_parse(view: OutputView) -> Found:
 
 
 @rule(REBUILD, severity="error")
-def files_are_as_published(view: OutputView) -> Found:
+def files_are_as_published(view: Held) -> Found:
     """Every file has the sha256 that it was published with, so nothing was edited, lost or decayed since."""
     if view.manifest is None:
         return Found(["nothing is published"], 1)

@@ -115,7 +115,7 @@ def test_the_first_commands_are_there() -> None:
 def test_status_tells_what_is_published(root: Path) -> None:
     rows = json.loads(typed(root, "status", "--json").stdout)
 
-    assert [row["asset"] for row in rows][-2:] == ["inference_eval_set", "cleaned_splits"]
+    assert [row["asset"] for row in rows][-3:] == ["inference_eval_set", "cleaned_splits", "detection_metrics"]
     assert all(row["files"] and len(row["data_version"]) == 64 and row["source"] == "embedded" for row in rows)
 
 
@@ -125,7 +125,7 @@ def test_exports_are_written_and_status_tells_of_them(root: Path, tmp_path: Path
     config = done.stdout.splitlines()[-1].partition(" --config ")[2]
     assert typed(root, "export", "yolo", "--out", str(tmp_path / "yolo")).exit_code == 0
 
-    splits = json.loads(typed(root, "status", "--json").stdout)[-1]
+    splits = json.loads(typed(root, "status", "--json").stdout)[-2]
     told = typed(root, "status").stdout
 
     shown = training_config(Path(config))["data"]

@@ -30,6 +30,8 @@ NOT_LANDING = (
     ("rollback", "coco_raw"),
     ("prune", "coco_raw"),
     ("repair", "coco_raw"),
+    ("metrics",),
+    ("metrics", "--against", "baseline", "--json"),
 )
 
 

@@ -122,7 +122,7 @@ def test_fault_88_a_run_goes_on_without_a_dataset_whose_host_is_gone(project: Pr
 
     assert not outcome.success
     assert [failure.partition(":")[0] for failure in outcome.failures] == ["bdd100k_raw"]
-    assert set(outcome.materialized) == {"coco_raw", "inference_eval_set", "cleaned_splits"}
+    assert set(outcome.materialized) == {"coco_raw", "inference_eval_set", "cleaned_splits", "detection_metrics"}
     lacking = [told for told in outcome.checks if told.rule == "every_set_is_there" and not told.passed]
     assert [(told.asset, told.severity) for told in lacking] == [("inference_eval_set", "warn")]
 
@@ -151,11 +151,11 @@ def test_datasets_that_are_left_out_are_nowhere_in_the_graph() -> None:
     names = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
     assert names == {
         *("coco_upstream", "openimages_upstream", "coco_raw", "openimages_subset"),
-        *("inference_eval_set", "cleaned_splits"),
+        *("inference_eval_set", "cleaned_splits", "detections", "detection_metrics"),
     }
     assert not [name for name in repository.sensor_defs if "bdd100k" in name.name or "ade20k" in name.name]
     assert [each.asset for each in of_profile(profiles.of(chosen))] == [
-        *("coco_raw", "openimages_subset", "inference_eval_set", "cleaned_splits")
+        *("coco_raw", "openimages_subset", "inference_eval_set", "cleaned_splits", "detection_metrics")
     ]
     with pytest.raises(SettingsError, match=r"no asset bdd100k_raw; .*there are coco_raw"):
         named(profiles.of(chosen), "bdd100k_raw")
