@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import dagster as dg
 from pydantic import Field
@@ -273,9 +274,16 @@ def _reporting_sensor(
         dg.AssetKey(source.upstream_asset),
         look,
         landed_as=dg.AssetKey(source.asset),
+        host="" if isinstance(upstreams, SampleUpstreams) else _host(source, settings),
         pace=SAMPLE_PACE if isinstance(upstreams, SampleUpstreams) else HOURLY,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
+
+
+def _host(source: Source, settings: Settings) -> str:
+    """Return the host that serves the files of a dataset: its publisher's, or that of the mirror in the settings."""
+    base = settings.mirror(source.catalog.mirror) or source.catalog.base
+    return urlsplit(base).hostname or ""
 
 
 def asset(settings: Settings, name: str) -> dg.AssetsDefinition:

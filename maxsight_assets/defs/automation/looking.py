@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import msgspec
 
+from maxsight_assets.defs.automation.hosts import Wait
 from maxsight_assets.transport.listing import Listed
 
 if TYPE_CHECKING:
@@ -115,6 +116,19 @@ class Memory:
         not_before = now + wait_s if self.failures else 0.0
         return replace(
             self, away_since=self.away_since or now, failures=self.failures + 1, not_before=not_before, why=why
+        )
+
+    def joined(self, wait: Wait) -> "Memory":
+        """Return it with what other upstreams of the host found: how often it failed."""
+        return replace(self, failures=max(self.failures, wait.failures))
+
+    def spared(self, wait: Wait, now: float) -> "Memory":
+        """Return it after no look, because the host did not answer another upstream of it."""
+        return replace(
+            self.joined(wait),
+            away_since=self.away_since or now,
+            not_before=wait.not_before,
+            why=self.why or wait.why,
         )
 
     def is_late(self, now: float, warn_after_s: float) -> bool:

@@ -12,7 +12,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._daemon.asset_daemon import asset_daemon_cursor_from_instigator_serialized_cursor
 from dagster._time import get_current_timestamp
 
-from maxsight_assets.defs.automation import changes
+from maxsight_assets.defs.automation import changes, hosts
 from maxsight_assets.defs.automation.inputs import is_landing, last_reported, report
 from maxsight_assets.defs.automation.looking import Look, Memory, Pace, looked
 from maxsight_assets.defs.automation.records import LOOKED
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from maxsight_assets.datasets.seen import Seen
 
 HOURLY = Pace()
+
+FIRST_SHARE = 0.75
+"""Share of the interval for which other upstreams of a host wait after its first failure; then it is asked anew."""
 
 
 def refresh_sensor(
@@ -75,6 +78,7 @@ def upstream_sensor(
     look: Look,
     *,
     landed_as: dg.AssetKey,
+    host: str = "",
     pace: Pace = HOURLY,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
@@ -86,6 +90,7 @@ def upstream_sensor(
         look: Looks at the upstream by way of the resource `upstreams`.
         landed_as: The asset that lands from it. Nothing is reported during a landing: the landing reports what it
             reads, and its selection may differ from the published one, which the sensor uses.
+        host: The host that is asked; while it does not answer, all its upstreams wait. Empty: this one waits alone.
         pace: How often, and for how long, it looks.
         default_status: Whether the sensor runs before the user has started it.
     """
@@ -101,12 +106,21 @@ def upstream_sensor(
         memory, now = Memory.of(context), get_current_timestamp()
         if memory.waits(now):
             return tick.away(memory, now)
+        wait = hosts.wait_for(context.instance, host, now)
+        if wait.not_before > now:
+            return tick.away(memory.spared(wait, now), now)
         before = last_reported(context.instance, asset_key)
         try:
             seen = looked(upstreams, look, so_far=memory.listings, budget_s=pace.budget_s)
         except (LandingError, OSError) as error:
             why = scrub(error) or type(error).__name__
-            return tick.away(memory.failed(why, now, pace.interval_s), now)
+            failed = memory.joined(wait).failed(why, now, pace.interval_s)
+            if not isinstance(error, LandingError) or error.retryable:  # else it is one file that is wrong
+                until = failed.not_before or now + FIRST_SHARE * pace.interval_s
+                hosts.keep(context.instance, host, hosts.Wait(until, failed.failures, why))
+            return tick.away(failed, now)
+        if wait.failures:
+            hosts.keep(context.instance, host, hosts.Wait())
         return tick.answered(memory, seen, before=before)
 
     return sense

@@ -4,17 +4,23 @@ import datetime as dt
 import json
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.test_utils import freeze_time
 
+from maxsight_assets import settings
+from maxsight_assets.build import build_defs
 from maxsight_assets.datasets.seen import Seen
 from maxsight_assets.defs.automation.inputs import last_reported, report
 from maxsight_assets.defs.automation.looking import Memory, Pace
 from maxsight_assets.defs.automation.records import LOOKED
 from maxsight_assets.defs.automation.sensors import refresh_sensor, upstream_sensor
-from maxsight_assets.errors import TransientError
+from maxsight_assets.defs.resources import Upstreams
+from maxsight_assets.errors import LandingError, TransientError
 from maxsight_assets.remote import Probe
 from maxsight_assets_tests.defs.automation.story import RESOURCES, Story
 
@@ -58,7 +64,9 @@ def _hanging(late: threading.Event) -> Seen:
     raise TransientError("given up")
 
 
-def _said(result: dg.SensorResult) -> str:
+def _said(result: dg.SensorResult | SensorExecutionData) -> str:
+    if isinstance(result, SensorExecutionData):
+        return result.skip_message or ""
     assert result.skip_reason is not None
     return result.skip_reason.skip_message
 
@@ -228,6 +236,81 @@ def test_one_upstream_that_is_away_does_not_hide_the_others(instance: dg.Dagster
     )
 
     assert len(other(dg.build_sensor_context(instance=instance, resources=RESOURCES)).asset_events) == 1
+
+
+class Host:
+    """A host of two upstreams, whose sensors look in turn."""
+
+    def __init__(self, instance: dg.DagsterInstance, error: Exception) -> None:
+        self.instance, self.error = instance, error
+        self.asked: list[str] = []
+        self.cursors: dict[str, str | None] = {}
+
+    def look(self, name: str, *, at: dt.datetime) -> dg.SensorResult:
+        """Let the sensor of one of the upstreams tick."""
+
+        def ask(*_: object) -> Seen:
+            self.asked.append(name)
+            raise self.error
+
+        sensor = upstream_sensor(
+            f"{name}_sensor", dg.AssetKey(f"{name}_up"), ask, landed_as=RAW, host="example.org", pace=Pace()
+        )
+        with freeze_time(at):
+            context = dg.build_sensor_context(self.instance, self.cursors.get(name), resources=RESOURCES)
+            result = sensor(context)
+        self.cursors[name] = result.cursor
+        return result
+
+
+def test_fault_50_upstreams_of_a_host_that_is_away_wait_together_and_each_says_since_when(
+    instance: dg.DagsterInstance,
+) -> None:
+    host = Host(instance, TransientError("503 from example.org"))
+    for hour in range(24):
+        host.look("photos", at=NOW + hour * HOUR)
+        said = host.look("boxes", at=NOW + hour * HOUR + dt.timedelta(seconds=20))
+
+    assert _said(said) == "boxes_up is away since 2026-01-05 08:00 UTC: 503 from example.org"
+    assert 5 <= len(host.asked) <= 12, "as many looks as one upstream of the host would take"
+
+
+def test_fault_50_a_file_that_is_gone_keeps_no_other_upstream_of_the_host_waiting(
+    instance: dg.DagsterInstance,
+) -> None:
+    host = Host(instance, LandingError("photos.zip: 404"))
+    host.look("photos", at=NOW)
+    host.look("boxes", at=NOW)
+
+    assert host.asked == ["photos", "boxes"]
+
+
+def test_fault_50_a_host_that_answers_again_is_asked_for_all_its_upstreams(instance: dg.DagsterInstance) -> None:
+    host = Host(instance, TransientError("503 from example.org"))
+    for hour in range(2):
+        host.look("photos", at=NOW + hour * HOUR)
+    sensor = upstream_sensor("s", KEY, lambda *_: Seen("B"), landed_as=RAW, host="example.org")
+    with freeze_time(NOW + 6 * HOUR):
+        sensor(dg.build_sensor_context(instance=instance, resources=RESOURCES))
+    host.look("boxes", at=NOW + 6 * HOUR)
+
+    assert host.asked == ["photos", "photos", "boxes"]
+
+
+class Unreachable(Upstreams):
+    """An upstream of a test's own."""
+
+    def open(self, dataset: str, **_: object) -> NoReturn:  # type: ignore[override]
+        raise TransientError(f"{dataset}: not reached by the test's own upstream")
+
+
+def test_overrides_of_a_resource_reach_the_sensors_upstream(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    defs = build_defs(settings.load({"DATA_DIR": str(tmp_path)}), overrides={"upstreams": Unreachable()})
+    repository = defs.get_repository_def()
+    sensor = repository.get_sensor_def("coco_upstream_sensor")
+    context = dg.build_sensor_context(instance=instance, resources=repository.get_top_level_resources())
+
+    assert _said(sensor.evaluate_tick(context)).endswith("coco: not reached by the test's own upstream")
 
 
 def test_status_and_interval_are_the_callers() -> None:
