@@ -266,5 +266,5 @@ def _silent(dataset: str, access: Access, file: RemoteFile) -> str | None:
 def _records(settings: Settings, home: Path) -> list[Finding]:
     if not has_records(home):
         return [Finding("OK", "Dagster has kept no records here yet")]
-    automations = findings.running_by_default(build.build_defs(settings).get_repository_def())
-    return [Finding("OK", f"Dagster's records: {size(home) / 1e6:,.1f} MB"), *findings.examine_home(home, automations)]
+    repository = build.build_defs(settings).get_repository_def()
+    return [Finding("OK", f"Dagster's records: {size(home) / 1e6:,.1f} MB"), *findings.examine_home(home, repository)]

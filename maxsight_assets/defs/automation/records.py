@@ -167,7 +167,14 @@ class Records:
     def of(cls, context: dg.AutomationContext[dg.AssetKey]) -> "Records":
         """Read the records that `context.key` is judged by, in three queries."""
         keys = context.asset_graph.get_ancestor_asset_keys(context.key, include_self=True)
-        return cls._of(context, records_of(context.asset_graph_view.instance, keys), keys)
+        instance = context.asset_graph_view.instance
+        return cls._of(instance, context.asset_graph, records_of(instance, keys), keys)
+
+    @classmethod
+    def of_all(cls, instance: dg.DagsterInstance, graph: Any) -> "Records":  # see `_code_of`
+        """Read the records of all assets of a graph."""
+        keys = graph.get_all_asset_keys()
+        return cls._of(instance, graph, records_of(instance, keys), keys)
 
     @classmethod
     def at_tick(cls, context: dg.AutomationContext[dg.AssetKey]) -> "Records":
@@ -180,17 +187,15 @@ class Records:
         if found is None:
             keys = context.asset_graph.get_all_asset_keys()
             known = _landed(AssetRecord.blocking_get_many(tick, keys))  # Dagster has read them for this tick
-            found = _OF_TICKS[tick] = replace(cls._of(context, known, keys), sensors=sensor_states(tick.instance))
+            found = _OF_TICKS[tick] = replace(
+                cls._of(tick.instance, context.asset_graph, known, keys), sensors=sensor_states(tick.instance)
+            )
         return found
 
     @classmethod
     def _of(
-        cls,
-        context: dg.AutomationContext[dg.AssetKey],
-        by_key: Mapping[dg.AssetKey, Record],
-        keys: Set[dg.AssetKey],
+        cls, instance: dg.DagsterInstance, graph: Any, by_key: Mapping[dg.AssetKey, Record], keys: Set[dg.AssetKey]
     ) -> "Records":
-        instance, graph = context.asset_graph_view.instance, context.asset_graph
         blocking = {
             key: sorted(check for check in graph.get(key).check_keys if graph.get(check).blocking) for key in keys
         }

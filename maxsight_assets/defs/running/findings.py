@@ -9,14 +9,15 @@ from collections.abc import Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, SensorInstigatorData, TickStatus
 from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES
 from dagster._daemon.asset_daemon import asset_daemon_cursor_from_instigator_serialized_cursor
 
-from maxsight_assets.defs.automation.records import STUCK
+from maxsight_assets.defs.automation import records as automation
+from maxsight_assets.defs.automation.records import STUCK, Records
 from maxsight_assets.defs.running import dead_runs
 from maxsight_assets.defs.running.dead_runs import Crew, Life
 from maxsight_assets.transport.redact import scrub
@@ -51,10 +52,10 @@ class Finding:
     cause: str = ""
 
 
-def examine_home(home: Path, automations: Set[str]) -> list[Finding]:
-    """Examine the records of a DAGSTER_HOME that has some: see `examine`."""
+def examine_home(home: Path, repository: dg.RepositoryDefinition) -> list[Finding]:
+    """Examine the records of a DAGSTER_HOME that has some: see `examine` and `behind`."""
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        return examine(instance, automations)
+        return [*examine(instance, running_by_default(repository)), *behind(instance, repository.asset_graph)]
 
 
 def examine(instance: dg.DagsterInstance, automations: Set[str]) -> list[Finding]:
@@ -71,6 +72,36 @@ def examine(instance: dg.DagsterInstance, automations: Set[str]) -> list[Finding
     if REFRESH in states:
         findings += _given_up(states[REFRESH])
     return findings
+
+
+def behind(instance: dg.DagsterInstance, graph: Any) -> Iterator[Finding]:  # Dagster does not export the type of graphs
+    """Report each landed asset that is not made from what its inputs have now, and why, as the refresh sees it.
+
+    What an upstream has is what was last reported of it. Nothing is asked here.
+    """
+    records = Records.of_all(instance, graph)
+    for key in sorted(graph.materializable_asset_keys):
+        name, record = key.to_user_string(), records.by_key.get(key)
+        reasons = [_why(records, key, moved, version) for moved, version in records.moved(key).items()]
+        if reasons:
+            how = f"the sensor `{REFRESH}` asks for it, or: `maxsight-assets materialize {name}`"
+            yield Finding("WARN", f"{name}: is behind: {', '.join(reasons)}; {how}")
+        elif record is not None:
+            yield Finding("OK", f"{name}: is made from what its inputs have now")
+
+
+def _why(records: Records, key: dg.AssetKey, moved: str, version: str) -> str:
+    """Return why an asset is behind one of the entries of `Records.moved`."""
+    match moved:
+        case automation.CODE:
+            return "other code made it"
+        case automation.OVERDUE:
+            return f"the scheduled refresh did not land it (run {version[:8]})"
+        case automation.UNJUDGED:
+            return "not all of its blocking checks have run on it"
+    made = (records.by_key[key].tags or {}).get(automation.INPUT_TAG_PREFIX + moved)
+    when = dead_runs.since(records.by_key[dg.AssetKey.from_user_string(moved)].landed_at)
+    return f"{moved} has {version[:12]} since {when}, it was made from {made[:12] if made else 'none'}"
 
 
 def mend(instance: dg.DagsterInstance) -> list[str]:
