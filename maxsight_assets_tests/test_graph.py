@@ -193,6 +193,18 @@ def test_the_page_of_the_splits_tells_of_what_the_detector_does_not_keep(landed:
     assert told == {name: each["images_above_10_boxes"] for name, each in report["splits"].items()}
 
 
+@pytest.mark.parametrize("asset", sorted(ASSETS))
+def test_every_page_begins_with_a_sentence_that_says_what_it_is(asset: str, landed: tuple[Project, RunOutcome]) -> None:
+    event = landed[0].instance.get_latest_materialization_event(dg.AssetKey(asset))
+
+    assert event is not None
+    assert event.asset_materialization is not None
+    name, said = next(iter(event.asset_materialization.metadata.items()))
+    assert name == "in one sentence"
+    assert str(said.value).startswith("**Published: every blocking rule holds.** `")
+    assert "a new version: " in str(said.value)
+
+
 def test_ledger_and_splits_account_for_every_record(landed: tuple[Project, RunOutcome]) -> None:
     project, _ = landed
     report = json.loads((project.places.splits / "report.json").read_bytes())
@@ -380,6 +392,12 @@ def test_a_smaller_selection_leaves_landed_images_in_place(project: Project) -> 
     assert before == after
     assert manifest is not None
     assert sum(row.kept for row in manifest.rows.values()) in range(9, 11)
+    event = project.instance.get_latest_materialization_event(dg.AssetKey("coco_raw"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    changed = event.asset_materialization.metadata["what changed"]
+    assert isinstance(changed, dg.TableMetadataValue)
+    assert "selection splits.train2017" in {record.data["what"] for record in changed.records}
 
 
 def test_a_rerun_mends_a_damaged_file_and_fetches_just_that(project: Project) -> None:

@@ -87,7 +87,7 @@ def diff(
             rows += [(f"{name}: {what}", was, now) for what, was, now in _of_input(profile, places, name, one, other)]
         said = [
             f"{inspection.asset}: {one.name} ({_when(one)}) and {other.name} ({_when(other)})",
-            *_evaluation(inspection, one, other),
+            *(f"evaluation unchanged: {same}" for same in history.evaluation_kept(one, other)),
             *([] if rows else ["nothing differs"]),
         ]
         give(Answer(("what", "before", "after"), rows, said), as_json=as_json, everything=everything)
@@ -112,16 +112,6 @@ def _of_input(
     if pair[0] is None or pair[1] is None:
         return []
     return list(history.difference(pair[0], pair[1]))
-
-
-def _evaluation(inspection: "Inspection", one: "Past", other: "Past") -> list[str]:
-    """Say whether scores of models that were trained on the two versions compare."""
-    from maxsight_assets.pipeline.derived import EVALUATION_ASSET, SPLITS_ASSET
-
-    if inspection.asset != SPLITS_ASSET:
-        return []
-    same = one.info.inputs.get(EVALUATION_ASSET) == other.info.inputs.get(EVALUATION_ASSET)
-    return [f"evaluation unchanged: {'yes, scores compare' if same else 'no, scores do not compare'}"]
 
 
 @app.command(epilog="Example: maxsight-assets rollback cleaned_splits")

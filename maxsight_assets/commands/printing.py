@@ -20,6 +20,9 @@ from maxsight_assets.publishing.swap import State
 from maxsight_assets.sample import Section
 from maxsight_assets.verdict import unlooked
 
+FAILED = 12
+"""Rules that do not hold that a command lists, errors first."""
+
 EXAMPLES = 160
 """Characters of a verdict's examples that the line of a warning shows; `--json` and the asset's page have all."""
 
@@ -140,13 +143,15 @@ def _standing(export: Export, of: Published) -> str:
 def print_verdicts(console: Stream, profile: Profile, verdicts: Iterable[Told]) -> None:
     """Print how many checks passed for each asset, upstream first, and each one that did not."""
     told = list(verdicts)
+    failing = [each for each in told if not each.passed and each.judged]
+    shown = sorted(failing, key=lambda each: each.severity != "error")[:FAILED]
     for inspection in of_profile(profile):
         asset, mine = inspection.asset, [each for each in told if each.asset == inspection.asset]
         if not mine:
             continue
         failed = [each for each in mine if not each.passed]
         console.print(f"{asset}: {len(mine) - len(failed)} of {len(mine)} checks passed")
-        for each in (each for each in failed if each.judged):
+        for each in (each for each in failed if each in shown):
             style = "red" if each.severity == "error" else "yellow"
             kind = "ERROR" if each.severity == "error" else "NOTE"
             examples = each.examples if each.severity == "error" else _first(each.examples)
@@ -157,6 +162,8 @@ def print_verdicts(console: Stream, profile: Profile, verdicts: Iterable[Told]) 
                 console.print(f"        {each.remedy}")
         for line in unlooked(sum(not each.judged for each in failed)):
             console.print(f"  {line}")
+    if len(failing) > len(shown):
+        console.print(f"... and {len(failing) - len(shown):,} more that do not hold: maxsight-assets verify --json")
 
 
 def _first(examples: str) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import polars as pl
 
     from maxsight_assets.pipeline.derived import Made
@@ -28,6 +30,9 @@ SPLIT_COUNTS = ("images", "boxes", "crowds", "images_above_10_boxes", "boxes_bey
 
 CHART_ROWS = 20
 """Largest number of bars of a chart; the table beside it has all rows."""
+
+TABLE_ROWS = 20
+"""Largest number of rows of what changed; `maxsight-assets diff` has all."""
 
 MAX_PICTURE_BYTES = 140_000
 """Largest picture: its Base64 stays below 200 kB, which the UI still shows quickly."""
@@ -90,6 +95,29 @@ def of_manifest(manifest: "Manifest | None", target: str) -> Metadata:
         "bytes": dg.MetadataValue.int(info.bytes),
         "selection": dg.MetadataValue.json(dict(info.selection)),
         **(dict.fromkeys(("images", "dagster/row_count"), dg.MetadataValue.int(images)) if images else {}),
+    }
+
+
+def of_story(target: "Path", *, changed: bool) -> Metadata:
+    """Return the sentence that begins an asset's page, and what differs from the version before.
+
+    What is published keeps every blocking rule; the other checks are beside it on the page.
+    """
+    from maxsight_assets.pipeline import history
+
+    present, *before = history.versions(target)
+    parts, info = history.parts_of(present.root), present.info
+    counts = [f"{name} {each['images']:,} images and {each['boxes']:,} boxes" for name, each in parts.items()]
+    held = "; ".join(counts) or f"{info.files:,} files, {info.bytes / 1e6:,.1f} MB"
+    news = "a new version" if changed else "the same version as before"
+    said = [f"**Published: every blocking rule holds.** `{present.name}`, {news}: {held}."]
+    rows = list(history.difference(before[0], present)) if before else []
+    if before:
+        said.append(f"{len(rows):,} things differ from `{before[0].name}`, the version before.")
+        said += [f"Evaluation unchanged: {same}." for same in history.evaluation_kept(before[0], present)]
+    return {
+        "in one sentence": dg.MetadataValue.md(" ".join(said)),
+        **({"what changed": table(("what", "before", "after"), rows[:TABLE_ROWS])} if rows else {}),
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maxsight_assets.errors import LandingError, SettingsError, UnknownName
+from maxsight_assets.pipeline.derived import EVALUATION_ASSET
 from maxsight_assets.publishing.manifest import Manifest, ManifestInfo, info_of
 from maxsight_assets.publishing.remembered import REPORTS, remembered
 from maxsight_assets.publishing.swap import State
@@ -109,6 +110,13 @@ def difference(before: Past, after: Past) -> Iterator[Row]:
     yield from _of_files(before, after)
 
 
+def evaluation_kept(before: Past, after: Past) -> Iterator[str]:
+    """Yield whether the splits of two versions were made beside the same evaluation sets, if they are splits."""
+    one, other = (past.info.inputs.get(EVALUATION_ASSET) for past in (before, after))
+    if one is not None and other is not None:
+        yield "yes, scores compare" if one == other else "no, scores do not compare"
+
+
 def _row(what: str, before: object, after: object) -> Iterator[Row]:
     if before != after:
         yield what, "" if before is None else str(before), "" if after is None else str(after)
@@ -183,8 +191,7 @@ def _of_files(before: Past, after: Past) -> Iterator[Row]:
         return
     if one is None or other is None:
         return
-    was = {row.path: row.sha256 for row in one.selected()}
-    now = {row.path: row.sha256 for row in other.selected()}
+    was, now = (_digests(manifest) for manifest in (one, other))
     for what, paths in {
         "files that came": [path for path in now if path not in was],
         "files that went": [path for path in was if path not in now],
@@ -193,3 +200,9 @@ def _of_files(before: Past, after: Past) -> Iterator[Row]:
         if paths:
             more = f" and {len(paths) - 3:,} more" if len(paths) > 3 else ""  # see the slice
             yield what, f"{len(paths):,}", f"{', '.join(paths[:3])}{more}"
+
+
+def _digests(manifest: Manifest) -> dict[str, str]:
+    """Return the sha256 of each file of the data version by its path."""
+    table = manifest.rows.selected().table
+    return dict(zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True))

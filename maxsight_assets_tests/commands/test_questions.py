@@ -138,6 +138,20 @@ def test_how_was_this_file_verified(root: Path) -> None:
     assert "came from         zips/val2017.zip!val2017/000000001296.jpg, verified by crc32+size on 2" in text
 
 
+def test_a_file_that_is_no_longer_what_was_verified_is_said(root: Path) -> None:
+    picture = root / "data/coco_raw/val2017/000000001296.jpg"
+    whole = picture.read_bytes()
+    picture.unlink()
+    picture.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    try:
+        text = said(root, "explain", "coco/1296")
+    finally:
+        picture.unlink()
+        picture.write_bytes(whole)
+
+    assert re.search(r"^  file now +no longer what was verified: sha256 \w+ expected, \w+ found$", text, re.MULTILINE)
+
+
 def test_what_does_a_larger_selection_cost(root: Path) -> None:
     answer = json.loads(said(root, "plan", "coco_raw", "--train", "50000", "--json"))
 

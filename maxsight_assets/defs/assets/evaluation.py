@@ -44,7 +44,10 @@ def evaluation_asset(profile: Profile) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             data_version=dg.DataVersion(made.manifest.info.data_version),
             tags=made_from(made.manifest.info.inputs),
-            metadata=metadata.of_evaluation(made, str(places.evaluation)),
+            metadata={
+                **metadata.of_story(places.evaluation, changed=made.changed),
+                **metadata.of_evaluation(made, str(places.evaluation)),
+            },
         )
 
     return inference_eval_set

@@ -70,6 +70,7 @@ def _land(
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version.manifest.info.data_version),
         metadata={
+            **metadata.of_story(target, changed=version.changed),
             **metadata.of_version(version, str(target)),
             **metadata.of_overview(shown),
             **{title: metadata.table(columns, rows) for title, (columns, rows) in details.items()},

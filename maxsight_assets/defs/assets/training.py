@@ -61,7 +61,11 @@ def splits_asset(profile: Profile, *, more: "Callable[[Places], Metadata]") -> d
         return dg.MaterializeResult(
             data_version=dg.DataVersion(made.manifest.info.data_version),
             tags=made_from(made.manifest.info.inputs),
-            metadata={**metadata.of_splits(made, places), **more(places)},
+            metadata={
+                **metadata.of_story(places.splits, changed=made.changed),
+                **metadata.of_splits(made, places),
+                **more(places),
+            },
         )
 
     return cleaned_splits
