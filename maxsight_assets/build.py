@@ -31,6 +31,7 @@ from maxsight_assets.defs.automation.looking import Glance, Pace
 from maxsight_assets.defs.automation.records import Published
 from maxsight_assets.defs.automation.schedules import freshness, scheduled_refresh, scheduled_verification
 from maxsight_assets.defs.automation.sensors import HOURLY, refresh_sensor, upstream_sensor
+from maxsight_assets.defs.automation.without import goes_on_sensor
 from maxsight_assets.defs.checks.published import published_checks
 from maxsight_assets.defs.reporting import Change, difference, report_change, report_verdicts, verdicts_of
 from maxsight_assets.defs.resources import Upstreams, storage_of
@@ -131,6 +132,7 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
             *reporting,
             detections_sensor(published=published, interval_s=SAMPLE_TICK_S if embedded else 30),
             *standing_sensors(published),
+            goes_on_sensor(published=published),
             tidy_sensor(partial(tidy, settings, budget_s=TICK_S)),
             *_alerts(settings),
         ],

@@ -2,15 +2,16 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
 from dagster._core.events import JobFailureData, RunFailureReason
 
-from maxsight_assets.defs.automation.records import DATA_VERSION_TAG, NOT_HAD, Published
+from maxsight_assets.defs.automation.records import DATA_VERSION_TAG, Published
 from maxsight_assets.defs.automation.state import NAMES as STATE
+from maxsight_assets.defs.automation.without import rest_of
 from maxsight_assets.defs.reporting import told_of
 from maxsight_assets.defs.running import dead_runs
 from maxsight_assets.defs.running.standing import verdicts_stand
@@ -99,16 +100,13 @@ def materialize(
     wanted = known & set(select) if select else known
     way = _Way(instance, published, say)
     outcome, events = _run(job, [dg.AssetKey(name) for name in select] or None, way, run_config or {})
-    graph = job.asset_layer.asset_graph
-    below = {name for name in wanted if graph.get(dg.AssetKey(name)).parent_keys & graph.materializable_asset_keys}
-    rest = sorted(below - outcome.materialized.keys())
-    without = _not_had(events, wanted - below)
-    if not without or not rest or outcome.interrupted:
+    rest = rest_of(job.asset_layer.asset_graph, wanted, outcome.materialized.keys(), events)
+    if rest is None or outcome.interrupted:
         return outcome
-    say(f"{', '.join(without)} could not be had: {', '.join(rest)} are made of what is landed")
+    say(f"{', '.join(rest.without)} could not be had: {', '.join(rest.assets)} are made of what is landed")
     stated = {key: value for key, value in (run_config or {}).items() if key != "ops"}
-    ops = {name: config for name, config in (run_config or {}).get("ops", {}).items() if name in rest}
-    then, _ = _run(job, [dg.AssetKey(name) for name in rest], way, stated | {"ops": ops})
+    ops = {name: config for name, config in (run_config or {}).get("ops", {}).items() if name in rest.assets}
+    then, _ = _run(job, [dg.AssetKey(name) for name in rest.assets], way, stated | {"ops": ops})
     return replace(
         outcome,
         materialized=outcome.materialized | then.materialized,
@@ -164,14 +162,6 @@ def _run(
         interrupted=any(is_interruption(event) for event in result.all_events),
     )
     return outcome, failures
-
-
-def _not_had(failures: Sequence[dg.DagsterEvent], raw: Set[str]) -> list[str]:
-    """Return the raw assets that could not be had; none if a step failed for another reason."""
-    said = {event.step_key or "": event.step_failure_data.user_failure_data for event in failures}
-    if not said.keys() <= raw or not all(data and NOT_HAD in data.metadata for data in said.values()):
-        return []
-    return sorted(said)
 
 
 def _leave_nothing(instance: dg.DagsterInstance, run_id: str) -> None:
