@@ -1,5 +1,6 @@
 """Commands that look into the published splits and evaluation sets: how much of what, and what was left out."""
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -123,7 +124,8 @@ def show(
 
             shown = _of_image([story.path for story in explain(image_id, profiles.of(settings), places)], places)
         elif rule is not None:
-            shown = contents.plain(contents.dropped_files(places, rule, most=SHEET_IMAGES))
+            dropped = islice(contents.dropped_files(places, rule=rule), SHEET_IMAGES)
+            shown = contents.plain([places.data_dir / path for path, _ in dropped])
         else:
             shown = contents.items(places, split, label=label, most=SHEET_IMAGES)
         if not shown:
@@ -143,3 +145,25 @@ def _of_image(paths: "list[str | None]", places: "Places") -> "list[Item]":
     found = [path for path in paths if path]
     held = [item for name in contents.documents(places) for item in contents.items_at(places, name, found)]
     return held or contents.plain([places.data_dir / path for path in found if (places.data_dir / path).is_file()])
+
+
+@app.command(epilog="Example: maxsight-assets browse --split val --out pictures")
+def browse(
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="A split or evaluation set; none for all, and what was dropped."),
+    ] = None,
+    most: Annotated[int, typer.Option("--most", help="Largest number of pictures of each.")] = 200,
+    to: Annotated[Path, typer.Option("--out", "-o", help="The directory to write.")] = Path("browse"),
+) -> None:
+    """Write a page of pictures with their boxes, to be filtered by class, split, rule, licence and source."""
+    with loaded_settings(writable=False) as settings:
+        from maxsight_assets.errors import SettingsError
+        from maxsight_assets.pipeline import gallery
+        from maxsight_assets.places import Places
+
+        try:
+            count = gallery.write(Places.of(settings), to, split=split, most=most)
+        except FileExistsError:
+            raise SettingsError(f"{to}: holds other files; choose another place with --out") from None
+        out.print(f"{count:,} pictures; open {(to / gallery.PAGE).absolute().as_uri()} in a browser")

@@ -183,22 +183,29 @@ def _with_boxes(places: Places, images: pl.DataFrame, boxes: pl.DataFrame) -> It
         yield places.data_dir / path, mine.select("x", "y", "w", "h").to_numpy(), mine["label"].to_list()
 
 
-def dropped_files(places: Places, rule: str, *, most: int) -> list[Path]:
-    """Return the picture files, as far as there are any, of the first images that a rule dropped.
+def dropped_files(places: Places, *, rule: str | None = None) -> Iterator[tuple[str, str]]:
+    """Yield the picture files, as far as there are any, of the images that cleaning or splitting dropped.
+
+    Args:
+        places: Where everything is published.
+        rule: Only those that this rule dropped.
+
+    Yields:
+        The path relative to DATA_DIR, and the rule.
 
     Raises:
         UnknownName: No rule has this name.
     """
-    wanted = ledger(places, rule=rule).select("source", "image_id").unique().sort("source", "image_id")
-    found = []
+    wanted = ledger(places, rule=rule).filter(kind="image", action="drop").select("source", "image_id", "rule")
     for source in SOURCES.values():
-        ids = wanted.filter(source=source.dataset)["image_id"]
+        mine = wanted.filter(source=source.dataset)
         manifest = read_published(root := places.data_dir / source.directory)
-        if manifest is None or ids.is_empty():
+        if manifest is None or mine.is_empty():
             continue
-        images = source.tables(root, manifest).images.filter(pl.col("image_id").is_in(ids.implode()))
-        found += [file for path in images["path"] if (file := places.data_dir / path).is_file()]
-    return found[:most]
+        images = source.tables(root, manifest).images.join(mine, on="image_id", maintain_order="left")
+        for path, why in images.select("path", "rule").iter_rows():
+            if (places.data_dir / path).is_file():
+                yield path, why
 
 
 def plain(paths: Collection[Path]) -> list[Item]:

@@ -196,6 +196,22 @@ def test_pictures_are_shown_by_class_by_rule_and_by_image(root: Path, tmp_path: 
         sheet.unlink()
 
 
+def test_a_page_of_pictures_shows_what_is_held_and_what_was_dropped(root: Path, tmp_path: Path) -> None:
+    text = said(root, "browse", "--most", "5", "--out", str(tmp_path / "page"))
+
+    page = (tmp_path / "page/index.html").read_text(encoding="utf-8")
+    pictures = json.loads(re.findall(r'<script id="data"[^>]*>(.*?)</script>', page, re.DOTALL)[0])
+    assert text.startswith(f"{len(pictures)} pictures; open file://{tmp_path}/page/index.html ")
+    assert {"train", "val", "test", "coco_val2017", "dropped"} <= {each["where"] for each in pictures}
+    assert "leaks_into_evaluation" in {each["rule"] for each in pictures}
+    assert all((tmp_path / "page" / each["thumb"]).read_bytes().startswith(b"\xff\xd8") for each in pictures)
+    assert said(root, "browse", "--split", "val", "--most", "1", "--out", str(tmp_path / "page")).startswith(
+        "1 pictures"
+    )
+    refused = typed(root, "browse", "--out", str(tmp_path))
+    assert (refused.exit_code, "holds other files" in refused.stderr) == (2, True)
+
+
 def test_a_version_is_said_to_be_published_or_unknown(root: Path) -> None:
     present = json.loads(said(root, "versions", "coco_raw", "--json"))["rows"][0]["version"]
 
