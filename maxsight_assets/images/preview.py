@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 MAX_BYTES = 100_000
-"""Bytes that a contact sheet stays under if lowering its quality suffices: the UI stores it as metadata."""
+"""Bytes that a contact sheet stays under if lowering its quality suffices, unless the caller says otherwise."""
 
 _PAPER, _INK = (245, 245, 245), (20, 20, 20)
 _COLOURS = (
@@ -34,13 +34,14 @@ Item = tuple[Path, NDArray[np.float64], Sequence[str]]
 """An image file, its boxes of shape (n, 4) as xywh in absolute pixels, and their n labels."""
 
 
-def contact_sheet(items: Sequence[Item], *, columns: int = 4, cell: int = 220) -> bytes:
+def contact_sheet(items: Sequence[Item], *, columns: int = 4, cell: int = 220, max_bytes: int = MAX_BYTES) -> bytes:
     """Draw images side by side, with their boxes and labels.
 
     Args:
         items: Images to draw, row by row. A file that does not decode gives a crossed cell.
         columns: Cells in a row.
         cell: Side of a cell in pixels.
+        max_bytes: Bytes that the sheet stays under if lowering its quality suffices.
 
     Returns:
         A JPEG.
@@ -55,7 +56,7 @@ def contact_sheet(items: Sequence[Item], *, columns: int = 4, cell: int = 220) -
         buffer = io.BytesIO()
         sheet.save(buffer, "JPEG", quality=quality)
         data = buffer.getvalue()
-        if len(data) < MAX_BYTES:
+        if len(data) < max_bytes:
             break
     return data
 

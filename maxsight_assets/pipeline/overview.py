@@ -14,6 +14,12 @@ from maxsight_assets.publishing.manifest import Manifest
 
 SHEET_IMAGES = 12
 
+SHEET_CELL, SHEET_BYTES = 128, 20_000
+"""Side of one of them in pixels, and size of the whole sheet, which Dagster stores three times a run, changed or not.
+
+`maxsight-assets show` draws larger ones.
+"""
+
 SIZES = (("up to 10 px", 10.0), ("up to 32 px", 32.0), ("up to 96 px", 96.0), ("larger", float("inf")))
 """Classes of box sizes by the root of the area: 32 and 96 are COCO's own, 10 is the size of a distant door handle."""
 
@@ -57,7 +63,7 @@ def overview(source: Source, root: Path, manifest: Manifest) -> Overview:
             name: int(((sides > low) & (sides <= high)).sum()) for (name, high), low in zip(SIZES, limits, strict=False)
         },
         licences=_counts(images["license"], "not stated"),
-        sheet=contact_sheet(_items(tables, root, manifest)),
+        sheet=contact_sheet(_items(tables, root, manifest), cell=SHEET_CELL, max_bytes=SHEET_BYTES),
     )
 
 
