@@ -2,6 +2,7 @@
 
 import pytest
 
+from maxsight_assets.errors import TransientError
 from maxsight_assets_tests.defs.automation.story import ALL, Story
 
 CHAIN = ["photos_raw", "evaluation", "splits"]
@@ -80,6 +81,17 @@ def test_fault_53_scheduled_refresh_that_failed_is_asked_for_again_the_same_day(
     assert story.settle() == CHAIN
     assert story.settle() == []
     assert story.said == []
+
+
+def test_fault_53_outage_during_the_scheduled_refresh_is_made_good_the_same_day(story: Story) -> None:
+    story.holds["photos"] = TransientError("photos.zip: 503")
+    _scheduled(story)
+    assert story.settle() == []
+    story.holds["photos"] = "A"
+    story.wait(3600)
+
+    assert story.settle() == CHAIN
+    assert story.settle() == []
 
 
 def test_fault_53_scheduled_refresh_that_goes_on_failing_is_asked_for_three_times_and_said(story: Story) -> None:
