@@ -93,6 +93,10 @@ class Detections:
         """Return some of them."""
         return Detections(self.image[kept], self.category[kept], self.boxes[kept], self.score[kept])
 
+    def array(self) -> NDArray[np.float64]:
+        """Return them as both engines take them: image, x, y, w, h, score, category; shape (n, 7)."""
+        return np.column_stack([self.image, self.boxes, self.score, self.category])
+
     def results(self) -> Iterator[dict[str, Any]]:
         """Return them as COCO results, in their order."""
         columns = (self.image.tolist(), self.category.tolist(), self.boxes.tolist(), self.score.tolist())

@@ -100,7 +100,7 @@ def _hotcoco(evaluated: EvaluationSet, detections: Detections) -> Any:
     import hotcoco
 
     truth = hotcoco.COCO(str(evaluated.path))
-    found = truth.load_res(_array(detections)) if detections.count else _nothing(truth)
+    found = truth.load_res(detections.array()) if detections.count else _nothing(truth)
 
     def run(images: Sequence[int] | None) -> _Raw:
         judge = hotcoco.COCOeval(truth, found, "bbox")
@@ -130,7 +130,7 @@ def _pycocotools(evaluated: EvaluationSet, detections: Detections) -> Any:
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(str(evaluated.path))
         if detections.count:
-            found = truth.loadRes(_array(detections))
+            found = truth.loadRes(detections.array())
         else:
             found = COCO()
             found.dataset = {**truth.dataset, "annotations": []}
@@ -147,11 +147,6 @@ def _pycocotools(evaluated: EvaluationSet, detections: Detections) -> Any:
         return _raw(judge.stats, judge.eval, judge.params.catIds)
 
     return run
-
-
-def _array(detections: Detections) -> NDArray[np.float64]:
-    """Return the detections as both engines take them: image, x, y, w, h, score, category."""
-    return np.column_stack([detections.image, detections.boxes, detections.score, detections.category])
 
 
 def _raw(stats: Any, arrays: Mapping[str, Any], categories: Sequence[int]) -> _Raw:

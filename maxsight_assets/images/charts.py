@@ -50,6 +50,36 @@ def line_chart(
     return _document(width, height, "".join([*grid, names, *paths]))
 
 
+def shade_table(names: Sequence[str], counts: Mapping[tuple[str, str], int], *, cell: int = 26) -> str:
+    """Draw counts as a square of shades, the darkest the largest of its row.
+
+    Args:
+        names: What the rows and the columns are, in their order.
+        counts: Count by row and column; a pair that is missing is 0.
+        cell: Side of a cell in pixels.
+
+    Returns:
+        An SVG document.
+    """
+    left, top = 150, 110
+    cells, words = [], []
+    for row, name in enumerate(names):
+        y = top + row * cell
+        most = max(1, *(counts.get((name, other), 0) for other in names))
+        words.append(f'<text x="{left - 6}" y="{y + cell - 9}" text-anchor="end">{escape(name)}</text>')
+        words.append(
+            f'<text transform="translate({left + row * cell + 16} {top - 6}) rotate(-60)">{escape(name)}</text>'
+        )
+        for column, other in enumerate(names):
+            count = counts.get((name, other), 0)
+            cells.append(
+                f'<rect x="{left + column * cell}" y="{y}" width="{cell}" height="{cell}" stroke="{GRID}" '
+                f'fill="{COLOURS[0]}" fill-opacity="{count / most:.2f}"><title>{count:,}</title></rect>'
+            )
+    side = cell * len(names)
+    return _document(left + side + 80, top + side + 8, "".join([*cells, *words]))
+
+
 def _points(values: Sequence[float], wide: int, high: int) -> str:
     step = wide / max(1, len(values) - 1)
     return " ".join(f"{_LEFT + step * index:.1f},{_TOP + high * (1 - value):.1f}" for index, value in enumerate(values))

@@ -24,6 +24,7 @@ from maxsight_assets.evaluation.metrics import Engine, Metrics, evaluate
 from maxsight_assets.evaluation.results import Compared, Result, Standing
 from maxsight_assets.evaluation.sets import EvaluationSet, read_set
 from maxsight_assets.evaluation.slices import SMALL, images_of
+from maxsight_assets.evaluation.suspects import diagnose
 from maxsight_assets.pipeline.derived import EVALUATION_ASSET
 from maxsight_assets.pipeline.raw import WAIT_S
 from maxsight_assets.places import Places
@@ -119,7 +120,7 @@ def make_metrics(profile: Profile, places: Places, *, baseline: str, gate: Gate)
     origin = "embedded" if profile.upstream == "embedded" else "upstream"
     with staging(places.results, asset=METRICS_ASSET, source=origin, wait_s=WAIT_S) as stage:
         discard(stage.root.iterdir())
-        run = _Run(places, sets, _slices(places.evaluation), stage)
+        run = _Run(places, sets, _promised(places.evaluation), stage)
         standings = run.standings()
         standings = run.compared_to(baseline, standings)
         fresh = [standings[name] for name in run.fresh]
@@ -135,19 +136,20 @@ def make_metrics(profile: Profile, places: Places, *, baseline: str, gate: Gate)
     return Evaluated(manifest, before != manifest.info.data_version, standings, run.fresh)
 
 
-def _slices(root: Path) -> Mapping[str, Mapping[str, Any]]:
-    """Return the slices that the contract states, by set."""
+def _promised(root: Path) -> Mapping[str, Mapping[str, Any]]:
+    """Return what the contract states of each set."""
     try:
-        sets = json.loads((root / CONTRACT).read_text(encoding="utf-8"))["sets"]
+        sets: Mapping[str, Mapping[str, Any]] = json.loads((root / CONTRACT).read_text(encoding="utf-8"))["sets"]
     except (OSError, ValueError, KeyError):  # `contract_holds` says so
         return {}
-    return {name: each.get("slices", {}) for name, each in sets.items()}
+    return sets
 
 
 def _measured(
-    evaluated: EvaluationSet, found: Detections, stated: Mapping[str, Any], *, engine: Engine = "hotcoco"
+    evaluated: EvaluationSet, found: Detections, promise: Mapping[str, Any], *, engine: Engine = "hotcoco"
 ) -> Metrics:
     """Evaluate detections on a set and its slices; that of small boxes is among COCO's own numbers."""
+    stated = promise.get("slices", {})
     metrics = evaluate(evaluated, found, engine=engine, slices=images_of(evaluated.images, stated))
     small = {SMALL: (int(stated[SMALL]["images"]), metrics.numbers["AP_small"])} if SMALL in stated else {}
     return replace(metrics, slices={**metrics.slices, **small})
@@ -160,11 +162,11 @@ class _Run:
         self,
         places: Places,
         sets: Mapping[str, Path],
-        slices: Mapping[str, Mapping[str, Any]],
+        promised: Mapping[str, Mapping[str, Any]],
         stage: Stage,
     ) -> None:
         self.fresh: list[str] = []
-        self._places, self._paths, self._slices, self._stage = places, sets, slices, stage
+        self._places, self._paths, self._promised, self._stage = places, sets, promised, stage
         self._before = results.read_standings(places.results)
         self._sets: dict[str, EvaluationSet] = {}
         self._versions = {name: sha256_of(path)[1] for name, path in sets.items()}
@@ -211,10 +213,11 @@ class _Run:
 
     def _evaluated(self, name: str, found: Detections, sha256: str) -> Result:
         evaluated = self._set(name.partition("/")[2])
-        metrics = _measured(evaluated, found, self._slices.get(evaluated.name, {}))
+        promise = self._promised.get(evaluated.name, {})
+        metrics = _measured(evaluated, found, promise)
         folder = self._stage.root / name
         folder.mkdir(parents=True)
-        write_tables(folder, evaluated, found, metrics)
+        write_tables(folder, evaluated, found, metrics, exhaustive=promise.get("exhaustive", True))
         previous = self._compared(PREVIOUS, self._places.results / name, evaluated, found)
         return Result(
             evaluated_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -258,7 +261,9 @@ class _Run:
         return made
 
 
-def write_tables(folder: Path, evaluated: EvaluationSet, found: Detections, metrics: Metrics) -> None:
+def write_tables(
+    folder: Path, evaluated: EvaluationSet, found: Detections, metrics: Metrics, *, exhaustive: bool = True
+) -> None:
     """Write the tables behind the numbers of one detections file."""
     metrics.classes.write_parquet(folder / results.CLASSES)
     curves = dict(zip(("IoU=0.50", "IoU=0.75", "IoU=0.50:0.95"), metrics.precision, strict=True))
@@ -266,6 +271,9 @@ def write_tables(folder: Path, evaluated: EvaluationSet, found: Detections, metr
     pl.DataFrame({"recall": recall, **curves}).write_parquet(folder / results.CURVES)
     found.table().write_parquet(folder / results.DETECTIONS, compression="zstd")
     evaluated.images.select("id", "sha256").write_parquet(folder / results.IMAGES)
+    diagnosis = diagnose(evaluated, found, exhaustive=exhaustive)
+    diagnosis.suspects.write_parquet(folder / results.SUSPECTS)
+    diagnosis.confused.write_parquet(folder / results.CONFUSED)
 
 
 def compared_with(
@@ -326,7 +334,7 @@ def evaluated_anew(places: Places, standing: Standing, *, engine: Engine) -> Sta
         return standing
     found = Detections.of(pl.read_parquet(places.results / standing.name / results.DETECTIONS))
     evaluated = named_set(places, standing.set)
-    metrics = _measured(evaluated, found, _slices(places.evaluation).get(standing.set, {}), engine=engine)
+    metrics = _measured(evaluated, found, _promised(places.evaluation).get(standing.set, {}), engine=engine)
     return replace(
         standing,
         result=replace(standing.result, numbers=metrics.numbers, slices=metrics.slices, engine=metrics.engine),
