@@ -49,6 +49,7 @@ from maxsight_assets.publishing.lock import hold
 from maxsight_assets.publishing.manifest import info_of
 from maxsight_assets.settings import Settings
 from maxsight_assets.transport.redact import scrub
+from maxsight_assets.verification.metrics import engines_agree
 
 if TYPE_CHECKING:
     from maxsight_assets.datasets.seen import Seen
@@ -64,6 +65,9 @@ SAMPLE_PACE = Pace(interval_s=30, warn_after_s=90)
 
 SAMPLE_TICK_S = 10
 """Seconds between two ticks of the sample's refresh: a chain of three assets takes three."""
+
+ENGINES_AT = "30 4 * * 1"
+"""When both engines of mAP are compared: Mondays at 4:30."""
 
 LOOK_TRIES = 2
 """Tries of one request of a sensor's look: the next look is another try."""
@@ -187,7 +191,16 @@ def _schedules(settings: Settings, profile: Profile, published: Published) -> li
             raise SettingsError(
                 f"{variable}={cron}: is no cron expression; write five fields such as `0 3 * * 6`, `on` or `off`"
             ) from None
-    return schedules
+    weekly = scheduled_verification(
+        everything,
+        published=published,
+        name="weekly_comparison_of_engines",
+        only={dg.AssetCheckKey(dg.AssetKey(METRICS.asset), engines_agree.name)},
+        cron=ENGINES_AT,
+        timezone=settings.schedule_timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,  # it takes seconds and reads no picture
+    )
+    return [*schedules, weekly]
 
 
 def _freshness(settings: Settings) -> dg.FreshnessPolicy | None:

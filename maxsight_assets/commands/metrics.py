@@ -94,6 +94,8 @@ def _more(standing: "Standing") -> "Iterator[str]":
     result = standing.result
     for other in result.comparisons if result else ():
         yield f"{standing.name}: {other.text}; smallest drop that shows: {other.smallest:.4f}"
+    if result and result.open_images is not None:
+        yield f"{standing.name}: mean AP by Open Images' own rules: {result.open_images:.4f}"
     for name, (images, value) in result.slices.items() if result else ():
         yield f"{standing.name}: {name}: AP {value:.4f} ({images:,} images)"
     for fault in standing.faults:

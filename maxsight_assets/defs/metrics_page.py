@@ -61,6 +61,14 @@ def of_metrics(made: Evaluated, root: Path) -> Metadata:
                 for other in result.comparisons
             ),
         ),
+        "by Open Images' own rules": table(
+            ("condition", "set", "mean AP"),
+            (
+                (each.condition, each.set, round(result.open_images, 4))
+                for each, result in scored
+                if result.open_images is not None
+            ),
+        ),
         "slices": table(
             ("condition", "set", "slice", "images", "AP"),
             (

@@ -14,6 +14,8 @@ from typing import Any
 import polars as pl
 
 from maxsight_assets.datasets.landing import Gate, record_made
+from maxsight_assets.datasets.openimages.format import read_class_names, read_hierarchy
+from maxsight_assets.datasets.openimages.source import CLASSES
 from maxsight_assets.disk import discard, sha256_of
 from maxsight_assets.errors import FormatError, LandingError
 from maxsight_assets.evaluation import results
@@ -21,6 +23,7 @@ from maxsight_assets.evaluation.build import ANNOTATIONS, CONTRACT
 from maxsight_assets.evaluation.compare import compare
 from maxsight_assets.evaluation.detections import Detections, DetectionsUnfit, read_detections
 from maxsight_assets.evaluation.metrics import Engine, Metrics, evaluate
+from maxsight_assets.evaluation.openimages_rules import score
 from maxsight_assets.evaluation.results import Compared, Result, Standing
 from maxsight_assets.evaluation.sets import EvaluationSet, read_set
 from maxsight_assets.evaluation.slices import SMALL, images_of
@@ -155,6 +158,23 @@ def _measured(
     return replace(metrics, slices={**metrics.slices, **small})
 
 
+def _by_open_images_rules(
+    places: Places, promise: Mapping[str, Any], evaluated: EvaluationSet, found: Detections
+) -> float | None:
+    """Return the mean AP by Open Images' own rules; None if the set has no tree of classes, or it is not landed."""
+    stated = promise.get("hierarchy")
+    if not stated or not (tree := places.data_dir / stated).exists():
+        return None
+    ids = {name: number for number, name in evaluated.categories.items()}
+    words, mapping = read_class_names(tree.with_name(CLASSES.rpartition("/")[2])), promise["label_mapping"]
+    numbers = {mid: ids[name] for mid, word in words.items() if (name := mapping.get(word)) in ids}
+    above: dict[int, set[int]] = {}
+    for high, below in read_hierarchy(tree).items():
+        for low in below & numbers.keys() if high in numbers else ():
+            above.setdefault(numbers[low], set()).add(numbers[high])
+    return score(evaluated, found, above).mean
+
+
 class _Run:
     """One run over all detections files, into a staged tree."""
 
@@ -228,6 +248,7 @@ class _Run:
             detections=found.count,
             numbers=metrics.numbers,
             slices=metrics.slices,
+            open_images=_by_open_images_rules(self._places, promise, evaluated, found),
             comparisons=(previous,) if previous else (),
         )
 

@@ -133,6 +133,27 @@ def test_after_a_change_of_the_set_both_are_compared_on_the_images_that_both_ver
     assert "on the 12 images that both versions of the set have" in compared.text
 
 
+def test_a_set_of_open_images_has_the_mean_by_its_own_rules_too(tmp_path: Path) -> None:
+    ground = Ground(tmp_path)
+    mapping = {"Dog": "dog", "Cat": "cat", "Animal": "cup", "Wheel": None}
+    metadata = ground.places.data_dir / "open_images_v6/metadata"
+    metadata.mkdir(parents=True)
+    tree = {
+        "LabelName": "/m/root",
+        "Subcategory": [{"LabelName": "/m/a", "Subcategory": [{"LabelName": "/m/d"}, {"LabelName": "/m/c"}]}],
+    }
+    (metadata / "tree.json").write_text(json.dumps(tree), encoding="utf-8")
+    words = "/m/a,Animal\n/m/d,Dog\n/m/c,Cat\n/m/w,Wheel\n"
+    (metadata / "class-descriptions-boxable.csv").write_text(words, encoding="utf-8")
+    ground.publish("oi", a_set, hierarchy="open_images_v6/metadata/tree.json", label_mapping=mapping, exhaustive=False)
+    found = truth_as_detections(a_set(tmp_path / "copy"))
+    ground.drop("amd/oi", found.where(found.category != 2))
+    result = ground.run().standings["amd/oi"].result
+    assert result is not None
+    # All dogs and no cat; of the animals (dogs, cats and what is called cup) two thirds.
+    assert result.open_images == pytest.approx((1 + 0 + 2 / 3) / 3)
+
+
 def test_without_an_evaluation_set_nothing_is_evaluated(tmp_path: Path) -> None:
     with pytest.raises(LandingError, match="materialize inference_eval_set first"):
         Ground(tmp_path).run()
