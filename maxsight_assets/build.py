@@ -41,7 +41,7 @@ from maxsight_assets.defs.running.tidy import tidy as clear_away
 from maxsight_assets.defs.runs import RunOutcome
 from maxsight_assets.defs.runs import materialize as run_graph
 from maxsight_assets.errors import MaxSightAssetsError, NotReported, SettingsError
-from maxsight_assets.pipeline.inspection import EVALUATION, SPLITS, Inspection, Told, named, of_profile
+from maxsight_assets.pipeline.inspection import EVALUATION, METRICS, SPLITS, Inspection, Told, named, of_profile
 from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
 from maxsight_assets.profiles.model import Profile

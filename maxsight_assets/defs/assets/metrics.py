@@ -43,7 +43,7 @@ def metrics_asset(profile: Profile, *, baseline: str) -> dg.AssetsDefinition:
         Only new and changed files are evaluated. A file that does not fit its set, or is deleted, keeps its last good
         numbers. `maxsight-assets metrics` prints the same at a terminal.
         """
-        from maxsight_assets.defs import metrics_page
+        from maxsight_assets.defs import metadata, metrics_page
         from maxsight_assets.pipeline.inspection import METRICS
         from maxsight_assets.pipeline.metrics import make_metrics
 
@@ -56,7 +56,10 @@ def metrics_asset(profile: Profile, *, baseline: str) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             data_version=dg.DataVersion(made.manifest.info.data_version),
             tags=made_from(made.manifest.info.inputs),
-            metadata=metrics_page.of_metrics(made, places.results),
+            metadata={
+                **metadata.of_story(places.results, changed=made.changed),
+                **metrics_page.of_metrics(made, places.results),
+            },
         )
 
     return detection_metrics
