@@ -230,7 +230,6 @@ def test_a_version_is_said_to_be_published_or_unknown(root: Path) -> None:
         ("verify --rule evaluation_is_unsen", "did you mean evaluation_is_unseen? "),
         ("plan cocoraw", "no dataset cocoraw; did you mean coco_raw? "),
         ("plan openimages_subset --classes Dor", "nearest: Door"),
-        ("plan bdd100k_raw --classes car", "no field of bdd100k_raw classes; "),
         ("versions cleaned_split", "no asset cleaned_split; did you mean cleaned_splits? "),
         ("sttus", "Did you mean 'status'?"),
     ],
