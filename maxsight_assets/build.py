@@ -20,6 +20,7 @@ from maxsight_assets.datasets.source import Source
 from maxsight_assets.defs import metadata
 from maxsight_assets.defs.alerts.sensors import alert_sensors
 from maxsight_assets.defs.alerts.webhook import Webhook
+from maxsight_assets.defs.assets import checkpoints
 from maxsight_assets.defs.assets.evaluation import evaluation_asset
 from maxsight_assets.defs.assets.metrics import detections_spec, metrics_asset
 from maxsight_assets.defs.assets.raw import raw_asset
@@ -27,11 +28,12 @@ from maxsight_assets.defs.assets.training import splits_asset
 from maxsight_assets.defs.assets.upstream import upstream_spec
 from maxsight_assets.defs.automation.condition import refresh_condition
 from maxsight_assets.defs.automation.detections import detections_sensor
-from maxsight_assets.defs.automation.looking import Glance, Pace
+from maxsight_assets.defs.automation.looking import LOOK_TRIES, Glance, Pace
 from maxsight_assets.defs.automation.records import Published
 from maxsight_assets.defs.automation.schedules import freshness, scheduled_refresh, scheduled_verification
 from maxsight_assets.defs.automation.sensors import HOURLY, refresh_sensor, upstream_sensor
 from maxsight_assets.defs.automation.without import goes_on_sensor
+from maxsight_assets.defs.checkpoints import checkpoints_of
 from maxsight_assets.defs.checks.published import published_checks
 from maxsight_assets.defs.reporting import Change, difference, report_change, report_verdicts, verdicts_of
 from maxsight_assets.defs.resources import Upstreams, storage_of
@@ -69,9 +71,6 @@ SAMPLE_TICK_S = 10
 ENGINES_AT = "30 4 * * 1"
 """When both engines of mAP are compared: Mondays at 4:30."""
 
-LOOK_TRIES = 2
-"""Tries of one request of a sensor's look: the next look is another try."""
-
 FIRST_S = 120.0
 """Seconds that a process waits while another process makes Dagster's databases."""
 
@@ -95,6 +94,7 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
     """
     profile = profiles.of(settings)
     embedded = profile.upstream == "embedded"
+    synced = checkpoints_of(settings, given=overrides or {})
     resources = {"storage": storage_of(settings), **_upstreams(settings, embedded=embedded, given=overrides or {})}
     upstreams = resources["upstreams"]
     assets = [
@@ -129,11 +129,12 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
     ]
     detections = _placed(detections_spec(), settings.profile, Places.of(settings).detections)
     return dg.Definitions(
-        assets=[*upstream_specs, detections, *assets],
-        asset_checks=published_checks(profile),
+        assets=[*upstream_specs, detections, *assets, *synced.assets],
+        asset_checks=[*published_checks(profile), *synced.checks],
         sensors=[
             refresh,
             *reporting,
+            *synced.sensors,
             detections_sensor(published=published, interval_s=SAMPLE_TICK_S if embedded else 30),
             *standing_sensors(published),
             goes_on_sensor(published=published),
@@ -141,7 +142,7 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
             *_alerts(settings),
         ],
         schedules=schedules,
-        resources={**resources, **(overrides or {})},
+        resources={**resources, **synced.resources, **(overrides or {})},
         executor=dg.in_process_executor if settings.executor == "in_process" else dg.multiprocess_executor,
     )
 
@@ -350,7 +351,7 @@ def materialize(
         SettingsError: `select` names an asset that does not exist.
     """
     profile = profiles.of(settings)
-    assets = [named(profile, name).asset for name in select]
+    assets = [name if name == checkpoints.NAME else named(profile, name).asset for name in select]
     derived = [inspection.asset for inspection in of_profile(profile) if inspection in (EVALUATION, SPLITS)]
     again = {name: {"anew": True} for name in derived if anew and (name in assets or not assets)}
     configs = {name: {**stated.get(name, {}), **again.get(name, {})} for name in {**stated, **again}}

@@ -35,6 +35,7 @@ from maxsight_assets.values import (
     Hosts,
     Mirror,
     ProfileName,
+    SourceAddress,
     TimeZone,
     Webhook,
     directory_of,
@@ -77,7 +78,13 @@ class Settings(BaseModel):
     checkpoints_dir: Directory = Field(
         default=Path("checkpoints"),
         validation_alias=AliasChoices("CHECKPOINTS_DIR", "CHECKPOINTS_BASE"),
-        description="Where `checkpoints_<condition>/best_model.pt` are synced to; checked, but no asset uses it yet.",
+        description="Where `checkpoints_<condition>/best_model.pt` are synced to.",
+    )
+    checkpoints_uri: SourceAddress | None = Field(
+        default=None,
+        validation_alias="CHECKPOINTS_URI",
+        description="Where the checkpoints of the conditions come from: a directory such as a mounted drive, "
+        "`s3://bucket/prefix`, or `hf://models/<owner>/<name>`. If it is unset, none are synced.",
     )
     audio_dir: Directory | None = Field(
         default=None,
@@ -299,12 +306,15 @@ def _of_project(path: Path, profile: str | None) -> dict[str, str]:
 
 
 def require_writable(settings: Settings) -> None:
-    """Refuse a DATA_DIR or SPLITS_DIR that cannot be written, judged by the nearest existing parent.
+    """Refuse a directory to publish in that cannot be written, judged by the nearest existing parent.
 
     Raises:
         SettingsError: A directory cannot be written; the text is one line and names its variable.
     """
-    for variable, directory in (("DATA_DIR", settings.data_dir), ("SPLITS_DIR", settings.splits_dir)):
+    places = {"DATA_DIR": settings.data_dir, "SPLITS_DIR": settings.splits_dir}
+    if settings.checkpoints_uri is not None:
+        places["CHECKPOINTS_DIR"] = settings.checkpoints_dir
+    for variable, directory in places.items():
         _require_writable(variable, directory)
 
 

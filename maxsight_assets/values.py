@@ -29,6 +29,7 @@ CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CE
 
 MIRROR_SCHEMES = ("https", "http", "s3", "file")
 ENDPOINT_SCHEMES = ("https", "http")
+SOURCE_SCHEMES = ("s3", "hf", "file")
 
 NAME_BYTES = 255
 """Longest name of a file on Linux (NAME_MAX in <limits.h>) and macOS; checked even if the parent is missing."""
@@ -95,6 +96,22 @@ def directory_of(value: str) -> Path:
 
 Mirror = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=MIRROR_SCHEMES))]
 """An address; a secret, because it may hold a password or a signature."""
+
+
+def _source(value: str) -> str:
+    """Return the address of a directory: one on S3 or Hugging Face, or that of a directory of this machine."""
+    scheme, separator, place = value.partition("://")
+    if not separator:
+        return directory_of(value).as_uri()
+    if scheme not in SOURCE_SCHEMES or not place.strip("/") or not value.isprintable():
+        raise ValueError(
+            f"is no source; write a directory, or {', '.join(f'{s}://' for s in SOURCE_SCHEMES)} and a place"
+        )
+    return value.rstrip("/")
+
+
+SourceAddress = Annotated[str, BeforeValidator(_source)]
+"""Address of a directory, without a slash at its end; it holds no secret."""
 
 Endpoint = Annotated[SecretStr, BeforeValidator(partial(_address, schemes=ENDPOINT_SCHEMES))]
 

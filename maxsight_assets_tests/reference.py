@@ -20,6 +20,8 @@ from pydantic_core import PydanticUndefined
 from typer.cli import get_docs_for_click
 
 from maxsight_assets.catalog import model as catalogs
+from maxsight_assets.checkpoints.rules import CHECKPOINT_RULES
+from maxsight_assets.checkpoints.sync import ASSET as CHECKPOINTS
 from maxsight_assets.commands.app import app
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.evaluation.apart import IN_ANOTHER_SET
@@ -131,9 +133,10 @@ def run_config() -> str:
 
 def checks() -> str:
     assets = defaultdict(list)
-    for inspection in (*RAW.values(), EVALUATION, SPLITS, METRICS):
-        for rule in inspection.rules:
-            assets[rule.name, rule.severity, rule.blocking, rule.description, rule.remedy].append(inspection.asset)
+    inspected = [(each.asset, each.rules) for each in (*RAW.values(), EVALUATION, SPLITS, METRICS)]
+    for asset, rules in [*inspected, (CHECKPOINTS, CHECKPOINT_RULES)]:
+        for rule in rules:
+            assets[rule.name, rule.severity, rule.blocking, rule.description, rule.remedy].append(asset)
     rows = (
         (f"`{name}`", ", ".join(f"`{asset}`" for asset in of), severity, "yes" if blocking else "", what, remedy)
         for (name, severity, blocking, what, remedy), of in assets.items()

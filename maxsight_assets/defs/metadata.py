@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from maxsight_assets.checkpoints.sync import Synced
     from maxsight_assets.pipeline.derived import Made
     from maxsight_assets.pipeline.inspection import Told
     from maxsight_assets.pipeline.overview import Overview
@@ -146,6 +147,31 @@ def of_version(version: "Version", target: str) -> Metadata:
         "selection": dg.MetadataValue.json(dict(info.selection)),
         **({"served by": table(("file", "place"), sorted(tally.served.items()))} if tally.served else {}),
         "not served by upstream": dg.MetadataValue.text("\n".join(sorted(tally.missing)[:10]) or "none"),
+    }
+
+
+def of_checkpoints(synced: "Synced", target: "Path") -> Metadata:
+    """Return the files of one condition, and which a condition may have and this one lacks."""
+    from maxsight_assets.checkpoints.layout import FILES
+
+    manifest = synced.manifest
+    said = manifest.info.selection
+    columns = ("file", "bytes", "written at the source", "verified at", "how verified", "sha256", "came from")
+    rows = [
+        (
+            *(row.path, row.bytes, said[row.path]["modified"] or "", row.verified_at or ""),
+            *(row.level, row.sha256, said[row.path]["from"]),
+        )
+        for row in manifest.selected()
+    ]
+    missing = [name for name in FILES if name not in manifest.rows]
+    return {
+        "path": dg.MetadataValue.path(str(target)),
+        "data version": dg.MetadataValue.text(manifest.info.data_version),
+        "bytes": dg.MetadataValue.int(manifest.info.bytes),
+        "fetched bytes": dg.MetadataValue.int(synced.tally.fetched_bytes),
+        "checkpoints": table(columns, rows),
+        "missing": dg.MetadataValue.text(", ".join(missing) or "nothing"),
     }
 
 

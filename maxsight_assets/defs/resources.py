@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from maxsight_assets.settings import Settings
 if TYPE_CHECKING:
     from maxsight_assets.datasets.places import Upstream
     from maxsight_assets.datasets.upstreams import Embedded
+    from maxsight_assets.transport.client import Client
     from maxsight_assets.transport.options import Credentials, Limits, Progress
 
 
@@ -48,6 +50,20 @@ class Upstreams(dg.ConfigurableResource):  # type: ignore[type-arg]
     def embedded(self) -> "Embedded | None":
         """Return what serves the upstreams from this machine; None if they are the publishers' own."""
         return None
+
+    def client(
+        self,
+        *,
+        cancel: threading.Event | None = None,
+        progress: "Progress | None" = None,
+        limits: "Limits | None" = None,
+    ) -> "Client":
+        """Return a client for addresses that no catalog holds; a context manager."""
+        from maxsight_assets.transport.client import Client
+        from maxsight_assets.transport.options import Limits
+
+        allowed = replace(limits or Limits(), allowed_hosts=frozenset(self.allowed_hosts))
+        return Client(limits=allowed, credentials=self.credentials(), cancel=cancel, progress=progress)
 
     def open(
         self,

@@ -4,10 +4,12 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
 from dagster._core.events import JobFailureData, RunFailureReason
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from maxsight_assets.defs.automation.records import DATA_VERSION_TAG, Published
 from maxsight_assets.defs.automation.state import NAMES as STATE
@@ -61,6 +63,21 @@ class RunOutcome:
     failures: tuple[str, ...]
     interrupted: bool = False
 
+    def and_then(self, then: "RunOutcome") -> "RunOutcome":
+        """Return the result of this run and the one after it."""
+        return RunOutcome(
+            run_id=self.run_id or then.run_id,
+            success=self.success and then.success,
+            materialized=self.materialized | then.materialized,
+            checks=(*self.checks, *then.checks),
+            failures=(*self.failures, *then.failures),
+            interrupted=self.interrupted or then.interrupted,
+        )
+
+
+NOTHING = RunOutcome("", success=True, materialized={}, checks=(), failures=())
+"""The result of no run."""
+
 
 def materialize(
     defs: dg.Definitions,
@@ -74,7 +91,8 @@ def materialize(
 ) -> RunOutcome:
     """Materialize assets and run their checks in this process.
 
-    If a raw asset could not be had, a second run makes the evaluation sets and splits of what is landed.
+    If a raw asset could not be had, a second run makes the evaluation sets and splits of what is landed. Assets of
+    partitions run after the others, over all of their partitions.
 
     Runs that a dead process left are failed first, and again while a step waits for a pool slot. SIGINT, SIGTERM and
     SIGHUP end the run or the wait. However the run ends, it is recorded as ended and keeps no slot.
@@ -99,21 +117,36 @@ def materialize(
         raise SettingsError(f"no asset {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     wanted = known & set(select) if select else known
     way = _Way(instance, published, say)
-    outcome, events = _run(job, [dg.AssetKey(name) for name in select] or None, way, run_config or {})
-    rest = rest_of(job.asset_layer.asset_graph, wanted, outcome.materialized.keys(), events)
+    graph = job.asset_layer.asset_graph
+    parted = sorted(name for name in wanted if graph.get(dg.AssetKey(name)).partitions_def is not None)
+    plain = sorted(wanted - set(parted))
+    outcome = _materialize_plain(job, plain, way, run_config or {}) if plain else NOTHING
+    for name in () if outcome.interrupted else parted:
+        outcome = outcome.and_then(_run_all_partitions(job, name, way))
+    return outcome
+
+
+def _materialize_plain(
+    job: dg.JobDefinition, wanted: Sequence[str], way: "_Way", run_config: Mapping[str, Any]
+) -> RunOutcome:
+    """Run assets without partitions; see `materialize`."""
+    outcome, events = _run(job, [dg.AssetKey(name) for name in wanted], way, run_config)
+    rest = rest_of(job.asset_layer.asset_graph, set(wanted), outcome.materialized.keys(), events)
     if rest is None or outcome.interrupted:
         return outcome
-    say(f"{', '.join(rest.without)} could not be had: {', '.join(rest.assets)} are made of what is landed")
-    stated = {key: value for key, value in (run_config or {}).items() if key != "ops"}
-    ops = {name: config for name, config in (run_config or {}).get("ops", {}).items() if name in rest.assets}
+    way.say(f"{', '.join(rest.without)} could not be had: {', '.join(rest.assets)} are made of what is landed")
+    stated = {key: value for key, value in run_config.items() if key != "ops"}
+    ops = {name: config for name, config in run_config.get("ops", {}).items() if name in rest.assets}
     then, _ = _run(job, [dg.AssetKey(name) for name in rest.assets], way, stated | {"ops": ops})
-    return replace(
-        outcome,
-        materialized=outcome.materialized | then.materialized,
-        checks=(*outcome.checks, *then.checks),
-        failures=(*outcome.failures, *then.failures),
-        interrupted=then.interrupted,
-    )
+    return replace(outcome.and_then(then), success=outcome.success)
+
+
+def _run_all_partitions(job: dg.JobDefinition, name: str, way: "_Way") -> RunOutcome:
+    """Run an asset of partitions once over all of them."""
+    partitions_def = job.asset_layer.asset_graph.get(dg.AssetKey(name)).partitions_def
+    partitions = partitions_def.get_partition_keys() if partitions_def else []
+    tags = {ASSET_PARTITION_RANGE_START_TAG: partitions[0], ASSET_PARTITION_RANGE_END_TAG: partitions[-1]}
+    return _run(job, [dg.AssetKey(name)], way, {}, tags=tags)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +159,12 @@ class _Way:
 
 
 def _run(
-    job: dg.JobDefinition, selection: list[dg.AssetKey] | None, way: _Way, run_config: Mapping[str, Any]
+    job: dg.JobDefinition,
+    selection: list[dg.AssetKey] | None,
+    way: _Way,
+    run_config: Mapping[str, Any],
+    *,
+    tags: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[RunOutcome, Sequence[dg.DagsterEvent]]:
     """Run assets and their checks once; return the outcome and the failures of steps."""
     instance, run_id = way.instance, str(uuid.uuid4())
@@ -142,7 +180,7 @@ def _run(
                     run_config={**CONSOLE, **run_config},
                     raise_on_error=False,
                     run_id=run_id,
-                    tags={dead_runs.HOST_TAG: host()},
+                    tags={dead_runs.HOST_TAG: host(), **tags},
                 )
         finally:
             _leave_nothing(instance, run_id)

@@ -19,7 +19,7 @@ from maxsight_assets.transport.answers import GONE
 from maxsight_assets.transport.connections import Answer, Connections
 from maxsight_assets.transport.guard import Guard, host_port
 from maxsight_assets.transport.http import Http
-from maxsight_assets.transport.listing import Listed
+from maxsight_assets.transport.listing import Entry, Listed
 from maxsight_assets.transport.many import THREADS, Pair, Why, fetch_many
 from maxsight_assets.transport.options import Credentials, Limits, Progress
 from maxsight_assets.transport.parallel import Meter, Throttle
@@ -98,6 +98,19 @@ class Client:
             listed = self.list_on(file, listed)
         return listed.probe()
 
+    def entries(self, file: RemoteFile) -> list[Entry]:
+        """Return all objects below an address that ends with a slash, in the order of their keys.
+
+        Raises:
+            TransientError, Cancelled, VerificationFailed, LandingError: As in `download`.
+        """
+        entries: list[Entry] = []
+        whole = False
+        while not whole:
+            page, whole = self._page(file, entries[-1].key if entries else "")
+            entries += page
+        return entries
+
     def list_on(self, file: RemoteFile, so_far: Listed) -> Listed:
         """Return a listing with its next page; one request.
 
@@ -108,10 +121,14 @@ class Client:
         Raises:
             TransientError, Cancelled, VerificationFailed, LandingError: As in `download`.
         """
-        entries, whole = self._asked(file, lambda scheme: scheme.page(file, so_far.after))
+        entries, whole = self._page(file, so_far.after)
+        return so_far.and_then(entries, whole=whole)
+
+    def _page(self, file: RemoteFile, after: str) -> tuple[Sequence[Entry], bool]:
+        entries, whole = self._asked(file, lambda scheme: scheme.page(file, after))
         if not entries and not whole:
             raise VerificationFailed(f"{file.key}: upstream lists nothing more and says that more follows")
-        return so_far.and_then(entries, whole=whole)
+        return entries, whole
 
     def _asked(self, file: RemoteFile, ask: Callable[[Scheme], Answered]) -> Answered:
         """Return what one question to a file's scheme gives, after as many tries as the limits allow."""

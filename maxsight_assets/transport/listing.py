@@ -28,11 +28,17 @@ class Entry:
         key: Its name, without the prefix that is listed.
         etag: What identifies its bytes.
         bytes: Its length.
+        modified: When it was written, as upstream states it; None if the listing does not say.
     """
 
     key: str
     etag: str
     bytes: int
+    modified: str | None = None
+
+    def probe(self) -> Probe:
+        """Return what the listing states of the object."""
+        return Probe(self.bytes, self.etag, self.modified, ranges=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,5 +97,6 @@ def page_of(document: bytes, *, prefix: str) -> tuple[list[Entry], bool]:
         key = each.findtext(f"{space}Key") or ""
         key = (unquote(key) if encoded else key).removeprefix(prefix)
         if key:
-            entries.append(Entry(key, each.findtext(f"{space}ETag") or "", int(each.findtext(f"{space}Size") or "0")))
+            etag, size = each.findtext(f"{space}ETag") or "", int(each.findtext(f"{space}Size") or "0")
+            entries.append(Entry(key, etag, size, each.findtext(f"{space}LastModified")))
     return entries, root.findtext(f"{space}IsTruncated") != "true"

@@ -61,7 +61,9 @@ class Network(ABC):
 
     def page(self, file: RemoteFile, _after: str) -> tuple[Sequence[Entry], bool]:
         """Refuse: HTTP has no listings; a scheme that has them overrides this."""
-        raise LandingError(f"{file.key}: only s3:// and file:// addresses can be listed; name single files instead")
+        raise LandingError(
+            f"{file.key}: only s3://, hf:// and file:// addresses can be listed; name single files instead"
+        )
 
     def open(self, file: RemoteFile, ask: Ask) -> Reply:
         """Ask for a part of an object."""

@@ -41,7 +41,7 @@ class S3(Network):
 
     def page(self, file: RemoteFile, after: str) -> tuple[Sequence[Entry], bool]:
         """List the objects whose keys begin with the address (ListObjectsV2)."""
-        bucket, prefix = _place(file)
+        bucket, _, prefix = file.url.partition("://")[2].partition("/")  # all of a bucket may be listed
         asked = {"encoding-type": "url", "list-type": "2", "max-keys": str(PAGE_KEYS), "prefix": prefix}
         if after:
             asked["start-after"] = prefix + after

@@ -135,7 +135,7 @@ def test_fault_71_directory_is_listed_too(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_what_cannot_be_listed_says_so(liar: LyingServer, tmp_path: Path) -> None:
     with quick_client(liar.host) as client:
-        with pytest.raises(LandingError, match="only s3:// and file:// addresses can be listed"):
+        with pytest.raises(LandingError, match="only s3://, hf:// and file:// addresses can be listed"):
             client.probe(RemoteFile("val/", liar.url("val/")))
         with pytest.raises(LandingError, match="no such directory"):
             client.probe(RemoteFile("val/", (tmp_path / "none").as_uri() + "/"))

@@ -21,6 +21,7 @@ from maxsight_assets.errors import LandingError, TransientError, VerificationFai
 from maxsight_assets.publishing.stage import staging
 from maxsight_assets.remote import Landed, Missing, RemoteFile
 from maxsight_assets.transport import parallel
+from maxsight_assets.transport.listing import Entry
 from maxsight_assets.transport.options import Credentials
 from maxsight_assets.transport.parallel import Throttle
 from maxsight_assets.transport.partial import Partial
@@ -288,6 +289,21 @@ def test_hub_file_lands_from_the_storage_that_it_redirects_to_without_the_token(
         assert liar.requests[0].headers["authorization"] == "Bearer hf_canary"
         assert "authorization" not in storage.requests[0].headers
     assert (landed.level, landed.sha256) == ("sha256", sha256(DATA))
+
+
+def test_a_repository_on_the_hub_is_listed(liar: LyingServer) -> None:
+    files = [
+        {"type": "directory", "oid": "d", "path": "runs/checkpoints_amd", "size": 0},
+        {"type": "file", "oid": "b1", "path": "runs/checkpoints_amd/best_model.pt", "size": 7},
+        {"type": "file", "oid": "a1", "path": "runs/a.json", "size": 2},
+    ]
+    liar.publish("api/models/me/runs/tree/v1/runs", json.dumps(files).encode())
+
+    with quick_client(credentials=hub(liar, "hf_canary")) as client:
+        entries = client.entries(RemoteFile("runs/", "hf://models/me/runs@v1/runs/"))
+
+    assert entries == [Entry("a.json", '"a1"', 2), Entry("checkpoints_amd/best_model.pt", '"b1"', 7)]
+    assert [each.headers["authorization"] for each in liar.requests] == ["Bearer hf_canary"]
 
 
 def test_hub_file_with_other_bytes_than_the_hub_states_is_refused(tmp_path: Path) -> None:

@@ -27,6 +27,9 @@ CURSOR_VERSION = 2
 LONGEST_WAIT_S = 4 * 3600.0
 """Longest wait between two looks at an upstream that is away: six looks a day find it back within hours."""
 
+LOOK_TRIES = 2
+"""Tries of one request of a look: the next look is another try."""
+
 SPARE = 0.2
 """Share of a look's time that is kept for the request under way when the rest is used up."""
 

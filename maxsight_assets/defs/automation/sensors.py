@@ -4,6 +4,7 @@ An upstream sensor requests no run. It reports the upstream's fingerprint to the
 there; the condition does the rest. An upstream that does not answer affects no other.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ HOURLY = Pace()
 
 FIRST_SHARE = 0.75
 """Share of the interval for which other upstreams of a host wait after its first failure; then it is asked anew."""
+
+Requests = Callable[["Seen"], Iterable[dg.RunRequest]]
 
 
 def refresh_sensor(
@@ -81,27 +84,24 @@ def upstream_sensor(
     host: str = "",
     pace: Pace = HOURLY,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
+    requests: Requests | None = None,
 ) -> dg.SensorDefinition:
     """Return a sensor that reports what one upstream holds if that changed.
 
     Args:
         name: Name of the sensor.
         asset_key: The upstream's asset.
-        look: Looks at the upstream by way of the resource `upstreams`.
+        look: Looks at the upstream by way of the resource `upstreams`; `checkpoints`, if runs are asked for.
         landed_as: The asset that lands from it. Nothing is reported during a landing: the landing reports what it
             reads, and its selection may differ from the published one, which the sensor uses.
         host: The host that is asked; while it does not answer, all its upstreams wait. Empty: this one waits alone.
         pace: How often, and for how long, it looks.
         default_status: Whether the sensor runs before the user has started it.
+        requests: Returns the runs to ask for, from what a look saw; for an asset of partitions, which the refresh
+            condition does not judge. None: no runs. During a landing none are asked for.
     """
 
-    @dg.sensor(
-        name=name,
-        description=f"Reports a change of {asset_key.to_user_string()} upstream. Asks for no run itself.",
-        minimum_interval_seconds=pace.interval_s,
-        default_status=default_status,
-    )
-    def sense(context: dg.SensorEvaluationContext, upstreams: Upstreams) -> dg.SensorResult:
+    def work(context: dg.SensorEvaluationContext, upstreams: Upstreams) -> dg.SensorResult:
         tick = _Tick(context, asset_key, landed_as, pace)
         memory, now = Memory.of(context), get_current_timestamp()
         if memory.waits(now):
@@ -121,9 +121,33 @@ def upstream_sensor(
             return tick.away(failed, now)
         if wait.failures:
             hosts.keep(context.instance, host, hosts.Wait())
-        return tick.answered(memory, seen, before=before)
+        result = tick.answered(memory, seen, before=before)
+        if requests is None or not seen.fingerprint or is_landing(context.instance, landed_as):
+            return result
+        asked = list(requests(seen))
+        return result._replace(skip_reason=None, run_requests=asked) if asked else result
 
-    return sense
+    decorated = dg.sensor(
+        name=name,
+        description=f"Reports a change of {asset_key.to_user_string()} upstream. "
+        + ("Asks for no run itself." if requests is None else "Asks for a run of each partition that is behind it."),
+        asset_selection=None if requests is None else dg.AssetSelection.assets(landed_as),
+        minimum_interval_seconds=pace.interval_s,
+        default_status=default_status,
+    )
+    if requests is None:
+
+        @decorated
+        def sense(context: dg.SensorEvaluationContext, upstreams: Upstreams) -> dg.SensorResult:
+            return work(context, upstreams)
+
+        return sense
+
+    @decorated
+    def sense_partitions(context: dg.SensorEvaluationContext, checkpoints: Upstreams) -> dg.SensorResult:
+        return work(context, checkpoints)
+
+    return sense_partitions
 
 
 @dataclass(frozen=True, slots=True)
