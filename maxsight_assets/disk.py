@@ -12,6 +12,7 @@ import shutil
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -59,17 +60,68 @@ _NUMBER = re.compile(r"(?:\(os error |\[Errno )(\d+)[)\]]")
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def sha256_of(path: Path) -> tuple[int, str]:
+class Hashed:
+    """What this process has read and hashed: a file that has not been touched since need not be read again.
+
+    A file is remembered if it was last touched (mtime and ctime) well before it was read: a change after that gives it
+    another time, however coarse the clock of the file system is. It is opened before its state is compared, because a
+    network drive may state an older one until then.
+    """
+
+    _MOST = 500_000  # files, some 130 MB; further ones are read each time
+    _CLOCK_STEP_S = 2.0  # the coarsest clock of a file system, FAT's
+
+    def __init__(self) -> None:
+        self._digests: dict[tuple[int, ...], bytes] = {}
+
+    def known(self, status: os.stat_result) -> str | None:
+        """Return the hex sha256 of an open file in this state; None if it is not known."""
+        digest = self._digests.get(self._state(status))
+        return None if digest is None else digest.hex()
+
+    def add(self, status: os.stat_result, sha256: str, *, began: float) -> None:
+        """Remember the sha256 of a file in this state.
+
+        Args:
+            status: The state of the open file after it was read.
+            sha256: Hex digest of its bytes.
+            began: When it was about to be opened, seconds since the epoch.
+        """
+        untouched = max(status.st_mtime, status.st_ctime) < began - self._CLOCK_STEP_S
+        if untouched and len(self._digests) < self._MOST:
+            self._digests[self._state(status)] = bytes.fromhex(sha256)
+
+    def forget(self) -> None:
+        """Forget all files, so that each is read again."""
+        self._digests.clear()
+
+    @staticmethod
+    def _state(status: os.stat_result) -> tuple[int, ...]:
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+HASHED = Hashed()
+"""The files that this process has hashed."""
+
+
+def sha256_of(path: Path | str, *, hashed: Hashed | None = None) -> tuple[int, str]:
     """Return the size in bytes and the lower-case hex sha256 of a regular file; links are not followed.
+
+    Args:
+        path: The file.
+        hashed: What need not be read again, and learns of what is read now. None: the file is read.
 
     Raises:
         OSError: The file is absent, unreadable, or no regular file.
     """
+    began = time.time()
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if hashed is not None and (known := hashed.known(facts)) is not None:
+            return facts.st_size, known
         digest = hashlib.sha256()
         total = 0
         while block := os.read(descriptor, asked := min(SMALL, max(facts.st_size - total, 0) + 1)):
@@ -77,7 +129,10 @@ def sha256_of(path: Path) -> tuple[int, str]:
             total += len(block)
             if len(block) < asked and total == facts.st_size:  # the end: saves a call for each small file
                 break
-        return total, digest.hexdigest()
+        sha256 = digest.hexdigest()
+        if hashed is not None:
+            hashed.add(os.fstat(descriptor), sha256, began=began)
+        return total, sha256
     finally:
         os.close(descriptor)
 
@@ -151,6 +206,27 @@ def write_atomic(path: Path, data: bytes, *, scratch: Path) -> None:
         os.fsync(stream.fileno())
     scratch.replace(path)
     sync_directory(path.parent)
+
+
+def note(path: Path, data: bytes) -> None:
+    """Keep something that can be made again, with its digest: whole or not at all, and not durably.
+
+    If it cannot be written, for instance on a read-only drive, nothing is kept.
+    """
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{unique_name()}")
+        partial.write_bytes(hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
+        partial.replace(path)
+
+
+def noted(path: Path) -> bytes | None:
+    """Return what was kept; None if there is nothing, or if it is damaged."""
+    try:
+        digest, _, data = path.read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    return data if hashlib.sha256(data).hexdigest().encode() == digest else None
 
 
 def sync_directory(path: Path) -> None:

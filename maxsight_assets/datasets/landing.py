@@ -10,7 +10,7 @@ import polars as pl
 from maxsight_assets.archives.archive import Archive, Member, open_archive, open_local
 from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.selection import Selection
-from maxsight_assets.disk import in_threads, link_or_copy, sha256_of
+from maxsight_assets.disk import HASHED, in_threads, link_or_copy, sha256_of
 from maxsight_assets.errors import LandingError, UpstreamChanged, WrongArchive
 from maxsight_assets.formats.names import KINDS, find_members
 from maxsight_assets.images.facts import examine
@@ -74,7 +74,7 @@ def is_current(present: Manifest | None, root: Path, *, selection: Selection, in
         present is not None
         and dict(present.info.inputs) == dict(inputs)
         and type(selection).stored(present.info.selection) == selection
-        and not problems(root, present.rows.selected().sums())
+        and not problems(root, present.rows.selected().sums(), hashed=HASHED)
     )
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class Source:
         selection: Type of its selection.
         files: Keys of the upstream files that a selection is made from.
         land: Lands what a selection names in a staged tree.
-        tables: Images and boxes of a published or staged directory.
+        tables: Images and boxes of a published or staged directory, by its path and manifest; see `read`.
         rules: The rules that must hold for its directory.
         whole_splits: The publisher's splits that a selection lands with all their records, so that they can be counted.
         view_type: Type of the view that the rules take.
@@ -40,6 +41,7 @@ class Source:
         second_paths: Where landed files lie a second time, by the beginning of their path below the directory.
         listed: All images that the landed lists of the publisher name, chosen or not: `split` and `image_id`. None: no
             list is landed.
+        are_tables_kept: Whether `tables` takes `parsed`, the folder of what was parsed before.
         details: Further tables of the asset's page, by title: column names and rows, from the published directory.
     """
 
@@ -47,7 +49,7 @@ class Source:
     selection: type[Selection]
     files: Callable[[Any], tuple[str, ...]]
     land: Callable[..., None]
-    tables: Callable[[Path, Manifest], Tables]
+    tables: Callable[..., Tables]
     rules: tuple[Rule[Any], ...]
     whole_splits: Callable[[Any], Collection[str]]
     view_type: type[RawView] = RawView
@@ -56,6 +58,7 @@ class Source:
     class_ids: re.Pattern[str] | None = None
     second_paths: Mapping[str, str] = field(default_factory=dict)
     listed: Callable[[Path, Manifest], pl.DataFrame] | None = None
+    are_tables_kept: bool = False
     details: Callable[[Path, Manifest], Mapping[str, Table]] | None = None
 
     @property
@@ -83,6 +86,21 @@ class Source:
         found = ((begin, other) for begin, other in self.second_paths.items() if path.startswith(begin))
         return next((other + path.removeprefix(begin) for begin, other in found), None)
 
+    def read(self, root: Path, manifest: Manifest, *, cache: Path | None = None) -> Tables:
+        """Return the images and boxes of a published or staged directory.
+
+        Args:
+            root: The directory.
+            manifest: Its manifest.
+            cache: Parquet file of facts of images by content; tables that were parsed before are kept beside it.
+
+        Raises:
+            FormatError: The annotations cannot be read.
+        """
+        if cache is None or not self.are_tables_kept:
+            return self.tables(root, manifest)
+        return self.tables(root, manifest, parsed=cache.parent / "parsed")
+
     def view(self, root: Path, manifest: Manifest, *, cache: Path | None = None) -> RawView:
         """Return the view that the rules take of the directory; the publisher's counts hold only for whole splits.
 
@@ -102,7 +120,7 @@ class Source:
             root=root,
             manifest=manifest,
             place=self.directory,
-            read=self.tables,
+            read=partial(self.read, cache=cache),
             counts=counts,
             editions=self.editions,
             cache=cache,

@@ -11,6 +11,7 @@ import os
 import struct
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
+from maxsight_assets.disk import HASHED
 from maxsight_assets.errors import Cancelled
 from maxsight_assets.images.phash import CROPS, SIDE, fingerprints
 
@@ -175,6 +177,7 @@ def _examine_some(
 
 def _examine_file(sha256: str, path: Path, hashed_at: float | None) -> tuple[_Fact, _Gray, bool]:
     """Return the facts of one file except its fingerprint, its gray picture, and whether the facts may be cached."""
+    began = time.time()
     try:
         with path.open("rb", buffering=0) as file:  # a buffer would be one more copy
             data = file.read()
@@ -182,8 +185,10 @@ def _examine_file(sha256: str, path: Path, hashed_at: float | None) -> tuple[_Fa
     except OSError as error:
         return _Fact(sha256, f"{_UNREAD} ({error.strerror})"), None, False
     untouched = hashed_at is not None and max(status.st_mtime, status.st_ctime) < hashed_at - _CLOCK_STEP_S
-    if not untouched and hashlib.sha256(data).hexdigest() != sha256:
-        return _Fact(sha256, _OTHER_BYTES), None, False
+    if not untouched:
+        if hashlib.sha256(data).hexdigest() != sha256:
+            return _Fact(sha256, _OTHER_BYTES), None, False
+        HASHED.add(status, sha256, began=began)
     return *_examine_bytes(sha256, data), True
 
 

@@ -4,8 +4,9 @@ The publishing gate, the asset checks and `maxsight-assets verify` all use this 
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ from maxsight_assets import disk, verdict
 from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.errors import FormatError, LandingError, SettingsError, UnknownName
+from maxsight_assets.images.facts import are_of_content
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.pipeline.derived import EVALUATION_ASSET, SPLITS_ASSET, training_tables
 from maxsight_assets.pipeline.metrics import METRICS_ASSET, published_sets
+from maxsight_assets.pipeline.verdicts import Basis, Known, note_of, recall, remember
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile, SplitsSelection
-from maxsight_assets.publishing.manifest import Manifest
+from maxsight_assets.publishing.acceptance import accepted
+from maxsight_assets.publishing.manifest import Manifest, now
 from maxsight_assets.publishing.stage import read_published
 from maxsight_assets.publishing.swap import State
 from maxsight_assets.verdict import Rule, Verdict
@@ -36,12 +40,14 @@ class Inspection:
         rules: The rules that must hold, in the order in which they are reported.
         directory: The published directory.
         open: Opens a published or staged tree, with its manifest, as the view that the rules take.
+        basis: Returns what verdicts on a published or staged tree follow from. None: every rule always looks.
     """
 
     asset: str
     rules: tuple[Rule[Any], ...]
     directory: Callable[[Places], Path]
     open: Callable[[Places, Path, Manifest], Any]
+    basis: Callable[[Places, Path, Manifest], Basis] | None = None
 
     def view(self, places: Places) -> Any:
         """Return the view of the published directory; None if nothing is published."""
@@ -52,7 +58,65 @@ class Inspection:
     def gate(self, places: Places) -> Callable[[Path, Manifest], Sequence[Verdict]]:
         """Return the function that judges a staged tree by the blocking rules."""
         blocking = tuple(rule for rule in self.rules if rule.blocking)
-        return lambda root, manifest: verdict.run(blocking, self.open(places, root, manifest))
+
+        def judge(root: Path, manifest: Manifest) -> Sequence[Verdict]:
+            view = self.open(places, root, manifest)
+            verdicts = verdict.run(blocking, view)
+            if self.basis and all(each.passed for each in verdicts) and are_of_content(view.facts):
+                remember(self._note(places), self.basis(places, root, manifest), verdicts, known={})
+            return verdicts
+
+        return judge
+
+    def judging(self, places: Places, *, anew: bool) -> "Judging | None":
+        """Open the published directory for its rules; None if nothing is published.
+
+        Args:
+            places: The published directories.
+            anew: Whether every rule looks, although it has said its verdict on the same bytes.
+        """
+        root = self.directory(places)
+        manifest = read_published(root)
+        if manifest is None:
+            return None
+        basis, note = self.basis and self.basis(places, root, manifest), self._note(places)
+        if anew:
+            disk.HASHED.forget()
+        known = {} if anew or basis is None else recall(note, basis)
+        return Judging(partial(self.open, places, root, manifest), basis, note, known)
+
+    def _note(self, places: Places) -> Path:
+        return note_of(places.state, self.asset, self.directory(places))
+
+
+class Judging:
+    """The rules of one published directory at work."""
+
+    def __init__(self, view: Callable[[], Any], basis: Basis | None, note: Path, known: Mapping[str, Known]) -> None:
+        self._open = view
+        self._view: Any = None
+        self._basis, self._note, self._known = basis, note, known
+        self._given: list[tuple[Rule[Any], Verdict]] = []
+
+    def judge(self, rule: Rule[Any]) -> Known:
+        """Return a rule's verdict, with the time when it was given."""
+        if rule.name in self._known:
+            return self._known[rule.name]
+        if self._view is None:
+            self._view = self._open()
+        given = rule.judge(self._view)
+        self._given.append((rule, given))
+        return Known(now(), given)
+
+    def remember(self) -> None:
+        """Note the verdicts that were given, if nothing is broken: what is, is looked at again.
+
+        Nothing is noted if no rule needed the images: to note it, all would have to be read.
+        """
+        broken = any(not each.passed and (rule.severity == "error" or not each.judged) for rule, each in self._given)
+        read = any(rule.reads_images for rule, _ in self._given)
+        if self._basis and read and not broken and are_of_content(self._view.facts):
+            remember(self._note, self._basis, [each for _, each in self._given], known=self._known)
 
 
 def _raw(source: Source) -> Inspection:
@@ -61,6 +125,14 @@ def _raw(source: Source) -> Inspection:
         rules=source.rules,
         directory=lambda places: places.data_dir / source.directory,
         open=lambda places, root, manifest: source.view(root, manifest, cache=places.facts),
+        basis=lambda places, root, manifest: Basis(
+            said=(
+                _page(manifest),
+                {key: asdict(facts) for key, facts in accepted(places.data_dir / source.directory).items()},
+            ),
+            listed=((root, manifest.rows),),
+            read=((root, manifest.rows.selected()),),
+        ),
     )
 
 
@@ -120,13 +192,59 @@ def _splits_view(places: Places, root: Path, manifest: Manifest) -> SplitsView:
     )
 
 
+def _page(manifest: Manifest) -> str:
+    return manifest.page().decode()
+
+
+def _landed(places: Places) -> dict[Path, Manifest]:
+    """Return the manifests of all raw directories, by directory."""
+    roots = [places.data_dir / source.directory for source in SOURCES.values()]
+    return {root: manifest for root in roots if (manifest := read_published(root)) is not None}
+
+
+def _basis_of_evaluation(places: Places, root: Path, manifest: Manifest) -> Basis:
+    state = State.of(places.evaluation)
+    before = state.previous if root.resolve() == state.target else state.target
+    was = Manifest.read(before)
+    raw = _landed(places)
+    own = {root: manifest} | ({before: was} if was is not None else {})
+    return Basis(
+        said=(_page(manifest), was and _page(was), {each.name: _page(landed) for each, landed in raw.items()}),
+        listed=tuple((each, stated.rows) for each, stated in (own | raw).items()),
+        read=tuple((each, stated.rows) for each, stated in own.items()),
+    )
+
+
+def _basis_of_splits(places: Places, root: Path, manifest: Manifest) -> Basis:
+    evaluation = read_published(places.evaluation)
+    raw = _landed(places)
+    own = {root: manifest} | ({places.evaluation: evaluation} if evaluation is not None else {})
+    words = load_space(SplitsSelection.model_validate(manifest.info.selection).label_space).names
+    pages = {each.name: _page(landed) for each, landed in raw.items()}
+    return Basis(
+        said=(_page(manifest), evaluation and _page(evaluation), pages, words),
+        listed=tuple((each, stated.rows) for each, stated in (own | raw).items()),
+        read=(
+            *((each, stated.rows) for each, stated in own.items()),
+            *((each, landed.rows.selected().others()) for each, landed in raw.items()),
+        ),
+    )
+
+
 EVALUATION = Inspection(
     asset=EVALUATION_ASSET,
     rules=EVALUATION_RULES,
     directory=lambda places: places.evaluation,
     open=_evaluation_view,
+    basis=_basis_of_evaluation,
 )
-SPLITS = Inspection(asset=SPLITS_ASSET, rules=SPLIT_RULES, directory=lambda places: places.splits, open=_splits_view)
+SPLITS = Inspection(
+    asset=SPLITS_ASSET,
+    rules=SPLIT_RULES,
+    directory=lambda places: places.splits,
+    open=_splits_view,
+    basis=_basis_of_splits,
+)
 METRICS = Inspection(
     asset=METRICS_ASSET,
     rules=METRICS_RULES,
@@ -187,7 +305,9 @@ class Told:
         return not self.passed and self.severity == "error"
 
 
-def verify(profile: Profile, places: Places, assets: Sequence[str], *, rule: str | None = None) -> list[Told]:
+def verify(
+    profile: Profile, places: Places, assets: Sequence[str], *, rule: str | None = None, anew: bool = True
+) -> list[Told]:
     """Judge the published directories by every rule, or by one.
 
     Args:
@@ -195,6 +315,7 @@ def verify(profile: Profile, places: Places, assets: Sequence[str], *, rule: str
         places: The published directories.
         assets: Names of the assets to judge; empty for all published assets.
         rule: Only the rule of this name.
+        anew: As for `Inspection.judging`.
 
     Raises:
         SettingsError: An asset does not exist, or has published nothing.
@@ -203,14 +324,16 @@ def verify(profile: Profile, places: Places, assets: Sequence[str], *, rule: str
     for inspection in [named(profile, name) for name in assets] or of_profile(profile):
         asset = inspection.asset
         try:
-            view = inspection.view(places)
+            judging = inspection.judging(places, anew=anew)
             meant = [each for each in inspection.rules if rule in {None, each.name}]
-            verdicts = [(each, each.judge(view)) for each in meant] if view is not None else []
+            verdicts = [(each, judging.judge(each).verdict) for each in meant] if judging else []
+            if judging and not anew:
+                judging.remember()
         except (FormatError, LandingError, OSError) as error:  # its drive went away, say: the others are judged still
             text = str(disk.explained(error, inspection.directory(places)) or error)
             told.append(Told(asset, "can_be_opened", passed=False, severity="error", offenders=1, examples=text))
             continue
-        if view is None and assets:
+        if judging is None and assets:
             raise SettingsError(f"{asset}: nothing is published in {inspection.directory(places)}; materialize it")
         told += [_told(asset, each, verdict) for each, verdict in verdicts]
     return told

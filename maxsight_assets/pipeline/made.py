@@ -6,17 +6,17 @@ time: without a note, with a damaged one, or with one of other inputs, settings 
 
 import hashlib
 import json
-import uuid
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from maxsight_assets import disk
+from maxsight_assets.disk import HASHED
+from maxsight_assets.edition import edition
 from maxsight_assets.images.facts import are_of_content
-from maxsight_assets.pipeline.edition import edition
 from maxsight_assets.publishing.manifest import Manifest, problems
 from maxsight_assets.publishing.stage import read_published
 from maxsight_assets.publishing.swap import State, page_digest
@@ -55,7 +55,7 @@ class Cause:
         """
         manifests = {directory: read_published(directory) for directory in self.inputs}
         return all(map(are_of_content, facts)) and not any(
-            manifest is None or problems(directory, manifest.rows.selected().others().sums())
+            manifest is None or problems(directory, manifest.rows.selected().others().sums(), hashed=HASHED)
             for directory, manifest in manifests.items()
         )
 
@@ -69,14 +69,11 @@ def is_made(cause: Cause, present: Manifest | None, *, state: Path) -> bool:
         state: The state directory.
     """
     root = State.of(cause.target).target
-    try:
-        said = json.loads(_note(cause, state).read_bytes())
-    except (OSError, ValueError):
-        return False
+    said = disk.noted(_note(cause, state))
     return (
         present is not None
-        and said == {"from": cause.digest(), "page": page_digest(root)}
-        and not problems(root, present.rows.sums())
+        and said == _said(cause.digest(), root)
+        and not problems(root, present.rows.sums(), hashed=HASHED)
     )
 
 
@@ -86,16 +83,14 @@ def remember(cause: Cause, digest: str, *, state: Path) -> None:
     Args:
         cause: What the asset was made from.
         digest: The cause's digest before anything was read; if it has changed since, nothing is noted.
-        state: The state directory. If it cannot be written, nothing is noted.
+        state: The state directory.
     """
-    if cause.digest() != digest:
-        return
-    note = _note(cause, state)
-    with suppress(OSError):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        partial = note.with_name(f".{uuid.uuid4().hex}")
-        partial.write_text(json.dumps({"from": digest, "page": page_digest(State.of(cause.target).target)}))
-        partial.replace(note)
+    if cause.digest() == digest:
+        disk.note(_note(cause, state), _said(digest, State.of(cause.target).target))
+
+
+def _said(digest: str, root: Path) -> bytes:
+    return json.dumps({"from": digest, "page": page_digest(root)}).encode()
 
 
 def _note(cause: Cause, state: Path) -> Path:

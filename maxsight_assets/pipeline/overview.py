@@ -43,15 +43,16 @@ class Overview:
     sheet: bytes
 
 
-def overview(source: Source, root: Path, manifest: Manifest) -> Overview:
+def overview(source: Source, root: Path, manifest: Manifest, *, cache: Path | None = None) -> Overview:
     """Summarise the published directory of a dataset.
 
     Args:
         source: The dataset.
         root: Its published directory.
         manifest: Manifest of that directory.
+        cache: Parquet file of facts of images by content; tables that were parsed before are kept beside it.
     """
-    tables = source.tables(root, manifest)
+    tables = source.read(root, manifest, cache=cache)
     images, boxes = tables.images, tables.boxes
     of_split = {split: images.filter(pl.col("split") == split).height for split in images["split"].unique().sort()}
     sides = (boxes["w"] * boxes["h"]).sqrt()

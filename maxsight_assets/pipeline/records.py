@@ -9,6 +9,7 @@ import polars as pl
 
 from maxsight_assets.cleaning.config import Tolerance
 from maxsight_assets.datasets.source import Source
+from maxsight_assets.disk import HASHED
 from maxsight_assets.errors import FormatError, LandingError
 from maxsight_assets.evaluation.build import ANNOTATIONS
 from maxsight_assets.formats.tables import IMAGES, Tables, conform
@@ -56,7 +57,7 @@ def read(source: Source, splits: frozenset[str], *, data_dir: Path, cache: Path)
     if manifest is None:
         raise LandingError(f"{source.asset}: nothing is published in {root}; materialize {source.asset} first")
     try:
-        tables = source.tables(root, manifest)
+        tables = source.read(root, manifest, cache=cache)
     except FileNotFoundError as error:
         raise FormatError(
             f"{source.asset}: {error.filename} is gone; run `maxsight-assets repair {source.asset}`"
@@ -90,7 +91,7 @@ def read_evaluation(root: Path, *, data_dir: Path, cache: Path) -> tuple[Evaluat
     if manifest is None:
         raise LandingError(f"inference_eval_set: nothing is published in {root}; materialize inference_eval_set first")
     sets = [each for each in manifest.rows.selected().sums() if each.path.endswith(f"/{ANNOTATIONS}")]
-    if changed := problems(root, sets):
+    if changed := problems(root, sets, hashed=HASHED):
         named = "; ".join(f"{path}: {fault}" for path, fault in changed.items())
         raise LandingError(f"inference_eval_set: changed since it was published ({named}); materialize it again")
     rows = [

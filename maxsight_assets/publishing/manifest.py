@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from pyarrow import compute
 
 from maxsight_assets import disk
-from maxsight_assets.disk import in_threads, sha256_of, write_atomic
+from maxsight_assets.disk import Hashed, in_threads, sha256_of, write_atomic
 from maxsight_assets.errors import NewerFormat, VerificationFailed
 from maxsight_assets.remote import Level
 
@@ -423,10 +423,10 @@ def parents(path: str) -> Iterator[str]:
         yield path
 
 
-def problem(root: Path, row: FileRow | Sum) -> str | None:
+def problem(root: Path, row: FileRow | Sum, *, hashed: Hashed | None = None) -> str | None:
     """Return what is wrong with the bytes of a row's file; None if they are as the row states."""
     try:
-        size, digest = sha256_of(root / row.path)
+        size, digest = sha256_of(f"{root}/{row.path}", hashed=hashed)
     except (FileNotFoundError, NotADirectoryError):
         return "missing"
     except OSError as error:
@@ -436,8 +436,14 @@ def problem(root: Path, row: FileRow | Sum) -> str | None:
     return None if digest == row.sha256 else f"sha256 {row.sha256[:12]} expected, {digest[:12]} found"
 
 
-def problems(root: Path, rows: Iterable[FileRow | Sum]) -> dict[str, str]:
-    """Return what is wrong with the files that are not as their rows state, by path; a few threads hash them."""
+def problems(root: Path, rows: Iterable[FileRow | Sum], *, hashed: Hashed | None = None) -> dict[str, str]:
+    """Return what is wrong with the files that are not as their rows state, by path; a few threads hash them.
+
+    Args:
+        root: The directory.
+        rows: What its files should be.
+        hashed: As for `disk.sha256_of`.
+    """
     listed = sorted(rows, key=lambda row: row.path)
-    answers = in_threads(lambda row: problem(root, row), listed)
+    answers = in_threads(lambda row: problem(root, row, hashed=hashed), listed)
     return {row.path: answer for row, answer in zip(listed, answers, strict=True) if answer is not None}

@@ -4,7 +4,6 @@
 """
 
 import errno
-import json
 import logging
 import os
 import threading
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from maxsight_assets import disk
 from maxsight_assets.errors import Busy, NotPublished, Refused, UpstreamChanged, VerificationFailed, some
@@ -272,7 +273,7 @@ class Stage:
             VerificationFailed: The file in the tree is missing or its size is not the row's.
         """
         try:
-            size = (self.root / row.path).lstat().st_size
+            size = os.lstat(f"{self.root}/{row.path}").st_size
         except FileNotFoundError:
             size = -1
         if size != row.bytes:
@@ -281,8 +282,7 @@ class Stage:
                 f"{'no file' if size < 0 else f'{size:,}'} staged; rerun to fetch it anew"
             )
         said = {name: getattr(row, name) for name in _FIELDS} | {FROM: self._inputs.get(_key(row))}
-        line = json.dumps(said, sort_keys=True)
-        data = f"\n{line}\n".encode()  # the first newline ends a line that a full disk cut short earlier
+        data = b"\n%b\n" % msgspec.json.encode(said)  # the first newline ends a line that a full disk cut short earlier
         with self._lock:
             if os.write(self._journal, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._session / JOURNAL))

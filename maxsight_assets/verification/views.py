@@ -17,6 +17,7 @@ import polars as pl
 from maxsight_assets.catalog.model import SplitCounts
 from maxsight_assets.cleaning.apply import Cleaned, clean
 from maxsight_assets.cleaning.config import CleaningConfig, Tolerance
+from maxsight_assets.disk import HASHED
 from maxsight_assets.errors import FormatError
 from maxsight_assets.formats.names import fault_of
 from maxsight_assets.formats.tables import BOXES, IMAGES, Tables
@@ -80,13 +81,15 @@ class RawView:
         if self.hashed_at is not None:
             return self.hashed_at, {}
         began = time.time()
-        return began, problems(
-            self.root, (each for each in self.manifest.rows.selected().sums() if each.path in self.on_disk)
-        )
+        listed = (each for each in self.manifest.rows.selected().sums() if each.path in self.on_disk)
+        return began, problems(self.root, listed, hashed=HASHED)
 
     @property
     def changed(self) -> Mapping[str, str]:
-        """What is wrong with each selected file that is on disk but not as its row says, by path; reads every byte."""
+        """What is wrong with each selected file that is on disk but not as its row says, by path.
+
+        Every byte is read, once a process.
+        """
         return self._hashing[1]
 
     @cached_property

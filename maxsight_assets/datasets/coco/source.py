@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import polars as pl
 
@@ -21,6 +22,7 @@ from maxsight_assets.datasets.sampling import in_turns, take
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.formats.coco import CocoDocument, read_instances
 from maxsight_assets.formats.names import placed
+from maxsight_assets.formats.parsed import Parsed, read_parsed
 from maxsight_assets.formats.tables import Tables
 from maxsight_assets.publishing.manifest import Manifest
 from maxsight_assets.publishing.stage import Stage
@@ -78,13 +80,11 @@ def read_split(root: Path, split: str, *, masks: bool = False) -> CocoDocument:
     Raises:
         FormatError: The file is missing or is not a COCO document; the text names the place in it.
     """
-    return read_instances(
-        annotation_path(root, split),
-        split=split,
-        image_dir=f"{DIRECTORY}/{split}",
-        annotated=split not in IMAGE_LISTS,
-        masks=masks,
-    )
+    return read_instances(annotation_path(root, split), **_options(split), masks=masks)
+
+
+def _options(split: str) -> dict[str, Any]:
+    return {"split": split, "image_dir": f"{DIRECTORY}/{split}", "annotated": split not in IMAGE_LISTS}
 
 
 def annotation_path(root: Path, split: str) -> Path:
@@ -98,14 +98,19 @@ def chosen_files(document: CocoDocument, selection: CocoSelection, *, split: str
     return sorted(path.removeprefix(f"{DIRECTORY}/") for path in images["path"])
 
 
-def tables(root: Path, manifest: Manifest) -> Tables:
+def tables(root: Path, manifest: Manifest, *, parsed: Path | None = None) -> Tables:
     """Return the images of the published selection, with their boxes, whether or not each image's file arrived.
 
     Boxes of images that were not selected are left out. Boxes of images that the document does not list, and records
     that cannot be used, stay in, because cleaning must account for these defects.
+
+    Args:
+        root: The published or staged directory.
+        manifest: Its manifest.
+        parsed: Folder of what was parsed before (`formats.parsed`); None: the files are parsed.
     """
     selection = CocoSelection.stored(manifest.info.selection)
-    parts = [_with_masks(root, selection, split=split) for split in sorted(selection.splits)]
+    parts = [_with_masks(root, selection, split=split, parsed=parsed) for split in sorted(selection.splits)]
     return Tables(
         images=pl.concat(part.images for part in parts),
         boxes=pl.concat(part.boxes for part in parts),
@@ -113,20 +118,25 @@ def tables(root: Path, manifest: Manifest) -> Tables:
     )
 
 
-def _with_masks(root: Path, selection: CocoSelection, *, split: str) -> Tables:
+def _with_masks(root: Path, selection: CocoSelection, *, split: str, parsed: Path | None) -> Tables:
     """Return the selection's images and boxes with their masks.
 
     Masks take most of the memory, so only the masks of the selected images are read.
     """
     narrowed = selection.splits[split] is not None or any(_filters(selection, split))  # type: ignore[index]
     whole = not narrowed and (split != EVALUATED or selection.evaluation_max_images is None)
-    document = read_split(root, split, masks=whole)
+    document: CocoDocument | Parsed
+    if parsed is None:
+        document = read_split(root, split, masks=whole)
+    else:
+        document = read_parsed(annotation_path(root, split), **_options(split), folder=parsed)
+        whole = isinstance(document, CocoDocument)
     chosen = _chosen(document, selection, split=split)
     boxes = chosen.boxes if whole else chosen.boxes.with_columns(document.masks(chosen.boxes["row"]).get_columns())
     return Tables(images=chosen.images, boxes=boxes.drop("row"), odd=chosen.odd)
 
 
-def _chosen(document: CocoDocument, selection: CocoSelection, *, split: str) -> Tables:
+def _chosen(document: CocoDocument | Parsed, selection: CocoSelection, *, split: str) -> Tables:
     """Return the selection's images and boxes, the boxes with their `row` in the document and without masks."""
     everything = document.tables()
     everything = replace(everything, images=placed(everything.images, f"{DIRECTORY}/{split}"))
@@ -181,6 +191,7 @@ SOURCE = Source(
     land=land,
     tables=tables,
     listed=listed,
+    are_tables_kept=True,
     rules=COCO_RULES,
     words={"licences": range(1, 9)},
     whole_splits=lambda selection: selection.splits,  # annotation files land whole

@@ -61,7 +61,7 @@ def _land(
             before_reading=lambda seen: tags.update(reported(context, upstream_key, seen)),
         )
         target = storage.places.data_dir / source.directory
-        shown = overview(source, target, version.manifest)
+        shown = overview(source, target, version.manifest, cache=storage.places.facts)
         details = {} if source.details is None else source.details(target, version.manifest)
     said = "a new version" if version.changed else "nothing new"
     context.log.info(f"{source.asset}: {said}; {version.tally.fetched_files} files fetched in {version.seconds:.1f} s")

@@ -9,7 +9,7 @@ from maxsight_assets.defs.automation.records import made_from
 from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.forms import stated, stated_of
 from maxsight_assets.defs.resources import Storage
-from maxsight_assets.pipeline.edition import edition
+from maxsight_assets.edition import edition
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile, SplitsSelection
 

@@ -14,7 +14,9 @@ from maxsight_assets.defs.automation.state import REFRESH, state_now, state_spec
 from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.resources import Storage
 from maxsight_assets.pipeline.inspection import Inspection, of_profile
+from maxsight_assets.pipeline.verdicts import Known
 from maxsight_assets.profiles.model import Profile
+from maxsight_assets.publishing.manifest import now
 
 UPSTREAMS = {source.asset: source.upstream_asset for source in SOURCES.values()}
 
@@ -42,7 +44,8 @@ def _checks_of(inspection: Inspection) -> dg.AssetChecksDefinition:
         from maxsight_assets.defs import metadata
 
         with as_failures(), disk.explaining(inspection.directory(storage.places)):
-            view = inspection.view(storage.places)
+            judging = inspection.judging(storage.places, anew=not _is_made(context, inspection.asset))
+        said = now()
         for key in sorted(context.selected_asset_check_keys):
             if key.name in STATE:
                 reports = REFRESH if key.name == STUCK else f"{upstream}_sensor"
@@ -50,14 +53,32 @@ def _checks_of(inspection: Inspection) -> dg.AssetChecksDefinition:
                 continue
             rule = rules[key.name]
             with as_failures(), disk.explaining(inspection.directory(storage.places)):
-                verdict = None if view is None else rule.judge(view)
+                known = None if judging is None else judging.judge(rule)
+            verdict = None if known is None else known.verdict
             yield dg.AssetCheckResult(
                 passed=verdict is not None and verdict.passed,
                 asset_key=key.asset_key,
                 check_name=key.name,
                 severity=dg.AssetCheckSeverity.ERROR if rule.severity == "error" else dg.AssetCheckSeverity.WARN,
-                description=None if verdict else f"Nothing is published; materialize {inspection.asset}.",
+                description=_description(inspection.asset, known, before=said),
                 metadata=metadata.of_verdict(verdict) if verdict else {},
             )
+        if judging is not None:
+            with as_failures(), disk.explaining(inspection.directory(storage.places)):
+                judging.remember()
 
     return checks
+
+
+def _is_made(context: dg.AssetCheckExecutionContext, asset: str) -> bool:
+    """Return whether the run makes the asset too; a run of checks alone is asked to look, so nothing is recalled."""
+    run = context.run
+    if run.asset_selection is None:
+        return run.asset_check_selection is None
+    return dg.AssetKey(asset) in run.asset_selection
+
+
+def _description(asset: str, known: "Known | None", *, before: str) -> str | None:
+    if known is None:
+        return f"Nothing is published; materialize {asset}."
+    return None if known.at >= before else f"Looked at on {known.at}; nothing has changed since."

@@ -19,14 +19,17 @@ PACKAGES = (
 
 
 @cache
-def edition() -> str:
-    """Return a digest of these packages: their code, tables and lists.
+def edition(packages: tuple[str, ...] = PACKAGES) -> str:
+    """Return a digest of packages: their code, tables and lists.
 
     An edit that changes no result counts too. To make a derived asset anew needs no network, and equal bytes are not
     published again. A number that a developer must raise would be forgotten once.
+
+    Args:
+        packages: Folders of this project's package; by default those that decide what a derived asset is.
     """
-    root = Path(__file__).parents[1]
-    paths = sorted(path for package in PACKAGES for path in (root / package).rglob("*") if _counts(path))
+    root = Path(__file__).parent
+    paths = sorted(path for package in packages for path in (root / package).rglob("*") if _counts(path))
     digest = hashlib.sha256()
     for path in paths:
         digest.update(f"{path.relative_to(root).as_posix()}\n{path.stat().st_size}\n".encode())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from maxsight_assets.pipeline import edition as editions
+from maxsight_assets import edition as editions
 from maxsight_assets_tests.places import REPOSITORY
 
 
@@ -14,7 +14,7 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the package whose edition is computed."""
     root = tmp_path / "maxsight_assets"
     shutil.copytree(REPOSITORY / "maxsight_assets", root, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(editions, "__file__", str(root / "pipeline/edition.py"))
+    monkeypatch.setattr(editions, "__file__", str(root / "edition.py"))
     return root
 
 
