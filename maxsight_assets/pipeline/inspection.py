@@ -111,11 +111,11 @@ class Judging:
     def remember(self) -> None:
         """Note the verdicts that were given, if nothing is broken: what is, is looked at again.
 
-        Nothing is noted if no rule needed the images: to note it, all would have to be read.
+        Nothing is noted if no rule needed the images, now or for what is known: to note it, all would have to be read.
         """
         broken = any(not each.passed and (rule.severity == "error" or not each.judged) for rule, each in self._given)
         read = any(rule.reads_images for rule, _ in self._given)
-        if self._basis and read and not broken and are_of_content(self._view.facts):
+        if self._basis and not broken and (are_of_content(self._view.facts) if read else self._known):
             remember(self._note, self._basis, [each for _, each in self._given], known=self._known)
 
 

@@ -5,7 +5,7 @@ import dagster as dg
 from maxsight_assets.defs.automation.records import made_from
 from maxsight_assets.defs.failures import as_failures
 from maxsight_assets.defs.resources import Storage
-from maxsight_assets.pipeline.edition import edition
+from maxsight_assets.edition import edition
 from maxsight_assets.pipeline.metrics import DETECTIONS_ASSET
 from maxsight_assets.profiles.model import Profile
 
