@@ -72,10 +72,7 @@ def _checks_of(inspection: Inspection) -> dg.AssetChecksDefinition:
 
 def _is_made(context: dg.AssetCheckExecutionContext, asset: str) -> bool:
     """Return whether the run makes the asset too; a run of checks alone is asked to look, so nothing is recalled."""
-    run = context.run
-    if run.asset_selection is None:
-        return run.asset_check_selection is None
-    return dg.AssetKey(asset) in run.asset_selection
+    return dg.AssetKey(asset) in context.op_execution_context.job_def.asset_layer.executable_asset_keys
 
 
 def _description(asset: str, known: "Known | None", *, before: str) -> str | None:
