@@ -167,20 +167,8 @@ def build_sets(
         source, whole = sources[name], apart[name]
         cleaned = take(whole, source.tables.attributes, most=source.most, seed=seed)
         ledgers.append(cleaned.ledger)
-        path = root / set_name(name, source.split) / ANNOTATIONS
-        path.parent.mkdir(parents=True, exist_ok=True)
-        images = _image_rows(cleaned, source)
-        boxes = _box_rows(cleaned, images, space)
-        licences = licence_numbers(images["license"].drop_nulls())
-        write_document(
-            path,
-            info={"description": f"MaxSight evaluation set {path.parent.name}"},
-            licenses=licence_records(licences),
-            images=_image_records(images, licences),
-            annotations=_annotation_records(boxes),
-            categories=[{"id": index + 1, "name": each} for index, each in enumerate(space.names)],
-        )
-        sets[path.parent.name] = _promise(path, images, boxes, cleaned=cleaned, source=source)
+        set_of_source = set_name(name, source.split)
+        sets[set_of_source] = _write_set(root / set_of_source / ANNOTATIONS, cleaned, source, space)
     pl.concat(ledgers).sort(pl.all()).write_parquet(root / LEDGER_FILE)
     contract = {
         "image_root": "DATA_DIR",
@@ -196,6 +184,23 @@ def build_sets(
     }
     (root / CONTRACT).write_text(json.dumps(contract, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return contract
+
+
+def _write_set(path: Path, cleaned: Cleaned, source: EvaluationSource, space: LabelSpace) -> dict[str, Any]:
+    """Write the annotation file of a set; return what the contract states about it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images = _image_rows(cleaned, source)
+    boxes = _box_rows(cleaned, images, space)
+    licences = licence_numbers(images["license"].drop_nulls())
+    write_document(
+        path,
+        info={"description": f"MaxSight evaluation set {path.parent.name}"},
+        licenses=licence_records(licences),
+        images=_image_records(images, licences),
+        annotations=_annotation_records(boxes),
+        categories=[{"id": index + 1, "name": each} for index, each in enumerate(space.names)],
+    )
+    return _promise(path, images, boxes, cleaned=cleaned, source=source)
 
 
 def _has_images(source: EvaluationSource) -> bool:
