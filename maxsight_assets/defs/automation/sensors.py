@@ -124,30 +124,34 @@ def upstream_sensor(
         result = tick.answered(memory, seen, before=before)
         if requests is None or not seen.fingerprint or is_landing(context.instance, landed_as):
             return result
-        asked = list(requests(seen))
-        return result._replace(skip_reason=None, run_requests=asked) if asked else result
+        return result._replace(skip_reason=None, run_requests=asked) if (asked := list(requests(seen))) else result
 
+    says = "Asks for no run itself." if requests is None else "Asks for a run of each partition that is behind it."
     decorated = dg.sensor(
         name=name,
-        description=f"Reports a change of {asset_key.to_user_string()} upstream. "
-        + ("Asks for no run itself." if requests is None else "Asks for a run of each partition that is behind it."),
+        description=f"Reports a change of {asset_key.to_user_string()} upstream. {says}",
         asset_selection=None if requests is None else dg.AssetSelection.assets(landed_as),
         minimum_interval_seconds=pace.interval_s,
         default_status=default_status,
     )
-    if requests is None:
+    return decorated(_from_upstreams(work) if requests is None else _from_checkpoints(work))
 
-        @decorated
-        def sense(context: dg.SensorEvaluationContext, upstreams: Upstreams) -> dg.SensorResult:
-            return work(context, upstreams)
 
-        return sense
+_Work = Callable[[dg.SensorEvaluationContext, Upstreams], dg.SensorResult]
 
-    @decorated
-    def sense_partitions(context: dg.SensorEvaluationContext, checkpoints: Upstreams) -> dg.SensorResult:
+
+def _from_upstreams(work: _Work) -> Callable[..., dg.SensorResult]:
+    def sense(context: dg.SensorEvaluationContext, upstreams: Upstreams) -> dg.SensorResult:
+        return work(context, upstreams)
+
+    return sense
+
+
+def _from_checkpoints(work: _Work) -> Callable[..., dg.SensorResult]:
+    def sense(context: dg.SensorEvaluationContext, checkpoints: Upstreams) -> dg.SensorResult:
         return work(context, checkpoints)
 
-    return sense_partitions
+    return sense
 
 
 @dataclass(frozen=True, slots=True)
