@@ -3,7 +3,8 @@
 The world is made up: 118,287 + 5,000 small JPEGs in COCO's two zips, 860,001 + 36,781 annotations with masks, behind
 `file://`. Each phase lands `coco_raw`, makes `inference_eval_set` and `cleaned_splits`, shows their pages' figures and
 judges every rule, in a process of its own and without Dagster. With a git ref, the code of that ref does the same work
-on the same world in the same run, in turns, and both must publish the same data versions.
+on the same world in the same run, in turns, and the
+data versions that both publish are compared.
 
     python benchmarks/graph.py                      # all of it: some minutes and 3 GB of disk
     python benchmarks/graph.py --scale 0.1 HEAD~5   # at a tenth of the size, beside the code of HEAD~5
@@ -128,7 +129,8 @@ def work(phase: str, world: Path, project: Path) -> dict[str, str]:
         failed += verify(profile, places, ["cleaned_splits"])
     else:
         failed = inspection.verify(profile, places, [])
-    pages = {each.asset: each.directory(places) / ".maxsight/MANIFEST.json" for each in inspection.of_profile(profile)}
+    judged = (inspection.RAW["coco"], inspection.EVALUATION, inspection.SPLITS)
+    pages = {each.asset: each.directory(places) / ".maxsight/MANIFEST.json" for each in judged}
     versions = {asset: json.loads(page.read_bytes())["data_version"][:12] for asset, page in pages.items()}
     return versions | {"failed": " ".join(sorted(told.rule for told in failed if not told.passed))}
 
@@ -211,7 +213,7 @@ def compare(codes: dict[str, Path], scratch: Path, *, scale: float) -> None:
             print(f"{phase:<14}{name:<12}" + "".join(f"{took[figure]:>10.1f}" for figure in FIGURES), flush=True)
         print(f"{'':<14}{next(iter(results.values()))}")
         if len({json.dumps(result) for result in results.values()}) > 1:
-            raise SystemExit(f"{phase}: the results differ: {results}")
+            print(f"the results differ, as they may if a feature was added between: {results}")
 
 
 def main() -> None:
