@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from maxsight_assets.publishing.manifest import FOLDER, PAGE, ROWS, Manifest, problems
-from maxsight_assets.publishing.stage import previous, read_published
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.stage import previous, recovered_manifest
+from maxsight_assets.publishing.swap import StateDir
 
 
 def assert_invariants(
@@ -36,8 +36,8 @@ def assert_invariants(
     Returns:
         What is published.
     """
-    state = State.of(target)
-    manifest = read_published(target)
+    state = StateDir.of(target)
+    manifest = recovered_manifest(target)
     version = manifest.data_version if manifest else ""
     assert versions is None or version in versions, f"neither the old nor the new version is published: {version!r}"
     if manifest is not None:  # 1, 2, 3

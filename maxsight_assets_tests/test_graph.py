@@ -22,7 +22,7 @@ from maxsight_assets.errors import SettingsError
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.pipeline.inspection import of_profile
 from maxsight_assets.profiles.model import load
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets.sample_upstream.fates import fates
 from maxsight_assets.verification import outputs, views
 from maxsight_assets_tests.project import Project, copy_world
@@ -87,7 +87,7 @@ def test_every_published_directory_is_what_its_manifest_says(landed: tuple[Proje
 
     for directory in ("coco_raw", "open_images_v6", "bdd100k", "ade20k", "inference_eval", "cleaned_splits"):
         root = project.places.data_dir / directory
-        manifest = read_published(root)
+        manifest = recovered_manifest(root)
         assert manifest is not None
         found = {path: digest for path, digest in tree(root).items() if not path.startswith(".maxsight/")}
         assert found == {path: row.sha256 for path, row in manifest.rows.items()}
@@ -375,7 +375,7 @@ def test_a_selection_stated_once_is_kept(project: Project) -> None:
     project.run("coco_raw", coco_raw={"splits": {"train2017": 20, "val2017": 5}})
     project.run("coco_raw")
 
-    manifest = read_published(project.places.data_dir / "coco_raw")
+    manifest = recovered_manifest(project.places.data_dir / "coco_raw")
     assert manifest is not None
     assert manifest.info.selection["splits"] == {"train2017": 20, "val2017": 5}
     assert sum(row.width is not None for row in manifest.selected()) in range(24, 26)
@@ -387,7 +387,7 @@ def test_a_smaller_selection_leaves_landed_images_in_place(project: Project) -> 
     outcome = project.run("coco_raw", coco_raw={"splits": {"train2017": 10, "val2017": 5}})
 
     after = {path for path in tree(project.places.data_dir / "coco_raw") if path.endswith(".jpg")}
-    manifest = read_published(project.places.data_dir / "coco_raw")
+    manifest = recovered_manifest(project.places.data_dir / "coco_raw")
     assert outcome.success
     assert before == after
     assert manifest is not None

@@ -5,7 +5,7 @@ import json
 import polars as pl
 
 from maxsight_assets.labels.space import load_space
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets_tests.project import Project
 from maxsight_assets_tests.test_graph import tree
 
@@ -28,7 +28,7 @@ def test_what_a_person_states_of_the_splits_is_done_stored_and_kept(project: Pro
 
     assert first.success, first.failures
     assert again.materialized == first.materialized
-    manifest = read_published(project.places.splits)
+    manifest = recovered_manifest(project.places.splits)
     assert manifest is not None
     assert manifest.info.selection["splitting"]["order_boxes"] == "urgency"
     sizes = manifest.info.selection["splitting"]["sizes"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets.sample_upstream.touch import touch
 from maxsight_assets.sample_upstream.world import publish
 from maxsight_assets_tests.automation import Automation
@@ -14,7 +14,7 @@ COCO_PATH = ("coco_raw", "inference_eval_set", "cleaned_splits")
 
 
 def images_of(directory: Path) -> set[str]:
-    manifest = read_published(directory)
+    manifest = recovered_manifest(directory)
     assert manifest is not None
     return {row.path for row in manifest.selected() if row.path.endswith(".jpg")}
 
@@ -23,7 +23,7 @@ def test_a_change_upstream_goes_through_the_graph_once_and_its_checks_pass(proje
     assert project.run().success
     automation = Automation(project)
     before = images_of(project.places.data_dir / "coco_raw")
-    splits_before = read_published(project.places.splits)
+    splits_before = recovered_manifest(project.places.splits)
     assert automation.look("coco").asset_events == []
     assert automation.settle() == []
 
@@ -34,7 +34,7 @@ def test_a_change_upstream_goes_through_the_graph_once_and_its_checks_pass(proje
     assert [event.asset_key for event in reported] == [dg.AssetKey("coco_upstream")]
     assert sorted(name for names in asked for name in names) == sorted(COCO_PATH)
     assert len(images_of(project.places.data_dir / "coco_raw") - before) >= 1
-    splits_after = read_published(project.places.splits)
+    splits_after = recovered_manifest(project.places.splits)
     assert splits_before is not None
     assert splits_after is not None
     assert splits_after.info.data_version != splits_before.info.data_version
@@ -72,13 +72,13 @@ def test_a_staged_tree_that_fails_a_blocking_rule_is_not_published_and_stops_the
     assert project.run().success
     automation = Automation(project)
     automation.look("coco")
-    published = read_published(project.places.data_dir / "coco_raw")
+    published = recovered_manifest(project.places.data_dir / "coco_raw")
     _break_annotations(project)
 
     automation.look("coco")
     asked = automation.tick()
 
-    still = read_published(project.places.data_dir / "coco_raw")
+    still = recovered_manifest(project.places.data_dir / "coco_raw")
     assert asked == ["coco_raw"]
     assert published is not None
     assert still is not None

@@ -9,7 +9,7 @@ from maxsight_assets.checkpoints import soundness
 from maxsight_assets.checkpoints.layout import BEST, directory
 from maxsight_assets.labels.conditions import CONDITIONS
 from maxsight_assets.publishing.manifest import Manifest, problems
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets.verdict import Found, Rule, rule
 
 
@@ -27,7 +27,7 @@ class CheckpointsView:
     def of(cls, checkpoints: Path) -> "CheckpointsView":
         """Return the view of all conditions that are published below a directory."""
         roots = {condition: checkpoints / directory(condition) for condition in CONDITIONS}
-        manifests = {condition: read_published(root) for condition, root in roots.items()}
+        manifests = {condition: recovered_manifest(root) for condition, root in roots.items()}
         return cls({name: (roots[name], manifest) for name, manifest in manifests.items() if manifest is not None})
 
     @property

@@ -13,7 +13,7 @@ from maxsight_assets.errors import Cancelled, LandingError, TransientError
 from maxsight_assets.labels.conditions import CONDITIONS
 from maxsight_assets.publishing.expected import Expected
 from maxsight_assets.publishing.manifest import FileRow, Manifest, now, problems
-from maxsight_assets.publishing.stage import Stage, read_published, staging
+from maxsight_assets.publishing.stage import Stage, recovered_manifest, staging
 from maxsight_assets.remote import Probe, RemoteFile
 from maxsight_assets.transport.client import Client
 from maxsight_assets.transport.transfer import NotGiven
@@ -130,7 +130,7 @@ def behind(now: Seen, checkpoints: Path) -> dict[str, str]:
         folder = f"{directory(condition)}/"
         files = {key.removeprefix(folder): probe for key, probe in now.files.items() if key.startswith(folder)}
         inputs = fingerprints(files)
-        present = read_published(checkpoints / directory(condition))
+        present = recovered_manifest(checkpoints / directory(condition))
         if inputs and present is not None and dict(present.info.inputs) != inputs:
             marks[condition] = f"{present.info.published_at} {combined(inputs)}"
     return marks

@@ -29,7 +29,7 @@ from maxsight_assets.places import Places
 from maxsight_assets.profiles import model as profiles
 from maxsight_assets.profiles.model import Profile
 from maxsight_assets.publishing.manifest import Manifest
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.remote import RemoteFile
 from maxsight_assets.settings import Settings, require_writable
 from maxsight_assets.transport.options import Limits
@@ -197,16 +197,16 @@ def _directories(settings: Settings, places: Places) -> Iterator[Finding]:
                 "ERROR", f"{directory} is a mount point, so no version can be swapped in; set DATA_DIR below it"
             )
         try:
-            manifest = Manifest.read(State.of(directory).target)
+            manifest = Manifest.read(StateDir.of(directory).target)
         except MaxSightAssetsError as error:
             yield Finding("ERROR", f"{inspection.asset}: {error}")
             continue
         held = f"version {manifest.info.data_version[:12]}, {manifest.info.bytes / 1e6:,.1f} MB" if manifest else ""
         yield Finding("OK", f"{inspection.asset}: {directory}: {held or 'nothing published yet'}")
-        yield from _half_built(inspection.asset, State.of(directory))
+        yield from _half_built(inspection.asset, StateDir.of(directory))
 
 
-def _half_built(asset: str, state: State) -> Iterator[Finding]:
+def _half_built(asset: str, state: StateDir) -> Iterator[Finding]:
     again = f"`maxsight-assets materialize {asset}` goes on from it"
     if state.journal.exists():
         yield Finding("ERROR", f"{asset}: a version was being swapped in when its process ended; {again}")

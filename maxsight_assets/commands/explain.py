@@ -14,7 +14,7 @@ from maxsight_assets.pipeline.contents import documents
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile
 from maxsight_assets.publishing.manifest import FileRow, problem
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets.splitting.build import reasons
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets.splitting.write import GROUPS_FILE, LEDGER_FILE
@@ -98,7 +98,7 @@ def explain(wanted: str, profile: Profile, places: Places) -> list[Story]:
         SettingsError: No image has such a name, or nothing is published yet.
         FormatError: A published file is damaged.
     """
-    if read_published(places.splits) is None:
+    if recovered_manifest(places.splits) is None:
         raise SettingsError(f"cleaned_splits: nothing is published in {places.splits}; materialize it first")
     path = Path(wanted)
     if path.is_absolute() and path.is_relative_to(places.data_dir):
@@ -132,7 +132,7 @@ def _images(profile: Profile, places: Places) -> pl.DataFrame:
     tables = [
         source.tables(root, manifest).images
         for source in profile.sources
-        if (manifest := read_published(root := places.data_dir / source.directory)) is not None
+        if (manifest := recovered_manifest(root := places.data_dir / source.directory)) is not None
     ]
     if not tables:
         raise SettingsError(f"{places.data_dir}: no dataset is published there; materialize them first")
@@ -143,7 +143,7 @@ def _not_landed(wanted: str, profile: Profile, places: Places) -> Iterator[Story
     """Tell of an image that a publisher lists and that the selection did not take, or that did not come."""
     for source in profile.sources:
         root = places.data_dir / source.directory
-        manifest = read_published(root)
+        manifest = recovered_manifest(root)
         if manifest is None:
             continue
         image_id = PurePosixPath(wanted.removeprefix(f"{source.dataset}/")).stem
@@ -258,7 +258,7 @@ def _said(row: Mapping[str, str | None]) -> str:
 
 def _row(source: str, path: str, places: Places) -> FileRow | None:
     directory = SOURCES[source].directory
-    manifest = read_published(places.data_dir / directory)
+    manifest = recovered_manifest(places.data_dir / directory)
     return manifest.rows.get(path.removeprefix(f"{directory}/")) if manifest else None
 
 

@@ -15,8 +15,8 @@ from maxsight_assets.pipeline.inspection import Told, of_profile
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile
 from maxsight_assets.publishing.manifest import Manifest, ManifestInfo, info_of
-from maxsight_assets.publishing.stage import read_published
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.stage import recovered_manifest
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.sample import Section
 from maxsight_assets.verdict import unlooked
 
@@ -72,10 +72,10 @@ def published(profile: Profile, places: Places) -> list[Published]:
 
 def _published(asset: str, directory: Path, infos: Mapping[str, ManifestInfo | None]) -> Published:
     try:
-        manifest = read_published(directory)
+        manifest = recovered_manifest(directory)
         if manifest is None:
             return Published(asset, directory)
-        info, past = manifest.info, info_of(State.of(directory).previous)
+        info, past = manifest.info, info_of(StateDir.of(directory).previous)
         images, boxes = _counted(directory, manifest)
     except LandingError:  # a damaged manifest, which `verify` names
         return Published(asset, directory, source="damaged")

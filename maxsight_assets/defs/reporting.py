@@ -20,7 +20,7 @@ from maxsight_assets.pipeline.inspection import Inspection, Told
 from maxsight_assets.pipeline.overview import overview
 from maxsight_assets.pipeline.raw import fingerprint_of
 from maxsight_assets.places import Places
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 
 _BY_ASSET = {source.asset: source for source in SOURCES.values()}
 
@@ -52,7 +52,7 @@ def report_change(instance: dg.DagsterInstance, inspection: Inspection, places: 
     """
     key = dg.AssetKey(inspection.asset)
     directory = inspection.directory(places)
-    manifest = read_published(directory)
+    manifest = recovered_manifest(directory)
     before = records_of(instance, [key]).get(key, Record())
     details = {name: dg.MetadataValue.text(text) for name, text in change.details.items()}
     entries = {**metadata.of_manifest(manifest, str(directory)), **details}
@@ -92,7 +92,7 @@ def report_verdicts(
 
 def difference(instance: dg.DagsterInstance, inspection: Inspection, places: Places) -> str | None:
     """Return in words how the event log differs from an asset's published version; None if it does not."""
-    key, manifest = dg.AssetKey(inspection.asset), read_published(inspection.directory(places))
+    key, manifest = dg.AssetKey(inspection.asset), recovered_manifest(inspection.directory(places))
     record = records_of(instance, [key]).get(key)
     logged = (record.tags or {}).get(DATA_VERSION_TAG) if record else None
     found = manifest.data_version if manifest else None
@@ -113,7 +113,7 @@ def verdicts_of(instance: dg.DagsterInstance, inspection: Inspection, places: Pl
 
 
 def _record_of_published(instance: dg.DagsterInstance, inspection: Inspection, places: Places) -> Record | None:
-    key, manifest = dg.AssetKey(inspection.asset), read_published(inspection.directory(places))
+    key, manifest = dg.AssetKey(inspection.asset), recovered_manifest(inspection.directory(places))
     record = records_of(instance, [key]).get(key)
     same = record and manifest and (record.tags or {}).get(DATA_VERSION_TAG) == manifest.data_version
     return record if same else None

@@ -10,7 +10,7 @@ import polars as pl
 from maxsight_assets.errors import SettingsError, VerificationFailed
 from maxsight_assets.places import Places
 from maxsight_assets.publishing.manifest import problem
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets.splitting.config import Split
 from maxsight_assets.splitting.read import read_tables
 from maxsight_assets.splitting.write import split_path
@@ -65,7 +65,7 @@ def read_version(places: Places) -> Version:
         VerificationFailed: A split file was changed after publishing.
         FormatError: A split file cannot be read.
     """
-    manifest = read_published(places.splits)
+    manifest = recovered_manifest(places.splits)
     if manifest is None:
         raise SettingsError(f"cleaned_splits: nothing is published in {places.splits}; materialize it")
     if manifest.info.published_at is None:

@@ -15,7 +15,7 @@ from maxsight_assets.evaluation.build import ANNOTATIONS
 from maxsight_assets.formats.licences import licence_name
 from maxsight_assets.images.preview import Item
 from maxsight_assets.places import Places
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets.splitting.build import reasons
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets.splitting.read import read_tables
@@ -199,7 +199,7 @@ def dropped_files(places: Places, *, rule: str | None = None) -> Iterator[tuple[
     wanted = ledger(places, rule=rule).filter(kind="image", action="drop").select("source", "image_id", "rule")
     for source in SOURCES.values():
         mine = wanted.filter(source=source.dataset)
-        manifest = read_published(root := places.data_dir / source.directory)
+        manifest = recovered_manifest(root := places.data_dir / source.directory)
         if manifest is None or mine.is_empty():
             continue
         images = source.tables(root, manifest).images.join(mine, on="image_id", maintain_order="left")

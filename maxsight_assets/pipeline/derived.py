@@ -32,7 +32,7 @@ from maxsight_assets.pipeline.records import Records, read, read_evaluation
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import EvaluationSample, EvaluationSelection, Profile, SplitsSelection
 from maxsight_assets.publishing.manifest import Manifest
-from maxsight_assets.publishing.stage import Stage, read_published, staging
+from maxsight_assets.publishing.stage import Stage, recovered_manifest, staging
 from maxsight_assets.splitting.audio import pair
 from maxsight_assets.splitting.build import build_splits
 from maxsight_assets.splitting.write import write_splits
@@ -96,7 +96,7 @@ def make_evaluation(
     Raises:
         LandingError: No raw dataset is published yet, or a blocking rule failed; the last good version stays.
     """
-    present = read_published(places.evaluation)
+    present = recovered_manifest(places.evaluation)
     stored = present.info.selection if present else profile.inference_eval_set.model_dump()
     sample = {name: value for name, value in stored.items() if name in EvaluationSample.model_fields}
     allowed = with_stated(EvaluationSelection.model_validate(sample), stated)
@@ -201,7 +201,7 @@ def _not_landed(sources: Iterable[Source], places: Places) -> dict[str, str]:
     return {
         source.dataset: f"{source.asset}: nothing is published in {source.directory}/; materialize {source.asset}"
         for source in sources
-        if read_published(places.data_dir / source.directory) is None
+        if recovered_manifest(places.data_dir / source.directory) is None
     }
 
 
@@ -217,7 +217,7 @@ def _same_sets(contract: Mapping[str, Any], published: Path) -> bool:
 def _upstream_of(source: Source, split: str, places: Places) -> str:
     """What upstream had of the files that the evaluated split was landed from, as one fingerprint."""
     root = places.data_dir / source.directory
-    manifest = read_published(root)
+    manifest = recovered_manifest(root)
     if manifest is None:  # it was read a moment ago
         raise NotPublished(f"{source.asset}: is not published any more; materialize it")
     selection = source.selection.stored(manifest.info.selection)
@@ -252,7 +252,7 @@ def make_splits(profile: Profile, places: Places, *, stated: Mapping[str, Any], 
         SettingsError: The strategy does not fit the publishers' splits, or a stated value does not fit its field.
         FormatError: The label space is missing, or it or the table of the audio files cannot be read.
     """
-    present = read_published(places.splits)
+    present = recovered_manifest(places.splits)
     stored = SplitsSelection.model_validate(present.info.selection) if present else profile.cleaned_splits
     selection = with_stated(stored, stated)
     space = load_space(selection.label_space)

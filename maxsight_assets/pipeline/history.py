@@ -10,7 +10,7 @@ from maxsight_assets.errors import LandingError, SettingsError, UnknownName
 from maxsight_assets.pipeline.derived import EVALUATION_ASSET
 from maxsight_assets.publishing.manifest import Manifest, ManifestInfo, info_of
 from maxsight_assets.publishing.remembered import REPORTS, remembered
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 
 Standing = Literal["published", "previous", "remembered"]
 
@@ -46,7 +46,7 @@ class Past:
 
 def versions(target: Path) -> list[Past]:
     """Return the known versions of a published directory, newest first; each data version once."""
-    state = State.of(target)
+    state = StateDir.of(target)
     places: list[tuple[Path, Standing]] = [(state.target, "published"), (state.previous, "previous")]
     places += [(path, "remembered") for path in remembered(state.memory)]
     found: dict[str, Past] = {}

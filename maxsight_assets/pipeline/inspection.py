@@ -23,8 +23,8 @@ from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile, SplitsSelection
 from maxsight_assets.publishing.acceptance import accepted
 from maxsight_assets.publishing.manifest import Manifest, now
-from maxsight_assets.publishing.stage import read_published
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.stage import recovered_manifest
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.verdict import Rule, Verdict
 from maxsight_assets.verification.evaluation import EVALUATION_RULES, EvaluationView
 from maxsight_assets.verification.metrics import METRICS_RULES, MetricsView
@@ -52,7 +52,7 @@ class Inspection:
     def view(self, places: Places) -> Any:
         """Return the view of the published directory; None if nothing is published."""
         root = self.directory(places)
-        manifest = read_published(root)
+        manifest = recovered_manifest(root)
         return None if manifest is None else self.open(places, root, manifest)
 
     def gate(self, places: Places) -> Callable[[Path, Manifest], Sequence[Verdict]]:
@@ -76,7 +76,7 @@ class Inspection:
             anew: Whether every rule looks, although it has said its verdict on the same bytes.
         """
         root = self.directory(places)
-        manifest = read_published(root)
+        manifest = recovered_manifest(root)
         if manifest is None:
             return None
         basis, note = self.basis and self.basis(places, root, manifest), self._note(places)
@@ -145,7 +145,7 @@ def _digests(places: Places) -> dict[str, str]:
     manifests = {
         source.directory: manifest
         for source in SOURCES.values()
-        if (manifest := read_published(places.data_dir / source.directory)) is not None
+        if (manifest := recovered_manifest(places.data_dir / source.directory)) is not None
     }
     return {
         f"{directory}/{path}": sha256
@@ -155,7 +155,7 @@ def _digests(places: Places) -> dict[str, str]:
 
 
 def _evaluation_view(places: Places, root: Path, manifest: Manifest | None) -> EvaluationView:
-    state = State.of(places.evaluation)
+    state = StateDir.of(places.evaluation)
     published = root.resolve() == state.target
     view = EvaluationView(
         root=root,
@@ -176,7 +176,7 @@ def _evaluation_view(places: Places, root: Path, manifest: Manifest | None) -> E
 
 def _splits_view(places: Places, root: Path, manifest: Manifest) -> SplitsView:
     read = [source for source in SOURCES.values() if source.asset in manifest.info.inputs]
-    present = {source.asset: read_published(places.data_dir / source.directory) for source in read}
+    present = {source.asset: recovered_manifest(places.data_dir / source.directory) for source in read}
     unmoved = all(
         each is not None and each.info.data_version == manifest.info.inputs[asset] for asset, each in present.items()
     )
@@ -186,7 +186,7 @@ def _splits_view(places: Places, root: Path, manifest: Manifest) -> SplitsView:
         data_dir=places.data_dir,
         digests=_digests(places),
         space=load_space(SplitsSelection.model_validate(manifest.info.selection).label_space),
-        evaluation=_evaluation_view(places, places.evaluation, read_published(places.evaluation)),
+        evaluation=_evaluation_view(places, places.evaluation, recovered_manifest(places.evaluation)),
         inputs=(lambda: training_tables(read, places)) if unmoved else None,
         cache=places.facts,
     )
@@ -199,11 +199,11 @@ def _page(manifest: Manifest) -> str:
 def _landed(places: Places) -> dict[Path, Manifest]:
     """Return the manifests of all raw directories, by directory."""
     roots = [places.data_dir / source.directory for source in SOURCES.values()]
-    return {root: manifest for root in roots if (manifest := read_published(root)) is not None}
+    return {root: manifest for root in roots if (manifest := recovered_manifest(root)) is not None}
 
 
 def _basis_of_evaluation(places: Places, root: Path, manifest: Manifest) -> Basis:
-    state = State.of(places.evaluation)
+    state = StateDir.of(places.evaluation)
     before = state.previous if root.resolve() == state.target else state.target
     was = Manifest.read(before)
     raw = _landed(places)
@@ -216,7 +216,7 @@ def _basis_of_evaluation(places: Places, root: Path, manifest: Manifest) -> Basi
 
 
 def _basis_of_splits(places: Places, root: Path, manifest: Manifest) -> Basis:
-    evaluation = read_published(places.evaluation)
+    evaluation = recovered_manifest(places.evaluation)
     raw = _landed(places)
     own = {root: manifest} | ({places.evaluation: evaluation} if evaluation is not None else {})
     words = load_space(SplitsSelection.model_validate(manifest.info.selection).label_space).names

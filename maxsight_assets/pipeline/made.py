@@ -18,8 +18,8 @@ from maxsight_assets.disk import HASHED
 from maxsight_assets.edition import edition
 from maxsight_assets.images.facts import are_of_content
 from maxsight_assets.publishing.manifest import Manifest, problems
-from maxsight_assets.publishing.stage import read_published
-from maxsight_assets.publishing.swap import State, page_digest
+from maxsight_assets.publishing.stage import recovered_manifest
+from maxsight_assets.publishing.swap import StateDir, page_digest
 
 FOLDER = "made"
 """Folder of the notes, in the state directory."""
@@ -43,7 +43,7 @@ class Cause:
 
     def digest(self) -> str:
         """Return a digest of the cause as it is now: of the settings, of the code, and of the page of each input."""
-        pages = {directory.name: page_digest(State.of(directory).target) for directory in self.inputs}
+        pages = {directory.name: page_digest(StateDir.of(directory).target) for directory in self.inputs}
         said = [self.asset, edition(), pages, self.settings]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
@@ -53,7 +53,7 @@ class Cause:
         Args:
             facts: FILE_FACTS tables of the images that were read.
         """
-        manifests = {directory: read_published(directory) for directory in self.inputs}
+        manifests = {directory: recovered_manifest(directory) for directory in self.inputs}
         return all(map(are_of_content, facts)) and not any(
             manifest is None or problems(directory, manifest.rows.selected().others().sums(), hashed=HASHED)
             for directory, manifest in manifests.items()
@@ -68,7 +68,7 @@ def is_made(cause: Cause, present: Manifest | None, *, state: Path) -> bool:
         present: The published version; None if there is none.
         state: The state directory.
     """
-    root = State.of(cause.target).target
+    root = StateDir.of(cause.target).target
     said = disk.noted(_note(cause, state))
     return (
         present is not None
@@ -86,7 +86,7 @@ def remember(cause: Cause, digest: str, *, state: Path) -> None:
         state: The state directory.
     """
     if cause.digest() == digest:
-        disk.note(_note(cause, state), _said(digest, State.of(cause.target).target))
+        disk.note(_note(cause, state), _said(digest, StateDir.of(cause.target).target))
 
 
 def _said(digest: str, root: Path) -> bytes:

@@ -33,7 +33,7 @@ from maxsight_assets.pipeline.raw import WAIT_S
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile
 from maxsight_assets.publishing.manifest import Manifest
-from maxsight_assets.publishing.stage import Stage, read_published, staging
+from maxsight_assets.publishing.stage import Stage, recovered_manifest, staging
 
 METRICS_ASSET = "detection_metrics"
 DETECTIONS_ASSET = "detections"
@@ -86,7 +86,7 @@ def published_sets(places: Places) -> dict[str, Path]:
     Raises:
         LandingError: None is published.
     """
-    manifest = read_published(places.evaluation)
+    manifest = recovered_manifest(places.evaluation)
     if manifest is None:
         raise LandingError(f"{EVALUATION_ASSET}: nothing is published; materialize {EVALUATION_ASSET} first")
     paths = [places.evaluation / row.path for row in manifest.selected() if row.path.endswith(f"/{ANNOTATIONS}")]
@@ -118,7 +118,7 @@ def make_metrics(profile: Profile, places: Places, *, baseline: str, gate: Gate)
         LandingError: No evaluation set is published, or a blocking rule failed; the last good version stays.
     """
     seen = fingerprint(places)
-    evaluation = read_published(places.evaluation)
+    evaluation = recovered_manifest(places.evaluation)
     sets = published_sets(places)
     origin = "embedded" if profile.upstream == "embedded" else "upstream"
     with staging(places.results, asset=METRICS_ASSET, source=origin, wait_s=WAIT_S) as stage:

@@ -15,7 +15,7 @@ from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.selection import Selection
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.publishing.manifest import Manifest
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 
 _LISTS = ("annotation", "label", "image_info")
 """Words in the names of archives that hold no image of a selection."""
@@ -71,7 +71,7 @@ def plan(source: Source, upstream: Upstream, data_dir: Path, selection: Selectio
         selection: What the next version would hold.
     """
     target = data_dir / source.directory
-    manifest = read_published(target)
+    manifest = recovered_manifest(target)
     probes = upstream.probe(source.files(selection))
     known = manifest.info.inputs if manifest else {}
     moved = {key: probe for key, probe in probes.items() if known.get(key) != probe.fingerprint()}

@@ -19,7 +19,7 @@ from maxsight_assets.datasets.selection import Selection, with_stated
 from maxsight_assets.datasets.source import Source
 from maxsight_assets.datasets.words import require_known
 from maxsight_assets.publishing.manifest import Manifest
-from maxsight_assets.publishing.stage import read_published, staging
+from maxsight_assets.publishing.stage import recovered_manifest, staging
 from maxsight_assets.transport.listing import Listed
 from maxsight_assets.verification.views import MISSING
 
@@ -55,7 +55,7 @@ def selection_of(source: Source, target: Path, *, default: Selection, stated: Ma
     Raises:
         SettingsError: A stated value does not fit.
     """
-    present = read_published(target)
+    present = recovered_manifest(target)
     stored = source.selection.stored(present.info.selection) if present else default
     return with_stated(stored, stated)
 

@@ -15,7 +15,7 @@ from maxsight_assets.evaluation.build import ANNOTATIONS
 from maxsight_assets.formats.tables import IMAGES, Tables, conform
 from maxsight_assets.images.facts import examine, of_files
 from maxsight_assets.publishing.manifest import problems
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets.splitting.build import Evaluation
 
 _SHOWN = 5
@@ -53,7 +53,7 @@ def read(source: Source, splits: frozenset[str], *, data_dir: Path, cache: Path)
         FormatError: Its annotations cannot be read.
     """
     root = data_dir / source.directory
-    manifest = read_published(root)
+    manifest = recovered_manifest(root)
     if manifest is None:
         raise LandingError(f"{source.asset}: nothing is published in {root}; materialize {source.asset} first")
     try:
@@ -87,7 +87,7 @@ def read_evaluation(root: Path, *, data_dir: Path, cache: Path) -> tuple[Evaluat
         LandingError: The evaluation sets are not published yet, or one of their files or pictures changed or cannot be
             read. Then near copies of evaluation images could not be kept out of training.
     """
-    manifest = read_published(root)
+    manifest = recovered_manifest(root)
     if manifest is None:
         raise LandingError(f"inference_eval_set: nothing is published in {root}; materialize inference_eval_set first")
     sets = [each for each in manifest.rows.selected().sums() if each.path.endswith(f"/{ANNOTATIONS}")]

@@ -19,8 +19,8 @@ from maxsight_assets.publishing import acceptance, maintenance
 from maxsight_assets.publishing.maintenance import PruneReport
 from maxsight_assets.publishing.manifest import FileRow
 from maxsight_assets.publishing.preflight import preflight
-from maxsight_assets.publishing.stage import opened, read_published
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.stage import opened, recovered_manifest
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.remote import Probe, RemoteFile
 
 HASHED_BYTES = 1 << 30
@@ -46,7 +46,7 @@ def repair(source: Source, upstream: Upstream, target: Path) -> tuple[str, ...]:
     """
     upstream = replace(upstream, target=target)
     with contextlib.ExitStack() as stack:
-        downloads = State.of(target).scratch()  # if this process is killed, the next opening removes it
+        downloads = StateDir.of(target).scratch()  # if this process is killed, the next opening removes it
         stack.callback(disk.discard, [downloads])
         archives: dict[str, Archive] = {}
 
@@ -162,7 +162,7 @@ def prune(
 
 
 def _require_readable(directory: Path, note: Path) -> None:
-    manifest = read_published(directory)
+    manifest = recovered_manifest(directory)
     if manifest is None or any(not (directory / path).is_file() for path in manifest.rows if path.endswith(".json")):
         raise SettingsError(
             f"{directory}: splits or evaluation sets were published there and cannot be read now, so nothing is "
@@ -172,7 +172,7 @@ def _require_readable(directory: Path, note: Path) -> None:
 
 def _named_by(directories: Iterable[Path]) -> set[str]:
     """Return the images that the present or the previous version of these directories names."""
-    versions = [version for directory in directories for version in (directory, State.of(directory).previous)]
+    versions = [version for directory in directories for version in (directory, StateDir.of(directory).previous)]
     named: set[str] = set()
     for path in sorted(path for version in versions for path in version.rglob("*.json")):
         try:

@@ -15,8 +15,8 @@ from maxsight_assets.errors import LandingError
 from maxsight_assets.pipeline.inspection import of_profile
 from maxsight_assets.places import Places
 from maxsight_assets.profiles.model import Profile
-from maxsight_assets.publishing.stage import read_published
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.stage import recovered_manifest
+from maxsight_assets.publishing.swap import StateDir
 
 HIDDEN = ".maxsight"
 
@@ -63,9 +63,9 @@ def usage(profile: Profile, places: Places, home: Path, exports: Iterable[Path])
 
 
 def _of_asset(asset: str, target: Path, seen: set[tuple[int, int]]) -> Iterator[Use]:
-    state = State.of(target)
+    state = StateDir.of(target)
     try:
-        manifest = read_published(target)
+        manifest = recovered_manifest(target)
     except LandingError:
         manifest = None
     kept = {row.path for row in manifest.rows.values() if row.kept} if manifest else set()

@@ -12,7 +12,7 @@ from typing import Any
 
 from maxsight_assets import disk
 from maxsight_assets.errors import LandingError, Received
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.remote import Probe, RemoteFile, strong
 
 ACCEPTED = "accepted.json"
@@ -30,7 +30,7 @@ class Accepted:
     index_sha256: str | None = None
 
 
-def record(state: State, file: RemoteFile) -> None:
+def record(state: StateDir, file: RemoteFile) -> None:
     """Record that the user accepts a changed upstream file: its length and digests replace the catalog's from now on.
 
     Args:
@@ -49,7 +49,7 @@ def record(state: State, file: RemoteFile) -> None:
 
 def accepted(target: Path) -> dict[str, Accepted]:
     """Return the facts that the user accepted for this directory, by the key of the upstream file."""
-    return {key: Accepted(**facts) for key, facts in _read(State.of(target), ACCEPTED).items()}
+    return {key: Accepted(**facts) for key, facts in _read(StateDir.of(target), ACCEPTED).items()}
 
 
 def as_accepted(target: Path, file: RemoteFile) -> RemoteFile:
@@ -58,7 +58,7 @@ def as_accepted(target: Path, file: RemoteFile) -> RemoteFile:
     return file if facts is None else replace(file, **asdict(facts))
 
 
-def note(state: State, received: Received) -> None:
+def note(state: StateDir, received: Received) -> None:
     """Record what a run received of a changed file when it stopped."""
     _write(state, CHANGED, _read(state, CHANGED) | {received.key: asdict(received)})
 
@@ -71,7 +71,7 @@ def received(target: Path, key: str, now: Probe) -> Received | None:
         key: The file's key.
         now: What upstream states about it now.
     """
-    facts = _read(State.of(target), CHANGED).get(key)
+    facts = _read(StateDir.of(target), CHANGED).get(key)
     if facts is None:
         return None
     seen = Received(**facts)
@@ -80,7 +80,7 @@ def received(target: Path, key: str, now: Probe) -> Received | None:
     return seen if known and same and (strong(now) or now.last_modified) else None
 
 
-def _read(state: State, name: str) -> dict[str, Any]:
+def _read(state: StateDir, name: str) -> dict[str, Any]:
     try:
         said = json.loads((state.root / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -88,7 +88,7 @@ def _read(state: State, name: str) -> dict[str, Any]:
     return dict(said)
 
 
-def _write(state: State, name: str, said: Mapping[str, Any]) -> None:
+def _write(state: StateDir, name: str, said: Mapping[str, Any]) -> None:
     if not said:
         (state.root / name).unlink(missing_ok=True)
         return

@@ -14,8 +14,8 @@ from maxsight_assets.publishing import acceptance
 from maxsight_assets.publishing import swap as exchange
 from maxsight_assets.publishing.expected import Expected, examine
 from maxsight_assets.publishing.manifest import FileRow, Manifest, Rows, Sum, problem, problems
-from maxsight_assets.publishing.stage import Gate, opened, read_published, staging
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.stage import Gate, opened, recovered_manifest, staging
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.remote import RemoteFile
 
 _log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def verify(target: Path, depth: Depth = "hashes") -> VerifyReport:
         VerificationFailed: The manifest is damaged.
     """
     manifest = published(target)
-    real = State.of(target).target
+    real = StateDir.of(target).target
     if depth == "hashes":
         wrong = problems(real, manifest.rows.sums())
     else:
@@ -139,7 +139,7 @@ def repair(target: Path, fetch: Callable[[FileRow, Path], None], *, wait_s: floa
         return tuple(bad)
 
 
-def _put(state: State, fresh: Path, path: str) -> None:
+def _put(state: StateDir, fresh: Path, path: str) -> None:
     exchange.set_aside(state, path)
     dest = state.target / path
     dest.parent.mkdir(parents=True, exist_ok=True)
@@ -180,7 +180,7 @@ def adopt(
     """
     listed = sorted(expected, key=lambda one: one.path)
     with staging(target, asset=asset, source="upstream") as stage:
-        root = State.of(target).target
+        root = StateDir.of(target).target
         answers = list(disk.in_threads(lambda one: examine(root, one), listed))
         missing = tuple(one.path for one, answer in zip(listed, answers, strict=True) if answer == "missing")
         wrong = {
@@ -312,9 +312,9 @@ def _mend_from(sound: Path, root: Path, rows: Mapping[str, FileRow], wanted: Row
 
 
 @contextmanager
-def _opened_again(target: Path, *, wait_s: float) -> Iterator[State]:
+def _opened_again(target: Path, *, wait_s: float) -> Iterator[StateDir]:
     """Open a target that was landed before; if it never was, make nothing."""
-    if not State.of(target).root.exists():
+    if not StateDir.of(target).root.exists():
         published(target)
     with opened(target, wait_s=wait_s) as (state, _):
         yield state
@@ -326,7 +326,7 @@ def published(target: Path) -> Manifest:
     Raises:
         LandingError: Nothing is.
     """
-    manifest = read_published(target)
+    manifest = recovered_manifest(target)
     if manifest is None:
         raise LandingError(f"{target}: nothing is published there; materialize the asset first")
     return manifest

@@ -8,7 +8,7 @@ from pathlib import Path
 from maxsight_assets import disk
 from maxsight_assets.errors import PreflightFailed
 from maxsight_assets.publishing.manifest import parents
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 
 _SHOWN = 5
 
@@ -36,7 +36,7 @@ def check_space(target: Path, *, needed_bytes: int, needed_files: int) -> None:
     Raises:
         PreflightFailed: There are too few; the text states how many are needed and free.
     """
-    state = State.of(target)
+    state = StateDir.of(target)
     facts = os.statvfs(disk.existing(state.root))
     needed, free = needed_bytes + needed_files * facts.f_frsize, facts.f_bavail * facts.f_frsize
     if needed > free:
@@ -57,7 +57,7 @@ def check_writable(target: Path) -> None:
     Raises:
         PreflightFailed: They cannot, or the target is a mount point, which nothing can be swapped into.
     """
-    state = State.of(target)
+    state = StateDir.of(target)
     if state.target.is_mount():
         raise PreflightFailed(
             f"{target}: is a mount point, so a new version cannot be swapped in; set DATA_DIR to a directory on "

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maxsight_assets import disk
 from maxsight_assets.publishing.manifest import FileRow, problems
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 
 JOURNAL = "rows.jsonl"
 """The file in which a session records its whole files, one row a line."""
@@ -18,7 +18,7 @@ FROM = "from"
 """Key in such a line, beside the row's: the fingerprint of the upstream file that the file came from."""
 
 
-def open_session(state: State, source: str, *, alone: bool) -> Path:
+def open_session(state: StateDir, source: str, *, alone: bool) -> Path:
     """Return a directory for this run alone; if an interrupted run left one, take it over with all that it staged."""
     mine = state.sessions / f"{source}~{disk.unique_name()}"
     left = [path for path in state.sessions.iterdir() if alone or not disk.made_by_living(path.name)]
@@ -35,7 +35,7 @@ def open_session(state: State, source: str, *, alone: bool) -> Path:
     return mine
 
 
-def drop_if_unused(state: State, session: Path) -> None:
+def drop_if_unused(state: StateDir, session: Path) -> None:
     """Remove the directory of a run that staged and fetched nothing, so that a mere look leaves no trace."""
     if session.exists() and not any(_size(path) for path in session.rglob("*") if path.is_file()):
         state.trash(session)

@@ -6,11 +6,11 @@
 import errno
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
+from threading import Event, Lock
 from typing import Any
 
 import msgspec
@@ -34,7 +34,7 @@ from maxsight_assets.publishing.manifest import (
 )
 from maxsight_assets.publishing.obstacles import refuse_in_the_way
 from maxsight_assets.publishing.session import FROM, JOURNAL, drop_if_unused, open_session, resumed_rows
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.verdict import Verdict, in_words
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ _RECOVERY_WAIT_S = 10.0
 """Seconds that a reader waits if it meets a directory between two renames: far longer than these take."""
 
 
-def read_published(target: Path) -> Manifest | None:
+def recovered_manifest(target: Path) -> Manifest | None:
     """Read the manifest of what is published; finish a swap first that was interrupted between two renames.
 
     Returns:
@@ -55,7 +55,7 @@ def read_published(target: Path) -> Manifest | None:
     Raises:
         VerificationFailed: The manifest is damaged.
     """
-    state = State.of(target)
+    state = StateDir.of(target)
     manifest = Manifest.read(state.target)
     if manifest is None and state.journal.exists():
         with hold(state.root, target=target, wait_s=_RECOVERY_WAIT_S) as alone:
@@ -70,11 +70,11 @@ def previous(target: Path) -> Manifest | None:
     If an interrupted exchange still waits to be finished, this may be the version before that one; `rollback` finishes
     the exchange first.
     """
-    return Manifest.read(State.of(target).previous)
+    return Manifest.read(StateDir.of(target).previous)
 
 
 @contextmanager
-def opened(target: Path, *, wait_s: float = 0.0, cancel: threading.Event | None = None) -> Iterator[tuple[State, bool]]:
+def opened(target: Path, *, wait_s: float = 0.0, cancel: Event | None = None) -> Iterator[tuple[StateDir, bool]]:
     """Hold a target for writing: take its lock and finish every interrupted step.
 
     Yields:
@@ -85,7 +85,7 @@ def opened(target: Path, *, wait_s: float = 0.0, cancel: threading.Event | None 
         Cancelled: The event was set while waiting.
         LandingError: The disk failed; the text states how.
     """
-    state = State.of(target)
+    state = StateDir.of(target)
     with disk.explaining(state.target):
         state.sessions.mkdir(parents=True, exist_ok=True)
         with hold(state.root, target=target, wait_s=wait_s, cancel=cancel) as alone:
@@ -96,7 +96,7 @@ def opened(target: Path, *, wait_s: float = 0.0, cancel: threading.Event | None 
 
 @contextmanager
 def staging(
-    target: Path, *, asset: str, source: str, wait_s: float = 0.0, cancel: threading.Event | None = None
+    target: Path, *, asset: str, source: str, wait_s: float = 0.0, cancel: Event | None = None
 ) -> Iterator["Stage"]:
     """Open the tree under construction of a target, and go on where an interrupted run stopped.
 
@@ -117,7 +117,7 @@ def staging(
         LandingError: The disk failed: no space, no inodes, an input/output error.
     """
     with disk.explaining(target):
-        _refuse_other_source(State.of(target).target, source, asset)  # before anything is made
+        _refuse_other_source(StateDir.of(target).target, source, asset)  # before anything is made
     with opened(target, wait_s=wait_s, cancel=cancel) as (state, alone):
         page = exchange.page_digest(state.target)  # before its rows are read: a swap in between is then noticed
         present = _refuse_other_source(state.target, source, asset)
@@ -145,7 +145,7 @@ class Stage:
     """
 
     def __init__(
-        self, state: State, session: Path, present: Manifest | None, *, asset: str, source: str, page: str
+        self, state: StateDir, session: Path, present: Manifest | None, *, asset: str, source: str, page: str
     ) -> None:
         self.root = session / "tree"
         self.downloads = session / "downloads"
@@ -154,7 +154,7 @@ class Stage:
         self._session = session
         self._asset = asset
         self._source = source
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._rows: dict[str, FileRow] = {}
         self._resumed, self._came_from = resumed_rows(session)
         self._inputs: Mapping[str, str] = {}
@@ -428,7 +428,7 @@ def _refuse_other_source(target: Path, source: str, asset: str) -> Manifest | No
     if target.exists() and not target.is_dir():
         raise Refused(f"{target}: is a file; move it away, then rerun")
     try:
-        present = read_published(target)
+        present = recovered_manifest(target)
         holds = present.info.source if present else None
         if present is not None and present.info.asset != asset:
             raise Refused(

@@ -30,7 +30,7 @@ _RETIRED = "retired~"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StateDir:
     """The places that belong to one target.
 
     Attributes:
@@ -42,7 +42,7 @@ class State:
     root: Path
 
     @classmethod
-    def of(cls, target: Path) -> "State":
+    def of(cls, target: Path) -> "StateDir":
         """Return the places of a target; make nothing."""
         real = Path(os.path.realpath(target))
         return cls(real, real.parent / f".{real.name}.maxsight")
@@ -114,7 +114,7 @@ class Step:
     paths: tuple[str, ...] = ()
 
 
-def swap(state: State, incoming: Path) -> None:
+def swap(state: StateDir, incoming: Path) -> None:
     """Swap a whole, durable tree with its manifest into the target's place, and keep the outgoing one."""
     step = Step(
         "exchange" if state.target.exists() else "place",
@@ -131,7 +131,7 @@ def swap(state: State, incoming: Path) -> None:
     finish(state, step)
 
 
-def recover(state: State, *, alone: bool) -> None:
+def recover(state: StateDir, *, alone: bool) -> None:
     """Finish, or undo, the step that an interruption left; the caller must hold the lock.
 
     Args:
@@ -144,7 +144,7 @@ def recover(state: State, *, alone: bool) -> None:
         finish(state, step, resumed=True)
 
 
-def finish(state: State, step: Step, *, resumed: bool = False) -> None:
+def finish(state: StateDir, step: Step, *, resumed: bool = False) -> None:
     """Finish a step, however far it has come; finishing it twice does no harm.
 
     Args:
@@ -163,7 +163,7 @@ def finish(state: State, step: Step, *, resumed: bool = False) -> None:
     disk.sync_directory(state.root)
 
 
-def _finish_swap(state: State, step: Step, *, resumed: bool) -> None:
+def _finish_swap(state: StateDir, step: Step, *, resumed: bool) -> None:
     incoming, retired = state.root / step.incoming, state.root / step.retired
     if step.step == "exchange":
         disk.move(incoming, retired)
@@ -184,7 +184,7 @@ def _finish_swap(state: State, step: Step, *, resumed: bool) -> None:
         state.trash(incoming.parent)
 
 
-def _place(state: State, incoming: Path, *, resumed: bool) -> None:
+def _place(state: StateDir, incoming: Path, *, resumed: bool) -> None:
     if resumed:
         disk.move(incoming, state.target)
         return
@@ -199,7 +199,7 @@ def _place(state: State, incoming: Path, *, resumed: bool) -> None:
         ) from error
 
 
-def _rescue(state: State, retired: Path) -> bool:
+def _rescue(state: StateDir, retired: Path) -> bool:
     """Bring along the user's files that arrived late in the outgoing tree; return whether that tree is a version."""
     try:
         manifest = Manifest.read(retired)
@@ -217,7 +217,7 @@ def foreign(root: Path, manifest: Manifest | None) -> Iterator[str]:
     return (path for path, _ in disk.walk(root) if path not in known and not path.startswith(f"{FOLDER}/"))
 
 
-def _finish_prune(state: State, step: Step) -> None:
+def _finish_prune(state: StateDir, step: Step) -> None:
     manifest = Manifest.read(state.target)
     if manifest is None:
         return
@@ -229,14 +229,14 @@ def _finish_prune(state: State, step: Step) -> None:
     disk.remove_empty_directories(state.target)
 
 
-def prune(state: State, paths: tuple[str, ...]) -> None:
+def prune(state: StateDir, paths: tuple[str, ...]) -> None:
     """Delete files of the target and their rows; after an interruption, the next run finishes it."""
     step = Step("prune", paths=paths)
     _write_journal(state, step)
     finish(state, step)
 
 
-def set_aside(state: State, path: str) -> None:
+def set_aside(state: StateDir, path: str) -> None:
     """Keep a published file that the user has edited, before its path is written anew, so that no edit is lost.
 
     The file is linked or copied; if there is no room for a copy, or it cannot be read, it is moved.
@@ -267,11 +267,11 @@ def page_digest(root: Path) -> str:
         return ""
 
 
-def _write_journal(state: State, step: Step) -> None:
+def _write_journal(state: StateDir, step: Step) -> None:
     disk.write_atomic(state.journal, json.dumps(asdict(step), sort_keys=True).encode(), scratch=state.scratch())
 
 
-def _read_journal(state: State) -> Step | None:
+def _read_journal(state: StateDir) -> Step | None:
     try:
         step: Step = msgspec.json.decode(state.journal.read_bytes(), type=Step)
     except FileNotFoundError:

@@ -32,7 +32,7 @@ from maxsight_assets.errors import (
 )
 from maxsight_assets.publishing.manifest import FileRow
 from maxsight_assets.publishing.stage import Stage, staging
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.remote import RemoteFile
 from maxsight_assets.transport.options import Limits
 from maxsight_assets_tests.invariants import assert_invariants, writes_only_below
@@ -158,7 +158,7 @@ def refuse_opened(
         take(stage, archive, names)
 
     assert not refused.value.retryable
-    held = left_over(State.of(target).sessions)
+    held = left_over(StateDir.of(target).sessions)
     assert left or [path for path in held if "/tree/" in path] == []
     assert_invariants(target, versions={before.data_version}, named=["kept.jpg"], settled=False)
     after = land(target, {"fine.jpg": b"fine"})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from maxsight_assets.checkpoints import soundness
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets.transport.partial import CHECKPOINT_BYTES
 from maxsight_assets_tests.checkpoints.made import checkpoint
 from maxsight_assets_tests.places import REPOSITORY
@@ -41,7 +41,7 @@ def test_a_sync_that_is_killed_resumes_and_publishes_whole(tmp_path: Path) -> No
             return ended.returncode, [int(row.split()[-1]) for row in ended.stdout.splitlines()]
 
         killed, _ = sync(kill_at=2 * CHECKPOINT_BYTES)
-        nothing_yet = read_published(tmp_path / "checkpoints/checkpoints_amd")
+        nothing_yet = recovered_manifest(tmp_path / "checkpoints/checkpoints_amd")
         ended, arrived = sync(kill_at=0)
 
     assert killed == -signal.SIGKILL

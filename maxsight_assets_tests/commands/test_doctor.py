@@ -14,7 +14,7 @@ from maxsight_assets import disk, settings
 from maxsight_assets.commands import doctor
 from maxsight_assets.commands.app import app
 from maxsight_assets.datasets.upstreams import Access
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -120,7 +120,7 @@ def test_secrets_are_told_by_name_and_never_by_value(tmp_path: Path) -> None:
 
 def test_what_an_interrupted_landing_staged_is_told_with_what_goes_on_from_it(tmp_path: Path) -> None:
     chosen = settings.load({"DATA_DIR": str(tmp_path)})
-    sessions = State.of(tmp_path / "coco_raw").sessions
+    sessions = StateDir.of(tmp_path / "coco_raw").sessions
     for pid in (os.getpid(), 2**22 - 1):
         session = sessions / f"embedded~{disk.host()}~{pid}~0000"
         session.mkdir(parents=True)

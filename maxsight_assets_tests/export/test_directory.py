@@ -12,7 +12,7 @@ from maxsight_assets.export.maxsight import export_maxsight
 from maxsight_assets.export.notes import noted
 from maxsight_assets.export.yolo import export_yolo
 from maxsight_assets.places import Places
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets_tests.export.world import drawn, publish, published
 from maxsight_assets_tests.files import tree
 
@@ -153,7 +153,7 @@ def test_exports_are_noted_with_their_version_and_whether_they_are_there(places:
     export_yolo(places, tmp_path / "b")
     export_maxsight(places, tmp_path / "a")
     export_maxsight(places, tmp_path / "a")
-    manifest = read_published(places.splits)
+    manifest = recovered_manifest(places.splits)
     assert manifest is not None
 
     found = noted(places)

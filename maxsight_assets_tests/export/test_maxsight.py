@@ -9,7 +9,7 @@ from maxsight_assets.errors import NotPublished, SettingsError, VerificationFail
 from maxsight_assets.export import maxsight
 from maxsight_assets.export.maxsight import class_map_hash, export_maxsight
 from maxsight_assets.labels.space import load_space
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets.splitting.config import SPLITS
 from maxsight_assets_tests.export.reader import CLASS_MAP_HASH, Sample, gold_samples, training_config
 from maxsight_assets_tests.export.world import LABELS, drawn, places_of, publish, published, samples_of
@@ -54,7 +54,7 @@ def test_the_detectors_reader_finds_the_labels_and_boxes_of_the_splits(tmp_path:
 
 def test_the_metadata_names_the_version_and_when_it_was_published(tmp_path: Path) -> None:
     places = published(tmp_path)
-    manifest = read_published(places.splits)
+    manifest = recovered_manifest(places.splits)
     assert manifest is not None
 
     export_maxsight(places, tmp_path / "out")

@@ -8,7 +8,7 @@ import pytest
 from maxsight_assets.errors import UnknownName
 from maxsight_assets.pipeline import history
 from maxsight_assets.publishing import maintenance, remembered
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets_tests.publishing.staged import land
 
 
@@ -54,7 +54,7 @@ def test_only_the_newest_are_remembered(tmp_path: Path, monkeypatch: pytest.Monk
     for number in range(6):
         land(tmp_path / "d", {"a.txt": str(number).encode()})
 
-    assert len(remembered.remembered(State.of(tmp_path / "d").memory)) == 2
+    assert len(remembered.remembered(StateDir.of(tmp_path / "d").memory)) == 2
     assert len(history.versions(tmp_path / "d")) == 4
 
 

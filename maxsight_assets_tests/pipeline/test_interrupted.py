@@ -16,7 +16,7 @@ from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.datasets.selection import ValidationSelection
 from maxsight_assets.errors import NotPublished, VerificationFailed
 from maxsight_assets.pipeline.raw import Version, refresh
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets.verdict import Verdict
 from maxsight_assets_tests.datasets.coco import upstream as coco_upstream
 from maxsight_assets_tests.datasets.coco.upstream import places_in, serving
@@ -59,7 +59,7 @@ def test_an_archive_with_another_hash_than_is_pinned_is_never_taken_member_by_me
                 object.__setattr__(upstream, "catalog", upstream.catalog.model_copy(update={"on_change": "follow"}))
                 with pytest.raises(VerificationFailed, match="sha256 0000"):
                     coco_upstream.land(upstream, places_in(tmp_path))
-    assert read_published(places_in(tmp_path).data_dir / "coco_raw") is None
+    assert recovered_manifest(places_in(tmp_path).data_dir / "coco_raw") is None
 
 
 def test_masks_are_taken_of_the_scenes_of_this_selection_only(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from maxsight_assets import disk
 from maxsight_assets.errors import LandingError
 from maxsight_assets.publishing.manifest import FileRow, Manifest
 from maxsight_assets.publishing.stage import Stage, staging
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.remote import Landed, Missing, RemoteFile
 from maxsight_assets.transport.client import Client
 from maxsight_assets.transport.options import Limits
@@ -93,7 +93,7 @@ class Ground:
 
     def kept(self) -> list[str]:
         """Files of interrupted runs that wait for the next one."""
-        trees = State.of(self.target).sessions.glob("*/tree")
+        trees = StateDir.of(self.target).sessions.glob("*/tree")
         return sorted(path for tree in trees for path, _ in disk.walk(tree))
 
     def published(self) -> Mapping[str, bytes]:

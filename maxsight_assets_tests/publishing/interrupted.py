@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from maxsight_assets.publishing.stage import previous
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.publishing.staged import land
 from maxsight_assets_tests.publishing.victim import Outcome, Victims
@@ -36,7 +36,7 @@ class Interrupted:
         """Paths that an interrupted run recorded and fetched, rather than linked."""
         return {
             row["path"]
-            for journal in State.of(self.target).sessions.glob("*/rows.jsonl")
+            for journal in StateDir.of(self.target).sessions.glob("*/rows.jsonl")
             for line in journal.read_text(encoding="utf-8").splitlines()
             if line.endswith("}") and (tree := journal.parent / "tree" / (row := json.loads(line))["path"]).exists()
             if tree.stat().st_nlink == 1

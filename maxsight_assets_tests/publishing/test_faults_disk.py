@@ -17,7 +17,7 @@ from maxsight_assets.errors import LandingError
 from maxsight_assets.publishing.maintenance import verify
 from maxsight_assets.publishing.manifest import FOLDER, PAGE
 from maxsight_assets.publishing.stage import previous, staging
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.publishing.staged import bring, land
 from maxsight_assets_tests.publishing.victim import Victims
@@ -184,7 +184,7 @@ def test_fault_40_rerun_after_a_kill_fetches_nothing_that_was_verified(
     target = tmp_path / "data/world"
     files = {f"{n:02}.jpg": b"%d" % n for n in range(40)}
     assert victims.run(target, files, report=tmp_path / "report", at=at, fault="kill").killed
-    journal = next(State.of(target).sessions.glob("*/rows.jsonl"))
+    journal = next(StateDir.of(target).sessions.glob("*/rows.jsonl"))
     recorded = {json.loads(line)["path"] for line in journal.read_text(encoding="utf-8").splitlines() if line}
     assert recorded
 
@@ -202,7 +202,7 @@ def test_fault_41_files_that_were_staged_but_not_recorded_are_fetched_again(tmp_
         (stage.root / "train/9.jpg").write_bytes(b"cut sh")
         (stage.root / "train/8.jpg.partial").write_bytes(b"cut")
         with (
-            State.of(target)
+            StateDir.of(target)
             .root.joinpath("staging")
             .joinpath(stage.root.parent.name, "rows.jsonl")
             .open("ab") as journal

@@ -12,7 +12,7 @@ from maxsight_assets.archives.members import Member, Writer
 from maxsight_assets.errors import Busy, Refused
 from maxsight_assets.publishing.expected import Expected
 from maxsight_assets.publishing.stage import staging
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.transport import partial
 from maxsight_assets.transport.partial import Partial
 from maxsight_assets_tests.invariants import assert_invariants
@@ -124,7 +124,7 @@ def test_an_edit_that_there_is_no_room_to_copy_is_moved_aside(tmp_path: Path, mo
     monkeypatch.setattr(disk, "link_or_copy", full)
     land(target, {"labels.json": b"{}", "a.jpg": b"a"})
 
-    assert [path.read_bytes() for path in State.of(target).quarantine.rglob("labels.json")] == [b"{my work}"]
+    assert [path.read_bytes() for path in StateDir.of(target).quarantine.rglob("labels.json")] == [b"{my work}"]
     assert (target / "labels.json").read_bytes() == b"{}"
     assert_invariants(target)
 

@@ -13,8 +13,8 @@ import pytest
 
 from maxsight_assets.errors import Busy, Cancelled
 from maxsight_assets.publishing.lock import hold
-from maxsight_assets.publishing.stage import read_published, staging
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.stage import recovered_manifest, staging
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.publishing.ground import land_from
 from maxsight_assets_tests.publishing.staged import bring, land, passing
@@ -69,7 +69,7 @@ def test_lock_of_a_killed_process_is_free_again(tmp_path: Path, victims: Victims
     outcome = victims.run(target, FILES, report=tmp_path / "report", at=12, fault="kill")
 
     assert outcome.killed
-    assert State.of(target).root.joinpath("holder.json").exists()
+    assert StateDir.of(target).root.joinpath("holder.json").exists()
     land(target, FILES)
     assert_invariants(target)
 
@@ -204,4 +204,4 @@ def test_reading_needs_no_lock(tmp_path: Path) -> None:
     published = land(target, FILES)
 
     with staging(target, asset="world", source="upstream"):
-        assert read_published(target) == published
+        assert recovered_manifest(target) == published

@@ -12,8 +12,8 @@ from maxsight_assets.publishing.acceptance import accepted, as_accepted
 from maxsight_assets.publishing.expected import Expected
 from maxsight_assets.publishing.maintenance import accept, adopt, prune, repair, verify
 from maxsight_assets.publishing.manifest import FileRow
-from maxsight_assets.publishing.stage import previous, read_published
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.stage import previous, recovered_manifest
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.remote import RemoteFile
 from maxsight_assets.verdict import Verdict
 from maxsight_assets_tests.invariants import assert_invariants
@@ -80,7 +80,7 @@ def test_fault_39_edited_file_is_named_and_repair_fetches_just_it(target: Path) 
     assert asked == list(mended) == ["train/0.jpg", "train/1.jpg", "train/2.jpg"]
     assert_invariants(target)
     assert (target / "mine.txt").read_bytes() == b"mine"
-    aside = sorted(path.read_bytes() for path in State.of(target).quarantine.rglob("*.jpg"))
+    aside = sorted(path.read_bytes() for path in StateDir.of(target).quarantine.rglob("*.jpg"))
     assert aside == [b"PICTURE 2", b"longer than before"]
 
 
@@ -100,7 +100,7 @@ def test_repair_refuses_bytes_that_are_not_the_published_ones(target: Path) -> N
         repair(target, lambda row, dest: dest.write_bytes(b"other") and None)
 
     assert not (target / "train/0.jpg").exists()
-    assert [path.name for path in State.of(target).root.iterdir() if path.name.startswith("tmp")] == []
+    assert [path.name for path in StateDir.of(target).root.iterdir() if path.name.startswith("tmp")] == []
 
 
 def expected() -> list[Expected]:
@@ -155,7 +155,7 @@ def test_adopt_names_what_is_missing_or_wrong_and_touches_nothing(tmp_path: Path
         "train/3.jpg": "9",
     }
     assert snapshot(target) == before
-    assert read_published(target) is None
+    assert recovered_manifest(target) is None
 
 
 def test_adopt_is_judged_like_a_landing(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_adopt_is_judged_like_a_landing(tmp_path: Path) -> None:
             gate=lambda root, manifest: [Verdict("decodes", passed=False, checked=5, offenders=1)],
         )
 
-    assert read_published(target) is None
+    assert recovered_manifest(target) is None
 
 
 def test_adopt_refuses_the_embedded_source(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_fault_78_prune_never_takes_what_a_split_names(target: Path) -> None:
     (target / "mine.txt").write_bytes(b"mine")
     (target / "train/3.jpg").unlink()
     (target / "train/3.jpg").write_bytes(b"retouched")
-    version = read_published(target)
+    version = recovered_manifest(target)
 
     report = prune(target, protected=lambda: {"train/1.jpg"}, really=True)
 
@@ -221,13 +221,13 @@ def test_fault_78_prune_deletes_what_was_set_aside_unless_it_is_all_that_is_left
 
     told = prune(target, protected=lambda: {"train/1.jpg", "train/2.jpg"})
     assert told.set_aside == ("train/1.jpg",)
-    assert len(list(State.of(target).quarantine.rglob("*.jpg"))) == 2
+    assert len(list(StateDir.of(target).quarantine.rglob("*.jpg"))) == 2
     prune(target, protected=lambda: {"train/1.jpg", "train/2.jpg"}, really=True)
 
-    assert [path.read_bytes() for path in State.of(target).quarantine.rglob("*.jpg")] == [b"PICTURE 2"]
+    assert [path.read_bytes() for path in StateDir.of(target).quarantine.rglob("*.jpg")] == [b"PICTURE 2"]
     land(target, FILES)
     assert prune(target, protected=lambda: FILES, really=True).set_aside == ("train/2.jpg",)
-    assert list(State.of(target).quarantine.iterdir()) == []
+    assert list(StateDir.of(target).quarantine.iterdir()) == []
     assert_invariants(target, named=FILES)
 
 
@@ -249,7 +249,7 @@ def test_prune_leaves_a_previous_version_that_holds_the_last_copy_of_what_a_spli
     report = prune(target, protected=lambda: FILES, really=True)
 
     assert not report.previous
-    assert (State.of(target).previous / "train/0.jpg").read_bytes() == FILES["train/0.jpg"]
+    assert (StateDir.of(target).previous / "train/0.jpg").read_bytes() == FILES["train/0.jpg"]
     land(target, {**FILES, "train/5.jpg": b"one more"})
     assert prune(target, protected=lambda: FILES, really=True).previous
     assert_invariants(target, named=FILES)
@@ -260,7 +260,7 @@ def test_fault_70_accepted_facts_replace_the_catalog_s(target: Path) -> None:
         "zips/val2017.zip", "https://example.org/val2017.zip", bytes=10, sha1="b" * 40, on_change="stop"
     )
     changed = RemoteFile(pinned.key, pinned.url, bytes=11, sha256="a" * 64, on_change="stop")
-    published = read_published(target)
+    published = recovered_manifest(target)
     assert as_accepted(target, pinned) == pinned
 
     accept(target, changed)
@@ -271,8 +271,8 @@ def test_fault_70_accepted_facts_replace_the_catalog_s(target: Path) -> None:
     accept(target, RemoteFile("other.zip", "https://example.org/o", index_sha256="c" * 64))
     assert as_accepted(target, RemoteFile("other.zip", "https://example.org/o", sha1="d" * 40)).sha1 is None
     assert set(accepted(target)) == {"zips/val2017.zip", "other.zip"}
-    assert "example.org" not in (State.of(target).root / "accepted.json").read_text(encoding="utf-8")
-    assert read_published(target) == published
+    assert "example.org" not in (StateDir.of(target).root / "accepted.json").read_text(encoding="utf-8")
+    assert recovered_manifest(target) == published
     assert_invariants(target)
 
 

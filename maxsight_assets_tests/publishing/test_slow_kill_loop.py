@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from maxsight_assets.publishing.maintenance import rollback
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.publishing.interrupted import FAULTS, NEW, Interrupted, interrupt, last_change
 from maxsight_assets_tests.publishing.staged import land
@@ -46,7 +46,7 @@ def test_rollback_killed_at_every_change(interrupted: Interrupted, victims: Vict
         )
         if not outcome.killed:
             break
-        now = read_published(interrupted.target)
+        now = recovered_manifest(interrupted.target)
         assert now is not None
         if now.data_version == interrupted.old:
             rollback(interrupted.target)

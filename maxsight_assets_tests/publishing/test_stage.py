@@ -15,8 +15,8 @@ from maxsight_assets.publishing import stage as stages
 from maxsight_assets.publishing.expected import Expected
 from maxsight_assets.publishing.maintenance import rollback
 from maxsight_assets.publishing.manifest import PAGE, ROWS, Manifest
-from maxsight_assets.publishing.stage import previous, read_published, staging
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.stage import previous, recovered_manifest, staging
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.verdict import Verdict, verdict_of
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.publishing.staged import bring, land, passing, row_of, write
@@ -87,11 +87,11 @@ def test_unchanged_files_share_their_bytes_with_the_previous_version(tmp_path: P
 def test_equal_version_writes_not_a_byte(target: Path) -> None:
     land(target, ONE)
     land(target, TWO)
-    before = snapshot(target), snapshot(State.of(target).previous)
+    before = snapshot(target), snapshot(StateDir.of(target).previous)
 
     again = land(target, TWO)
 
-    assert (snapshot(target), snapshot(State.of(target).previous)) == before
+    assert (snapshot(target), snapshot(StateDir.of(target).previous)) == before
     assert assert_invariants(target) == again
 
 
@@ -119,7 +119,7 @@ def test_moved_inputs_are_recorded_without_a_swap(target: Path) -> None:
 
     after = snapshot(target)
     assert {path for path in after if after[path] != before[path]} == {PAGE}
-    published = read_published(target)
+    published = recovered_manifest(target)
     assert published is not None
     assert published.info.inputs == {"zip": "2"}
     assert previous(target) is None
@@ -255,9 +255,9 @@ def test_edited_file_is_mended_and_the_edit_set_aside(
 
     assert (target / "labels.json").read_bytes() == ONE["labels.json"]
     assert (target / "train/a.jpg").stat().st_ino == before
-    aside = [path for path, _ in disk.walk(State.of(target).quarantine)]
+    aside = [path for path, _ in disk.walk(StateDir.of(target).quarantine)]
     assert [path.partition("/")[2] for path in aside] == ["labels.json"]
-    assert (State.of(target).quarantine / aside[0]).read_bytes() == b"{my work}"
+    assert (StateDir.of(target).quarantine / aside[0]).read_bytes() == b"{my work}"
     assert "labels.json was changed after it was landed" in caplog.text
     assert assert_invariants(target) == manifest
 
@@ -340,7 +340,7 @@ def test_staged_rows_of_another_source_are_not_taken_over(target: Path) -> None:
 def test_fault_77_selection_is_stored_with_the_version_and_survives(target: Path) -> None:
     chosen = {"classes": ["cat", "dog"], "seed": 7, "fractions": (0.8, 0.2)}
     land(target, ONE, selection=chosen)
-    published = read_published(target)
+    published = recovered_manifest(target)
     assert published is not None
 
     refreshed = land(target, {**ONE, "labels.json": b"{new}"}, selection=published.info.selection)
@@ -405,7 +405,7 @@ def test_first_landing_that_fails_a_rule_leaves_nothing(target: Path) -> None:
         land(target, ONE, gate=failing)
 
     assert not target.exists()
-    assert read_published(target) is None
+    assert recovered_manifest(target) is None
 
 
 def test_rollback_of_raw_data_keeps_what_was_landed_since(target: Path) -> None:
@@ -455,7 +455,7 @@ def test_another_asset_is_never_published_over_one(target: Path) -> None:
 
 def test_a_note_of_a_step_that_cannot_be_read_is_named(target: Path) -> None:
     land(target, ONE)
-    State.of(target).journal.write_bytes(b'{"step": "leap"}')
+    StateDir.of(target).journal.write_bytes(b'{"step": "leap"}')
 
     with pytest.raises(LandingError, match=r"journal\.json: the note"):
         land(target, TWO)
@@ -471,12 +471,12 @@ def test_rollback_without_a_previous_version_says_so(target: Path) -> None:
 def test_rollback_refuses_a_damaged_version(target: Path) -> None:
     land(target, ONE)
     second = land(target, TWO)
-    (State.of(target).previous / "labels.json").write_bytes(b"damaged")
+    (StateDir.of(target).previous / "labels.json").write_bytes(b"damaged")
 
     with pytest.raises(VerificationFailed, match=r"labels\.json"):
         rollback(target)
 
-    assert read_published(target) == second
+    assert recovered_manifest(target) == second
 
 
 def test_file_of_the_present_version_is_reused_unless_it_may_be_another_one_upstream(target: Path) -> None:
@@ -598,6 +598,6 @@ def test_rollback_loses_no_edit(target: Path) -> None:
 
     assert "train/c.jpg" not in manifest.rows
     assert (target / "train/c.jpg").read_bytes() == b"edited"
-    aside = [path for path, _ in disk.walk(State.of(target).quarantine)]
+    aside = [path for path, _ in disk.walk(StateDir.of(target).quarantine)]
     assert [path.partition("/")[2] for path in aside] == ["labels.json"]
     assert_invariants(target, edited=["train/c.jpg", "labels.json"])

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from maxsight_assets.errors import LandingError, Refused
 from maxsight_assets.publishing.maintenance import prune, repair, rollback
 from maxsight_assets.publishing.manifest import FileRow, Manifest
-from maxsight_assets.publishing.stage import opened, previous, read_published
+from maxsight_assets.publishing.stage import opened, previous, recovered_manifest
 from maxsight_assets_tests.invariants import assert_invariants
 from maxsight_assets_tests.publishing.staged import land
 from maxsight_assets_tests.publishing.victim import Victims
@@ -65,7 +65,7 @@ class Target(RuleBasedStateMachine):
             shutil.copytree(self.base, copy, dirs_exist_ok=True)
             target = Path(copy) / self.target.relative_to(self.base)
             with opened(target):
-                return previous(target), read_published(target)
+                return previous(target), recovered_manifest(target)
 
     def _there(self) -> set[str]:
         return {path.name for path in self.target.iterdir()} if self.target.exists() else set()
@@ -75,7 +75,7 @@ class Target(RuleBasedStateMachine):
         try:
             land(self.target, self.files, wait_s=30)
         except Refused:
-            published = read_published(self.target)
+            published = recovered_manifest(self.target)
             assert published is not None
             in_the_way = {path for path in self.files if path not in published.rows} & self.ever_edited
             assert in_the_way, "refused without a reason"
@@ -120,11 +120,11 @@ class Target(RuleBasedStateMachine):
         assert outcome.error == "" or outcome.error.startswith("Refused")
         self.healed()
 
-    @precondition(lambda self: read_published(self.target) is not None)
+    @precondition(lambda self: recovered_manifest(self.target) is not None)
     @rule(data=st.data())
     def person_edits(self, data: st.DataObject) -> None:
         self.steps["person_edits"] += 1
-        published = read_published(self.target)
+        published = recovered_manifest(self.target)
         assert published is not None
         path = data.draw(st.sampled_from(sorted(published.rows)))
         (self.target / path).unlink(missing_ok=True)
@@ -137,10 +137,10 @@ class Target(RuleBasedStateMachine):
     def person_adds_a_file(self) -> None:
         (self.target / "mine.txt").write_text("mine", encoding="utf-8")
 
-    @precondition(lambda self: read_published(self.target) is not None)
+    @precondition(lambda self: recovered_manifest(self.target) is not None)
     @rule()
     def is_repaired(self) -> None:
-        published = read_published(self.target)
+        published = recovered_manifest(self.target)
         assert published is not None
         digests = {}
         for path in NAMES:
@@ -163,9 +163,9 @@ class Target(RuleBasedStateMachine):
             assert rollback(self.target).data_version == past.data_version
         except LandingError:
             assert self.ever_edited, "a version that nobody touched cannot be brought back"
-            assert read_published(self.target) == present
+            assert recovered_manifest(self.target) == present
 
-    @precondition(lambda self: not self.edited and read_published(self.target) is not None)
+    @precondition(lambda self: not self.edited and recovered_manifest(self.target) is not None)
     @rule()
     def is_pruned(self) -> None:
         prune(self.target, protected=lambda: self.named, really=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from maxsight_assets.errors import Cancelled, LandingError, TransientError, UpstreamChanged, VerificationFailed
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.remote import Landed, Missing, RemoteFile
 from maxsight_assets.transport.guard import Forbidden, Guard
 from maxsight_assets.transport.partial import CHECKPOINT_BYTES
@@ -628,7 +628,7 @@ def test_sidecar_holds_no_secret(liar: LyingServer, ground: Ground) -> None:
 
 def partial_of(ground: Ground) -> Path:
     """The file that waits for the next run."""
-    (path,) = State.of(ground.target).sessions.glob("*/tree/got.partial")
+    (path,) = StateDir.of(ground.target).sessions.glob("*/tree/got.partial")
     return path
 
 
@@ -699,7 +699,7 @@ def test_fault_40_killed_download_is_resumed_from_its_last_checkpoint(liar: Lyin
 
 
 def sidecars(target: Path) -> list[Path]:
-    return list(State.of(target).sessions.glob("*/tree/a.bin.partial.json"))
+    return list(StateDir.of(target).sessions.glob("*/tree/a.bin.partial.json"))
 
 
 def test_cancel_ends_many_downloads_soon(liar: LyingServer, tmp_path: Path) -> None:

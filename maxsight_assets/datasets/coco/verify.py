@@ -25,7 +25,7 @@ from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.errors import FormatError, SettingsError
 from maxsight_assets.publishing.expected import Expected, examine
 from maxsight_assets.publishing.manifest import FileRow, Manifest
-from maxsight_assets.publishing.stage import read_published
+from maxsight_assets.publishing.stage import recovered_manifest
 from maxsight_assets.verdict import Severity, Verdict, run, unlooked, verdict_of
 from maxsight_assets.verification.views import RawView
 
@@ -131,7 +131,7 @@ def verify_coco_dataset(
     root = Path(root)
     if level not in LEVELS:
         raise SettingsError(f"level {level!r}: one of {', '.join(LEVELS)}")
-    manifest = read_published(root)
+    manifest = recovered_manifest(root)
     left_out = {"names": _OF_HASHES | _OF_DECODING, "hashes": _OF_DECODING, "decode": frozenset[str]()}[level]
     seen: RawView
     compared: tuple[Finding, ...] = ()

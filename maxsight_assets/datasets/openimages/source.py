@@ -40,7 +40,7 @@ from maxsight_assets.publishing.expected import Expected
 from maxsight_assets.publishing.manifest import FileRow, Manifest, now
 from maxsight_assets.publishing.preflight import preflight
 from maxsight_assets.publishing.stage import Stage
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.remote import Missing, RemoteFile
 from maxsight_assets.transport.client import DOWN
 from maxsight_assets.verification.views import MISSING
@@ -106,7 +106,7 @@ def land(
     below = formats.read_hierarchy(stage.root / _metadata(HIERARCHY))
     wanted = {str(split): wanted_mids(names, below, selection, split=split) for split in selection.splits}
     tables = {str(split): _tables_of(stage, split) for split in sorted(selection.splits)}
-    kept = State.of(upstream.target).root / "choices" if upstream.target else None
+    kept = StateDir.of(upstream.target).root / "choices" if upstream.target else None
     choice = choose(tables, wanted, selection, kept=kept)
 
     missing = {f"{split}/{image_id[:ID_SHOWN]}": NO_ID for split, ids in choice.unfit.items() for image_id in ids}

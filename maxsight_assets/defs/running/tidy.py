@@ -15,7 +15,7 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from maxsight_assets import disk
 from maxsight_assets.defs.automation.records import VERDICTS
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 
 SETTLED_DAYS = 1 / 24
 """A younger shard or log without a run may belong to a run that is being created."""
@@ -160,7 +160,7 @@ def _tick_logs(home: Path, days: float) -> Iterator[Path]:
 def _left_staging(targets: Iterable[Path], days: float) -> Iterator[Path]:
     """Find what ended runs left under construction; the next run of the asset would continue from it."""
     for target in targets:
-        sessions = State.of(target).sessions
+        sessions = StateDir.of(target).sessions
         for path in sessions.iterdir() if sessions.is_dir() else ():
             if not disk.made_by_living(path.name) and _age_days(path) > days:
                 yield path

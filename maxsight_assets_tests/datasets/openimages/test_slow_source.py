@@ -11,7 +11,7 @@ import pytest
 
 from maxsight_assets.datasets.openimages import source as openimages
 from maxsight_assets.publishing.session import JOURNAL
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.transport.options import Credentials
 from maxsight_assets_tests.datasets.openimages.world import land, store_of, upload, world
 from maxsight_assets_tests.servers import processes
@@ -23,7 +23,7 @@ def test_fault_40_a_killed_landing_of_5000_images_goes_on_without_those_it_has(t
         pytest.skip("SeaweedFS is not installed")
     ids = world(tmp_path, 5000)
     tables, data_dir = tmp_path / "tables", tmp_path / "data"
-    sessions = State.of(data_dir / openimages.DIRECTORY).sessions
+    sessions = StateDir.of(data_dir / openimages.DIRECTORY).sessions
     with processes.seaweed(tmp_path / "weed") as endpoint:
         processes.wait_until(lambda: upload(endpoint, tmp_path / "images"), "SeaweedFS takes no objects")
         command = [sys.executable, "-m", "maxsight_assets_tests.datasets.openimages.world"]

@@ -17,8 +17,8 @@ from maxsight_assets.datasets.registry import SOURCES
 from maxsight_assets.defs.s3 import publishers_upstreams_of, s3_of
 from maxsight_assets.errors import LandingError, NotPublished, Refused, SettingsError
 from maxsight_assets.pipeline.raw import Version
-from maxsight_assets.publishing.stage import read_published
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.stage import recovered_manifest
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.settings import load
 from maxsight_assets.transport.options import Credentials
 from maxsight_assets.verdict import run
@@ -67,7 +67,7 @@ def test_real_rows_go_through_and_count_as_a_plain_reading_says(real: Path) -> N
     names = read_class_names(SLICE / "class-descriptions-boxable.csv")
     plain = rows_of(SLICE / "validation-annotations-bbox.csv")
 
-    manifest = read_published(root)
+    manifest = recovered_manifest(root)
     assert manifest is not None
     boxes = openimages.tables(root, manifest).boxes
 
@@ -79,7 +79,7 @@ def test_real_rows_go_through_and_count_as_a_plain_reading_says(real: Path) -> N
 
 def test_boxes_are_pixels_of_the_true_sizes(real: Path) -> None:
     root = real / openimages.DIRECTORY
-    manifest = read_published(root)
+    manifest = recovered_manifest(root)
     assert manifest is not None
     sizes = {row["image_id"]: (int(row["image_w"]), int(row["image_h"])) for row in rows_of(SIZES)}
     boxes = openimages.tables(root, manifest).boxes.select("image_id", "x", "y", "w", "h")
@@ -149,7 +149,7 @@ def test_every_real_image_is_attributed_in_plain_quoted_text(real: Path) -> None
 
 def test_coverage_tells_what_was_asked_and_what_the_detector_gains(real: Path) -> None:
     root = real / openimages.DIRECTORY
-    manifest = read_published(root)
+    manifest = recovered_manifest(root)
     assert manifest is not None
     columns, rows = openimages.class_coverage(root)
     by_class = {row[1]: dict(zip(columns, row, strict=True)) for row in rows}
@@ -214,7 +214,7 @@ def test_what_is_landed_is_not_fetched_again_from_another_place(tmp_path: Path) 
     assert (few.tally.fetched_files, more.tally.fetched_files, again.tally.fetched_files) == (4 + 8, 12, 0)
     assert not again.changed
     target = tmp_path / "data" / openimages.DIRECTORY
-    assert len(list((State.of(target).root / "choices").iterdir())) == 2
+    assert len(list((StateDir.of(target).root / "choices").iterdir())) == 2
 
 
 def test_fault_26_an_image_that_is_gone_is_an_item_and_too_many_are_not_published(tmp_path: Path) -> None:
@@ -392,7 +392,7 @@ def test_another_file_in_an_images_place_is_left_alone_and_named(
 def test_every_rule_holds_for_what_is_landed(real: Path) -> None:
 
     root = real / openimages.DIRECTORY
-    manifest = read_published(root)
+    manifest = recovered_manifest(root)
     assert manifest is not None
     source = SOURCES["openimages"]
     failed = {v.rule for v in run(source.rules, source.view(root, manifest)) if not v.passed}

@@ -9,7 +9,7 @@ import pytest
 
 from maxsight_assets import disk
 from maxsight_assets.defs.running.tidy import Limits, Tidied, tidy, tidy_sensor
-from maxsight_assets.publishing.swap import State
+from maxsight_assets.publishing.swap import StateDir
 from maxsight_assets.sample_upstream.world import outdated
 from maxsight_assets_tests.defs.running.home import Home
 
@@ -104,7 +104,7 @@ def test_worlds_of_other_generators_and_old_staging_of_dead_processes_go(home: H
     for name in (generator_digest()[:16], "0" * 16):
         (worlds / name).mkdir(parents=True)
         aged(worlds / name, 30)
-    sessions = State.of(home.root / "coco_raw").sessions
+    sessions = StateDir.of(home.root / "coco_raw").sessions
     for pid, days in ((os.getpid(), 30), (2**22 - 1, 30), (2**22 - 1, 1)):
         session = sessions / f"upstream~{disk.host()}~{pid}~{days}"
         session.mkdir(parents=True)
