@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from maxsight_assets.evaluation.results import Standing
 
 app = typer.Typer()
-detections = typer.Typer(no_args_is_help=True, help="Turn detections from one form into another.")
+_EXAMPLE = "Example: maxsight-assets detections convert p.json --set coco_val2017 --out r.json"
+detections = typer.Typer(no_args_is_help=True, help="Turn detections from one form into another.", epilog=_EXAMPLE)
 app.add_typer(detections, name="detections")
 
 
@@ -56,7 +57,7 @@ def metrics(
         give(_answer(chosen, pipeline.waiting(places, every)), everything=True)
 
 
-@detections.command(epilog="Example: maxsight-assets detections convert p.json --set coco_val2017 --out r.json")
+@detections.command(epilog=_EXAMPLE)
 def convert(
     file: Annotated[Path, typer.Argument(help="A predictions document of MaxSight's inference run.")],
     evaluated: Annotated[str, typer.Option("--set", help="The evaluation set that the detector was run on.")],

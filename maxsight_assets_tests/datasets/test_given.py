@@ -119,7 +119,7 @@ def test_archives_that_the_user_downloaded_are_taken_from_any_folder(tmp_path: P
         given = Given.of(tmp_path / "Downloads")
         version = bdd100k.land_from(replace(upstream, given=given, placed_first=True), tmp_path / "data")
 
-    assert len(version.manifest.rows) == 7
+    assert len(version.manifest.rows) == bdd100k.LANDED
     assert all(place.endswith("(placed by hand)") for place in version.tally.served.values())
 
 

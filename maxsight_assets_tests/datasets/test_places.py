@@ -19,7 +19,7 @@ from maxsight_assets.defs import metadata
 from maxsight_assets.errors import LandingError, TransientError, UpstreamChanged
 from maxsight_assets.pipeline.raw import look
 from maxsight_assets.transport.client import Client
-from maxsight_assets_tests.datasets.bdd100k.world import land_from, publish, upstream_of
+from maxsight_assets_tests.datasets.bdd100k.world import LANDED, land_from, publish, upstream_of
 from maxsight_assets_tests.datasets.coco.upstream import pack
 from maxsight_assets_tests.servers.processes import free_ports, nginx, program
 
@@ -107,7 +107,7 @@ def test_a_slow_publisher_is_given_up_for_a_mirror_while_one_is_left(tmp_path: P
                 version = land_from(replace(upstream, hasty=client), tmp_path / "data")
 
     assert version.tally.served.keys() & {IMAGES, LABELS}
-    assert len(version.manifest.rows) == 7
+    assert len(version.manifest.rows) == LANDED
 
 
 def test_a_mirror_with_other_bytes_than_the_pinned_ones_is_passed_over(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_fault_88_if_no_place_has_a_file_it_is_placed_by_hand_where_the_message_
         publish(place.parent)  # what the message says, for both files
         version = land_from(replace(upstream, placed_first=True), data_dir)
 
-    assert len(version.manifest.rows) == 7
+    assert len(version.manifest.rows) == LANDED
     assert version.tally.served[IMAGES] == f"{place} (placed by hand)"
 
 

@@ -152,6 +152,7 @@ def test_datasets_that_are_left_out_are_nowhere_in_the_graph() -> None:
     assert names == {
         *("coco_upstream", "openimages_upstream", "coco_raw", "openimages_subset"),
         *("inference_eval_set", "cleaned_splits", "detections", "detection_metrics"),
+        *("checkpoints_upstream", "condition_checkpoints"),
     }
     assert not [name for name in repository.sensor_defs if "bdd100k" in name.name or "ade20k" in name.name]
     assert [each.asset for each in of_profile(profiles.of(chosen))] == [
@@ -164,7 +165,8 @@ def test_datasets_that_are_left_out_are_nowhere_in_the_graph() -> None:
 def test_without_a_dataset_to_train_on_there_are_no_splits_in_the_graph() -> None:
     chosen = settings.load({"MAXSIGHT_PROFILE": "full", "MAXSIGHT_DATASETS": "bdd100k"})
 
-    assert [each.asset for each in of_profile(profiles.of(chosen))] == ["bdd100k_raw", "inference_eval_set"]
+    made = [each.asset for each in of_profile(profiles.of(chosen))]
+    assert made == ["bdd100k_raw", "inference_eval_set", "detection_metrics"]
     build_defs(chosen).get_repository_def()
 
 

@@ -22,6 +22,8 @@ from maxsight_assets_tests.transport.net_tools import quick_client
 from maxsight_assets_tests.verification.directories import jpeg
 
 FRAMES = tuple(f"b{number:07x}-{number:08x}.jpg" for number in range(6))
+LANDED = 2 * (len(FRAMES) + 1)
+"""Number of files that land: the pictures and the labels, each under both of its names."""
 
 
 def publish(root: Path, *, images: str = bdd100k.IMAGES, labels: str = bdd100k.LABELS) -> None:
