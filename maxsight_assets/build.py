@@ -128,8 +128,11 @@ def build_defs(settings: Settings, *, overrides: Mapping[str, Any] | None = None
         for source in profile.sources
     ]
     detections = _placed(detections_spec(), settings.profile, Places.of(settings).detections)
+    checkpoints = dg.map_asset_specs(
+        lambda spec: _placed(spec, settings.profile, settings.checkpoints_dir), synced.assets
+    )
     return dg.Definitions(
-        assets=[*upstream_specs, detections, *assets, *synced.assets],
+        assets=[*upstream_specs, detections, *assets, *checkpoints],
         asset_checks=[*published_checks(profile), *synced.checks],
         sensors=[
             refresh,

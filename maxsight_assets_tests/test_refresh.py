@@ -41,7 +41,8 @@ def test_fault_90_records_of_one_profile_land_nothing_in_the_data_dir_of_another
 
 @pytest.mark.parametrize("profile", ["sample", "starter"])
 def test_the_page_of_every_asset_begins_with_profile_and_directory(profile: str, tmp_path: Path) -> None:
-    defs = build_defs(settings.load({"MAXSIGHT_PROFILE": profile, "DATA_DIR": str(tmp_path)}))
+    places = {"DATA_DIR": str(tmp_path), "CHECKPOINTS_DIR": str(tmp_path / "checkpoints")}
+    defs = build_defs(settings.load({"MAXSIGHT_PROFILE": profile, **places}))
 
     for spec in defs.resolve_all_asset_specs():
         head = (spec.description or "").splitlines()[0]

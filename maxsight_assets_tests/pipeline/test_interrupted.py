@@ -10,10 +10,10 @@ import pytest
 from maxsight_assets.catalog import model as catalogs
 from maxsight_assets.catalog.model import FileFacts
 from maxsight_assets.datasets.ade20k import source as ade20k
+from maxsight_assets.datasets.ade20k.source import ScenesSelection
 from maxsight_assets.datasets.openimages import source as openimages
 from maxsight_assets.datasets.places import Upstream
 from maxsight_assets.datasets.registry import SOURCES
-from maxsight_assets.datasets.selection import ValidationSelection
 from maxsight_assets.errors import NotPublished, VerificationFailed
 from maxsight_assets.pipeline.raw import Version, refresh
 from maxsight_assets.publishing.stage import recovered_manifest
@@ -84,7 +84,7 @@ def test_masks_are_taken_of_the_scenes_of_this_selection_only(tmp_path: Path) ->
                 Upstream(catalog, client, "upstream", cancel),
                 data_dir=data,
                 cache=tmp_path / "facts.parquet",
-                default=ValidationSelection(),
+                default=ScenesSelection(),
                 stated=stated,
                 gate=lambda *_: [Verdict("some rule", passed=passes, checked=1)],
             )
