@@ -43,13 +43,19 @@ def land(before: Path) -> Version:
 
 
 def state(root: Path) -> dict[str, tuple[int, int, bytes]]:
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def test_a_directory_of_release_0_1_gets_its_second_names_and_nothing_is_fetched_or_rewritten(before: Path) -> None:
+    published = before / "data/bdd100k"
     found = {path: each for path, each in state(published).items() if "/.maxsight/" not in path}
 
     version = land(before)
 
     now = state(published)
     assert version.tally.fetched_files == 0
-    assert version.manifest.info.files == 2 * 4
+    assert version.manifest.info.files == 2 * len(found) == 2 * 4
     assert {path: now[path] for path in found} == found
 
 
