@@ -19,6 +19,9 @@ from pycocotools.coco import COCO
 from maxsight_assets.commands.explain import explain
 from maxsight_assets.defs.runs import RunOutcome
 from maxsight_assets.errors import SettingsError
+from maxsight_assets.evaluation.detections import read_detections
+from maxsight_assets.evaluation.metrics import Engine, evaluate
+from maxsight_assets.evaluation.sets import read_set
 from maxsight_assets.labels.space import load_space
 from maxsight_assets.pipeline.inspection import of_profile
 from maxsight_assets.profiles.model import load
@@ -105,6 +108,27 @@ def test_pycocotools_loads_each_split_and_finds_every_image(landed: tuple[Projec
         assert tuple(each["name"] for each in loaded.loadCats(sorted(loaded.getCatIds()))) == load_space().names
         total += len(images)
     assert total > 200
+
+
+@pytest.mark.parametrize("name", ["ade20k_validation", "bdd100k_val", "coco_val2017", "openimages_validation"])
+def test_a_set_that_is_found_as_it_is_has_an_ap_of_1(
+    name: str, landed: tuple[Project, RunOutcome], tmp_path: Path
+) -> None:
+    project, _ = landed
+    evaluated = read_set(project.places.evaluation / name / "annotations.json")
+    boxes = evaluated.boxes.filter(~pl.col("crowd"))
+    found = [
+        {"image_id": image, "category_id": category, "bbox": bbox, "score": 0.5}
+        for image, category, *bbox in boxes.select("image", "category", *"xywh").iter_rows()
+    ]
+    path = tmp_path / f"{name}.json"
+    path.write_text(json.dumps(found), encoding="utf-8")
+
+    engines: tuple[Engine, ...] = ("hotcoco", "pycocotools")
+    for engine in engines:
+        metrics = evaluate(evaluated, read_detections(path, evaluated), engine=engine)
+        assert metrics.numbers["AP"] == pytest.approx(1.0, abs=1e-6)
+        assert metrics.classes["AP"].min() == pytest.approx(1.0, abs=1e-6)
 
 
 def test_loaders_that_glob_as_the_detectors_do_find_every_image_and_label(landed: tuple[Project, RunOutcome]) -> None:
