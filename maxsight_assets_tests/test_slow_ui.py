@@ -32,7 +32,7 @@ FLAGS = [
 ]
 START_S = 300
 RUNS_S = 900
-GROUPS = 4
+GROUPS = 5
 ASSETS = ("coco_upstream", "coco_raw", "openimages_subset", "inference_eval_set", "cleaned_splits")
 
 pytestmark = [

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+from pyarrow.parquet import ParquetFile
 
 from maxsight_assets import disk
 from maxsight_assets.edition import edition
@@ -22,6 +24,7 @@ from maxsight_assets.formats.tables import BOXES, Tables, conform
 
 _INDEX = "index.json"
 _MASKS = ("segmentation", "plain_mask")
+_PART_ROWS = 20_000  # of a table that are read at once
 _ENTRIES = 8  # that are kept: some versions of the files of one graph
 
 
@@ -43,8 +46,15 @@ class Parsed:
 
     def masks(self, rows: pl.Series) -> pl.DataFrame:
         """Return the mask columns for some rows of `tables().boxes`; ascending, each once."""
-        masks = pl.read_parquet(self._masks, memory_map=False)
-        return masks if masks.height == rows.len() else masks[rows]
+        found: list[pa.Table] = []
+        with self._masks.open("rb") as file:  # part by part, since all masks take most of a document's memory
+            parts, first = ParquetFile(file), 0
+            for number in range(parts.num_row_groups):
+                part = parts.read_row_group(number)
+                mine = rows.filter((rows >= first) & (rows < first + part.num_rows)) - first
+                found.append(part if mine.len() == part.num_rows else part.take(mine.to_arrow()))
+                first += part.num_rows
+        return pl.DataFrame(pa.concat_tables(found))
 
 
 def read_parsed(path: Path, *, split: str, image_dir: str, annotated: bool, folder: Path) -> "Parsed | CocoDocument":
@@ -71,7 +81,8 @@ def read_parsed(path: Path, *, split: str, image_dir: str, annotated: bool, fold
     if disk.sha256_of(path, hashed=disk.HASHED)[1] == sha256:
         with suppress(OSError):
             _keep(entry, document)
-    return _recall(entry) or document
+            del document  # before the entry is read: one of them is in memory at a time
+    return _recall(entry) or read_instances(path, split=split, image_dir=image_dir, annotated=annotated)
 
 
 def _keep(entry: Path, document: CocoDocument) -> None:
@@ -87,7 +98,9 @@ def _keep(entry: Path, document: CocoDocument) -> None:
     partial.mkdir(parents=True)
     try:
         for name, table in parts.items():
-            table.write_parquet(_table(partial, name), compression="zstd", compression_level=1)
+            table.write_parquet(
+                _table(partial, name), compression="zstd", compression_level=1, row_group_size=_PART_ROWS
+            )
         index = {
             "of": entry.name,
             "licences": list(document.licence_addresses.items()),
