@@ -46,9 +46,9 @@ class Parsed:
 
     def masks(self, rows: pl.Series) -> pl.DataFrame:
         """Return the mask columns for some rows of `tables().boxes`; ascending, each once."""
-        found: list[pa.Table] = []
         with self._masks.open("rb") as file:  # part by part, since all masks take most of a document's memory
             parts, first = ParquetFile(file), 0
+            found = [parts.schema_arrow.empty_table()]  # a file without annotations has no part
             for number in range(parts.num_row_groups):
                 part = parts.read_row_group(number)
                 mine = rows.filter((rows >= first) & (rows < first + part.num_rows)) - first
