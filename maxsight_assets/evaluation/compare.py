@@ -46,7 +46,7 @@ class Difference:
 
     @property
     def value(self) -> float:
-        """The difference itself."""
+        """The difference itself; below 0 if AP dropped."""
         return self.after - self.before
 
     @property

@@ -13,6 +13,7 @@ import msgspec
 import polars as pl
 
 from maxsight_assets.errors import FormatError
+from maxsight_assets.evaluation.compare import Difference
 from maxsight_assets.evaluation.metrics import NUMBERS
 
 STANDINGS, HISTORY = "standings.json", "history.parquet"
@@ -38,45 +39,20 @@ HISTORY_COLUMNS = pl.Schema(
 State = Literal["evaluated", "unfit", "gone"]
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared(Difference):
     """A difference of AP to other detections on the same set.
 
     Attributes:
         to: `previous`, or the name of the baseline.
-        before: AP of the other detections on the images that count. `after`: AP of these.
-        low: Lower end of the 95 % interval of the difference. `high`: its upper end.
-        smallest: The smallest drop that this set can show.
-        images: Number of images that count.
         same_set: Whether both were evaluated on one version of the set; otherwise only images that both versions have
             count, and both were evaluated anew on these.
         sha256: Digest of the other detections.
     """
 
     to: str
-    before: float
-    after: float
-    low: float
-    high: float
-    smallest: float
-    images: int
     same_set: bool
     sha256: str
-
-    @property
-    def value(self) -> float:
-        """The difference; below 0 if AP dropped."""
-        return self.after - self.before
-
-    @property
-    def is_real(self) -> bool:
-        """Whether the interval excludes zero."""
-        return self.low > 0 or self.high < 0
-
-    @property
-    def is_drop(self) -> bool:
-        """Whether AP dropped, and the interval excludes zero."""
-        return self.high < 0
 
     @property
     def text(self) -> str:
