@@ -9,7 +9,7 @@ from maxsight_assets import settings
 from maxsight_assets.build import build_defs
 from maxsight_assets_tests.defs.automation.history import History, tick_cost
 
-STATEMENTS, CPU_S = 25, 0.2
+STATEMENTS, CPU_S = 22, 0.2
 FLAT = 1.2
 """How much more a tick may cost after a hundred times the history."""
 
